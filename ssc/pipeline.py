@@ -1,0 +1,102 @@
+"""The paper's stages in order, every intermediate result kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssc.types import InputError, Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.segment import Segment
+    from ssc.select import Select
+
+MAX_EXPRESSION = 500
+"""Longest expression taken, in characters; RefCOCO's longest is under 200."""
+MAX_OBJECTS = 32
+"""Most objects taken in one call."""
+
+
+class Pipeline:
+    """Image + referring expressions → one `Result` per object (paper figure 1).
+
+    Args:
+        segment: stage 1, expressions → candidate masks (set S1).
+        select: stage 2, candidate masks → the chosen one (set S2); 1 + 2 are S+S.
+    """
+
+    def __init__(self, segment: Segment, select: Select) -> None:
+        self.segment = segment
+        self.select = select
+
+    def __call__(
+        self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]
+    ) -> list[Result]:
+        """Runs all stages.
+
+        Args:
+            image: RGB uint8 H×W×3.
+            objects: one entry per object: its expression, or several that all name it.
+
+        Returns:
+            A result for each object, in the order given.
+
+        Raises:
+            InputError: an image of another shape or type, no object, or an expression that is
+                blank, too long or not text.
+        """
+        for results in self.stream(image, objects):
+            pass
+        return results
+
+    def stream(
+        self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]
+    ) -> Iterator[list[Result]]:
+        """As a call, but yields the results after each stage, more filled in each time."""
+        check_image(image)
+        groups = check_objects(objects)
+        results = [self.segment(image, expressions) for expressions in groups]
+        yield results
+        results = self.select(image, results)
+        yield results
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Raises InputError unless `image` is RGB uint8 H×W×3 with at least one pixel."""
+    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+        raise InputError(
+            f"expected an RGB uint8 image of shape H×W×3, got {type(image).__name__} "
+            f"{dtype} {shape}; ssc.load_image opens any picture that way"
+        )
+
+
+def check_objects(objects: Sequence[str | Sequence[str]]) -> list[tuple[str, ...]]:
+    """The expressions of each object as a stripped tuple; raises InputError, naming the bad one."""
+    if isinstance(objects, str):
+        raise InputError("expected a list of expressions, got one string; write [expression]")
+    if not 0 < len(objects) <= MAX_OBJECTS:
+        raise InputError(f"expected 1 to {MAX_OBJECTS} objects, got {len(objects)}")
+    groups = []
+    for number, item in enumerate(objects, 1):
+        expressions = (item,) if isinstance(item, str) else tuple(item)
+        if not expressions:
+            raise InputError(f"object {number}: expected an expression, got none")
+        for expression in expressions:
+            if not isinstance(expression, str):
+                raise InputError(
+                    f"object {number}: expected text, got {type(expression).__name__}"
+                )
+            if not expression.strip():
+                raise InputError(f"object {number}: the expression is empty; say what to look for")
+            if len(expression) > MAX_EXPRESSION:
+                raise InputError(
+                    f"object {number}: expected at most {MAX_EXPRESSION} characters, "
+                    f"got {len(expression)}"
+                )
+        groups.append(tuple(" ".join(expression.split()) for expression in expressions))
+    return groups

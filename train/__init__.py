@@ -1,0 +1,1 @@
+"""Training and evaluation; imports `ssc`, is never imported by it."""

@@ -1,0 +1,1 @@
+"""Trains the bundled mini models on RefSprites."""

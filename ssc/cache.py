@@ -31,6 +31,11 @@ class Cache(Generic[T]):
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = Lock()
 
+    def peek(self, key: Hashable) -> T | None:
+        """The value at `key` where it is held."""
+        with self._lock:
+            return self._values.get(key)
+
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """The value at `key`, computed (outside the lock) where it is not held."""
         with self._lock:

@@ -49,8 +49,7 @@ class Pipeline:
             InputError: an image of another shape or type, no object, or an expression that is
                 blank, too long or not text.
         """
-        for results in self.stream(image, objects):
-            pass
+        *_, results = self.stream(image, objects)
         return results
 
     def stream(
@@ -77,20 +76,20 @@ def check_image(image: NDArray[np.uint8]) -> None:
 
 def check_objects(objects: Sequence[str | Sequence[str]]) -> list[tuple[str, ...]]:
     """The expressions of each object as a stripped tuple; raises InputError, naming the bad one."""
-    if isinstance(objects, str):
-        raise InputError("expected a list of expressions, got one string; write [expression]")
+    if not isinstance(objects, (list, tuple)):
+        raise InputError(
+            f"expected a list of expressions, got {type(objects).__name__}; write [expression]"
+        )
     if not 0 < len(objects) <= MAX_OBJECTS:
         raise InputError(f"expected 1 to {MAX_OBJECTS} objects, got {len(objects)}")
     groups = []
     for number, item in enumerate(objects, 1):
-        expressions = (item,) if isinstance(item, str) else tuple(item)
+        expressions = tuple(item) if isinstance(item, (list, tuple)) else (item,)
         if not expressions:
             raise InputError(f"object {number}: expected an expression, got none")
         for expression in expressions:
             if not isinstance(expression, str):
-                raise InputError(
-                    f"object {number}: expected text, got {type(expression).__name__}"
-                )
+                raise InputError(f"object {number}: expected text, got {type(expression).__name__}")
             if not expression.strip():
                 raise InputError(f"object {number}: the expression is empty; say what to look for")
             if len(expression) > MAX_EXPRESSION:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ANY_CLASS = "any object"
-"""The class of an expression that names none ("blue", "the left one"): every class is a candidate."""
+"""The class of an expression that names none ("blue", "the left one"): all are candidates."""
 
 
 class InputError(ValueError):
@@ -123,7 +123,9 @@ class Selection:
                 f"{len(self.prompts)} prompts"
             )
         if not -1 <= self.chosen < len(self.scores) or (len(self.scores) and self.chosen < 0):
-            raise ValueError(f"chosen: expected an index below {len(self.scores)}, got {self.chosen}")
+            raise ValueError(
+                f"chosen: expected an index below {len(self.scores)}, got {self.chosen}"
+            )
 
     @property
     def order(self) -> NDArray[np.int64]:

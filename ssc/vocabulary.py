@@ -51,9 +51,7 @@ def load_vocabulary(path_or_words: str | Path | Sequence[str]) -> tuple[str, ...
     names: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not isinstance(line, str):
-            raise InputError(
-                f"{source}, entry {number}: expected text, got {type(line).__name__}"
-            )
+            raise InputError(f"{source}, line {number}: expected text, got {type(line).__name__}")
         name = " ".join(line.split())
         if len(name) > MAX_NAME:
             raise InputError(
@@ -73,15 +71,11 @@ def load_vocabulary(path_or_words: str | Path | Sequence[str]) -> tuple[str, ...
 
 
 def _read_lines(path: Path) -> list[str]:
+    expected = "expected a UTF-8 text file with one class name a line"
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: expected a UTF-8 text file with one class name a line, got other bytes"
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path}: expected a text file with one class name a line, got {error.strerror}"
-        ) from error
-    except ValueError as error:  # a NUL character in the path
-        raise InputError(f"{source_name(path)}: expected a file name, got {error}") from error
+        raise InputError(f"{path}: {expected}, got other bytes") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {expected}, got: {reason}") from error

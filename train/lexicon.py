@@ -23,8 +23,9 @@ def _words(text: str) -> tuple[str, ...]:
 LEXICON: dict[str, tuple[str, ...]] = {
     "person": _words("""
         person, persons, people, human, humans, human being, individual, somebody, someone, figure,
-        man, men, woman, women, guy, guys, dude, dudes, fencer, bloke, blokes, chap, fellow, fella, gent,
-        gentleman, gentlemen, male, males, female, females, lady, ladies, gal, gals, girl, girls,
+        man, men, woman, women, guy, guys, dude, dudes, bloke, blokes, chap, fellow, fella, gent,
+        fencer, gentleman, gentlemen,
+        male, males, female, females, lady, ladies, gal, gals, girl, girls,
         boy, boys, lad, lass, chick, kid, kids, child, children, little one, youngster, youth, baby,
         babies, infant, newborn, toddler, toddlers, tot, teen, teens, teenager, teenagers,
         teenage girl, teenage boy, adolescent, adult, adults, grown up, old man, old woman,

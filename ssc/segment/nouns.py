@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,51 +15,76 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
-PLACES = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PLACES = _words(
     """left right middle center centre top bottom upper lower side front back rear far near corner
-    edge end foreground background row line leftmost rightmost topmost bottommost frontmost centre
+    edge end foreground background row line leftmost rightmost topmost bottommost frontmost
     distance way picture pic image photo photograph scene frame screenshot camera viewer view
-    north south east west o'clock lefty righty mid""".split()
+    north south east west o'clock lefty righty mid"""
 )
-COLOURS = frozenset(
+COLOURS = _words(
     """red green blue yellow white black brown grey gray pink purple violet beige tan gold silver
     maroon navy turquoise teal dark light bright colored coloured plaid stripe striped stripes
-    polka blonde blond orange""".split()
+    polka blonde blond orange"""
 )
-NAMELESS = frozenset(
+NAMELESS = _words(
     """one ones thing things object objects item items something anything everything other others
     another number part bit kind rest first second third fourth fifth sixth last next big bigger
-    biggest small smaller smallest large larger largest little tall taller tallest short tiny huge
-    closest nearest furthest farthest please thanks mask region area spot lol ok sorry""".split()
+    biggest small smaller smallest large larger largest little tall taller tallest short huge
+    closest nearest furthest farthest most very please thanks mask region area spot lol ok sorry old
+    young new fat thin skinny bald long wide tiny empty full open closed dirty clean wet dry shiny
+    blurry fuzzy cute happy asleep alone visible partial whole half same different only main plain
+    wooden round square find show segment select get give pick point choose highlight locate see
+    want look search click detect be is are am do does have can hello hi yes no not cut
+    dot dots darker lighter brighter"""
 )
-"""With PLACES and COLOURS: words that are never a key noun, however they are tagged."""
+NEVER = PLACES | COLOURS | NAMELESS
+"""Words that are never a key noun, however they are tagged."""
 
-MEASURES = frozenset(
+MEASURES = _words(
     """slice slices piece pieces half pair pairs bunch group stack pile row line set couple herd
     flock part portion quarter bit side top bottom front back end edge kind type sort all one ones
-    some any most many each both none either two three four five butt head face body""".split()
+    some any most many each both none either two three four five butt head face body
+    picture photo image view"""
 )
-"""Words that stand for what they are said of: "slice of pizza", "pizza slice", "one of the dogs"."""
+"""Words for what they are said of: "slice of pizza", "pizza slice", "one of the dogs"."""
 
-PEOPLE = frozenset(
+PEOPLE = _words(
     """person people man men woman women guy guys lady ladies girl girls boy boys kid kids child
     children baby babies toddler dude gal male female adult player players batter catcher umpire
     pitcher referee skier skiers snowboarder surfer skater skateboarder rider driver chef cook
     waiter waitress bride groom mother father mom mum dad mama papa mommy daddy grandma grandpa
     brother sister son daughter officer cop policeman soldier worker student teacher spectator
-    gentleman lad fella human somebody someone""".split()
+    gentleman lad fella human somebody someone"""
 )
 """A compound before one of these adds nothing to the class; one after it starts another noun."""
 
-FAMILY = frozenset("baby mother mom mama momma mommy father papa daddy adult male female".split())
+FAMILY = _words("baby mother mom mama momma mommy father papa daddy adult male female")
 """People, or, right before an animal ("baby elephant"), its age or sex."""
 
-NAMES = ("stuffed bear", "stuffed animal", "flat screen", "polar bear", "rocking chair")
-"""Names of more than one word whose first word is tagged as an adjective, beside COCO's own."""
+NAMES = (
+    "stuffed bear",
+    "stuffed animal",
+    "flat screen",
+    "polar bear",
+    "rocking chair",
+    "mobile phone",
+    "double decker",
+    "kitten",
+    "moped",
+    "stoplight",
+    "racquet",
+)
+"""Nouns that the tagger takes for something else, beside those of COCO's names."""
 
 _NOUN_TAGS = {"NN", "NNS", "NNP", "NNPS"}
 _SEEKING = {"look", "looking", "search", "searching", "asking", "hunting"}
 _LONGEST_RUN = 3
+_ENGLISH = re.compile(r"(?=.*[a-z])[^\W\d_]{2,}")  # two letters, one of them English, or more
 
 
 class NounExtractor(Protocol):
@@ -97,7 +123,7 @@ class SpacyNouns:
 
     def __init__(self, vocabulary: Sequence[str] = COCO_80) -> None:
         names = [name.lower().split() for name in (*vocabulary, *NAMES)]
-        self._names = frozenset(tuple(words) for words in names if len(words) > 1)
+        self._names = frozenset(tuple(words) for words in names if len(words) == 2)
         self._nouns = PEOPLE | {words[-1] for words in names}
         self._parser: Language | None = None
         self._lock = Lock()
@@ -115,39 +141,33 @@ class SpacyNouns:
             if self._parser is None:
                 self._parser = _load_parser()
             doc = self._parser(text)
+            noun = self._find(doc)
+            if not noun and not text.split()[0].endswith("ing"):
+                # A noun that the tagger has not met may be one to it after an article.
+                noun = self._find(self._parser(f"there is the {text}")) or _guess(doc)
+        return noun
+
+    def _find(self, doc: Doc) -> str:
         for run in self._runs(doc):
-            if _is_key(run[-1]):
-                words = self._trim([token.text for token in run])
+            if _is_key(run):
+                words = _trim([token.text for token in run])
                 if words:
                     return " ".join(words)
         return ""
 
     def _runs(self, doc: Doc) -> list[list[Token]]:
         """The runs of neighbouring nouns, in order; each is one noun with its compounds."""
-        runs: list[list[Token]] = []
-        run: list[Token] = []
-        for token in doc:
-            starts_name = self._is_name(token, token.i + 1)
-            if starts_name or self._is_noun(token):
-                run.append(token)
-            elif run:
-                runs.append(run)
-                run = []
-        return [*runs, run] if run else runs
+        return [list(run) for is_noun, run in groupby(doc, self._is_noun) if is_noun]
 
     def _is_noun(self, token: Token) -> bool:
         word = token.text
-        if self._is_name(token, token.i - 1):
+        if self._is_name(token, token.i - 1) or self._is_name(token, token.i + 1):
             return True
         if word == "orange":
             return _is_fruit(token)
-        if word in PLACES | COLOURS | NAMELESS or len(word) < 2 or not word.isalpha():
+        if word in NEVER or not _ENGLISH.fullmatch(word):
             return False
-        if token.tag_ in _NOUN_TAGS or word in self._nouns or _singular(word) in self._nouns:
-            return True
-        # A bare verb that has neither subject nor object is a noun that the tagger has not met.
-        bare = token.dep_ == "ROOT" and token.tag_ in {"VB", "VBP"} and word not in _SEEKING
-        return bare and not any(child.dep_ in {"nsubj", "dobj"} for child in token.children)
+        return token.tag_ in _NOUN_TAGS or bool({word, _singular(word)} & self._nouns)
 
     def _is_name(self, token: Token, other: int) -> bool:
         """Whether `token` and its neighbour at `other` are a name of two words ("hot dog")."""
@@ -157,25 +177,26 @@ class SpacyNouns:
         first_word, last_word = token.doc[first].text, token.doc[last].text
         return bool({(first_word, last_word), (first_word, _singular(last_word))} & self._names)
 
-    def _trim(self, words: list[str]) -> list[str]:
-        """A run of nouns without the words that add nothing to its class; [] if none does."""
-        while words and words[0] in FAMILY and len(words) > 1:
-            words = words[1:]  # "baby elephant"
-        for i, word in enumerate(words):
-            if word in PEOPLE:
-                return [word]  # "baseball player", "man hat"
-        while len(words) > 1 and words[-1] in MEASURES:
-            words = words[:-1]  # "pizza slice"
-        while len(words) > 1 and words[0] in COLOURS | MEASURES:
-            words = words[1:]  # "orange shirt"
-        return [] if words[-1:] and words[-1] in MEASURES else words[-_LONGEST_RUN:]
+
+def _trim(words: list[str]) -> list[str]:
+    """A run of nouns without the words that add nothing to its class; [] if none does."""
+    while words and words[0] in FAMILY and len(words) > 1:
+        words = words[1:]  # "baby elephant"
+    for word in words:
+        if word in PEOPLE:
+            return [word]  # "baseball player", "man hat"
+    while len(words) > 1 and words[-1] in MEASURES:
+        words = words[:-1]  # "pizza slice"
+    while len(words) > 1 and words[0] in COLOURS | MEASURES:
+        words = words[1:]  # "orange shirt"
+    return [] if words[-1] in MEASURES else words[-_LONGEST_RUN:]
 
 
 def _clean(expression: str) -> str:
     """Lower case, chat shorthand written out, hyphens and other marks as spaces."""
     text = expression.lower().replace("’", "'")
     text = re.sub(r"\bw/o\b", "without", text)
-    text = re.sub(r"\bw/", "with ", text).replace("&", " and ")
+    text = re.sub(r"\bw/", "with ", text).replace("&", " and ").replace("/", " or ")
     text = re.sub(r"[^\w\s.,;:!?()']|_", " ", text)
     return " ".join(text.split())
 
@@ -188,27 +209,46 @@ def _is_fruit(token: Token) -> bool:
     return not (after.text in {"and", "one", "ones"} or after.text in COLOURS)
 
 
-def _is_key(token: Token) -> bool:
-    """Whether neither preposition, participle nor relative clause governs `token`."""
+def _is_key(run: list[Token]) -> bool:
+    """Whether neither preposition, participle nor relative clause governs the noun `run`."""
+    token = run[-1]
+    while token.dep_ != "ROOT" and token.head in run:
+        token = token.head
     while token.dep_ != "ROOT":
         head = token.head
         if token.dep_ in {"pobj", "pcomp"}:
-            if not _passes_on(head):
+            if not _passes_on(head, token):
                 return False
-        elif token.dep_ in {"relcl", "acl", "advcl", "agent", "poss"}:
+        elif token.dep_ in {"relcl", "acl", "advcl", "agent"}:
             return False
+        elif token.dep_ == "poss" and head.text not in MEASURES:
+            return False  # "man's hat", but not "cow's face"
         elif token.dep_ == "dobj" and head.tag_ == "VBG" and not _has_subject(head):
             return False  # "wearing a hat"
         token = head
     return True
 
 
-def _passes_on(preposition: Token) -> bool:
-    """Whether the noun after `preposition` is what the words before it stand for."""
+def _guess(doc: Doc) -> str:
+    """The last word before any preposition that may be a noun taken for an adjective or verb."""
+    guess = ""
+    for token in doc:
+        if token.tag_ in {"IN", "TO", "WDT", "WP", "VBG", "VBN", "PRP"} and token.text != "i":
+            break
+        word = token.text
+        if token.tag_ in {"JJ", "VB", "VBP"} and _ENGLISH.fullmatch(word) and word not in NEVER:
+            guess = "" if word.endswith(("ed", "ing")) else word
+    return guess
+
+
+def _passes_on(preposition: Token, noun: Token) -> bool:
+    """Whether `noun`, though it follows `preposition`, is what the words before stand for."""
     before = preposition.head
-    if preposition.text == "for":
-        return before.text in _SEEKING
-    return preposition.text == "of" and (before.text in MEASURES or before.tag_ in {"JJS", "JJR"})
+    if preposition.text == "of":
+        return before.text in MEASURES or before.tag_ in {"JJS", "JJR"}
+    if preposition.text == "from":  # "second from left guy"
+        return any(token.text in PLACES for token in noun.doc[preposition.i : noun.i])
+    return preposition.text == "for" and before.text in _SEEKING
 
 
 def _has_subject(verb: Token) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.ops import box_iou
 
@@ -22,6 +24,7 @@ from train.mini.loop import train
 from train.scenes import Scene, render
 
 SMALL = 160
+PIXEL_STEPS, PIXEL_BATCH = 750, 16
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 
 
@@ -64,10 +67,13 @@ def _collate(batch: list) -> tuple[list, list]:
 def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Module, float]:
     """Trains from scratch on fresh scenes: no scene is seen twice.
 
-    The first half runs on small pictures (twice as many a second), the second half on full ones.
+    First the backbone learns pixel classes, in place of ImageNet. Then the detector's first half
+    runs on small pictures (twice as many a second), its second half on full ones.
     """
     torch.manual_seed(seed)
     model = build_rcnn()
+    pretrained, before = _pretrain(model.backbone, seed, runs / "backbone")
+    model.backbone.load_state_dict(pretrained)
     full = model.transform.min_size, model.transform.max_size
     small = (SMALL,), SMALL * 4 // 3
 
@@ -81,9 +87,70 @@ def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Mo
     def loss_of(model: nn.Module, images_and_targets: tuple[list, list]) -> dict[str, Tensor]:
         return model(*images_and_targets)
 
-    return train(
+    model, seconds = train(
         model, loss_of, batches, steps, runs / "detector", lr=1e-3, weight_decay=1e-4
     )
+    return model, before + seconds
+
+
+class _PixelClasses(nn.Module):
+    """The backbone with one linear classifier for the pixels of every pyramid level."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classify = nn.Conv2d(backbone.out_channels, 1 + len(COCO_80), 1)
+
+    def forward(self, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        """Loss of B×3×H×W pixels in [0, 1] against B×H×W class labels, 0 for background."""
+        losses = {}
+        weight = torch.ones(1 + len(COCO_80))
+        weight[0] = 0.15
+        for name, level in self.backbone((pixels - 0.45) / 0.23).items():
+            stride = pixels.shape[-1] // level.shape[-1]
+            target = classes[:, stride // 2 :: stride, stride // 2 :: stride]
+            logits = self.classify(level)[..., : target.shape[1], : target.shape[2]]
+            losses[f"level {name}"] = F.cross_entropy(logits, target, weight)
+        return losses
+
+
+class _PixelScenes(Dataset):
+    """Small pictures with the class of each pixel, from scenes that the detector will not see."""
+
+    def __init__(self, first: int, count: int, seed: int) -> None:
+        self.first, self.count, self.seed = first, count, seed + 1_000_003
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        scene = render("train", self.first + i, self.seed)
+        size = (SMALL * 4 // 3 // 16 * 16, SMALL)
+        image = cv2.resize(scene.image, size, interpolation=cv2.INTER_AREA)
+        ids = cv2.resize(scene.ids, size, interpolation=cv2.INTER_NEAREST)
+        labels = np.array([0, *(LABEL[x.sprite.category] for x in scene.instances)])
+        pixels = torch.from_numpy(image).permute(2, 0, 1)  # H×W×3 → 3×H×W
+        return pixels.float() / 255, torch.from_numpy(labels[ids])
+
+
+def _pretrain(backbone: nn.Module, seed: int, runs: Path) -> tuple[dict[str, Tensor], float]:
+    """Pixel classification on small pictures: the backbone's weights, and the seconds spent."""
+
+    def batches(first: int) -> Iterator[Any]:
+        scenes = _PixelScenes(first * PIXEL_BATCH, (PIXEL_STEPS - first) * PIXEL_BATCH, seed)
+        return iter(DataLoader(scenes, PIXEL_BATCH, num_workers=2, prefetch_factor=8))
+
+    model, seconds = train(
+        _PixelClasses(backbone),
+        lambda model, batch: model(*batch),
+        batches,
+        PIXEL_STEPS,
+        runs,
+        lr=3e-3,
+        weight_decay=1e-4,
+        decay=0.99,
+    )
+    return model.backbone.state_dict(), seconds
 
 
 def measure(network: MiniNetwork, split: str, count: int, seed: int) -> dict[str, float]:
@@ -124,3 +191,30 @@ def average_precision(found: list[tuple[float, bool]], total: int) -> float:
     precision = hits.cumsum() / np.arange(1, len(hits) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     return float(precision[hits].sum() / total)
+
+
+def choose_threshold(network: MiniNetwork, count: int) -> float:
+    """The score threshold with the best F1 of boxes at IoU 0.5 on `count` val scenes."""
+    rows: list[tuple[float, bool]] = []
+    total = 0
+    for index in range(count):
+        scene = render("val", index, seed=0)
+        truth = [LABEL[i.sprite.category] for i in scene.instances]
+        total += len(truth)
+        boxes, scores, names = network.boxes(scene.image)
+        if not len(boxes):
+            continue
+        overlaps = box_iou(torch.from_numpy(boxes), torch.from_numpy(scene.boxes)).numpy()
+        free = np.ones(len(truth), bool)
+        for k in np.argsort(-scores):
+            fits = overlaps[k] * free * (np.array(truth) == LABEL[names[k]])
+            hit = fits.max() >= 0.5
+            if hit:
+                free[fits.argmax()] = False
+            rows.append((float(scores[k]), bool(hit)))
+
+    def f1(threshold: float) -> float:
+        kept = [hit for score, hit in rows if score > threshold]
+        return 2 * sum(kept) / max(1, len(kept) + total)
+
+    return max((t / 20 for t in range(2, 19)), key=f1)

@@ -137,7 +137,13 @@ def _looks(rng: Rng, instance: Instance, what: str) -> Proposal | None:
             return meaning, "colour", f"{colour} {noun}"
         in_colour = _one(
             rng,
-            ("{n} in {c}", "{n} in {c}", "{n} wearing {c}", "{n} in the {c} shirt", "{c} shirt {n}"),
+            (
+                "{n} in {c}",
+                "{n} in {c}",
+                "{n} wearing {c}",
+                "{n} in the {c} shirt",
+                "{c} shirt {n}",
+            ),
         )
         return meaning, "colour", in_colour.format(n=noun, c=colour)
     if what == "trait":

@@ -1,7 +1,8 @@
 """What a referring expression of RefSprites means, and which objects of a scene it may denote.
 
 A meaning is a set of constraints. `denotes` is cautious: an object counts as denoted where
-somebody might take the expression to mean it, so "denotes exactly the target" is unambiguous.
+somebody might take the expression to mean it, and none does where an expression is not plainly
+true or counts what cannot be counted, so "denotes exactly the target" is unambiguous.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def denotes(
         fits = _by_relation(fits, instances, *meaning.relation, width, height)
     counted = meaning.rank or meaning.place == "middle"
     if counted and not all(plainly(meaning, instances[i]) for i in fits):
-        return fits  # whether a doubtful one is counted changes the answer
+        return []  # whether a doubtful one is counted changes the answer
     if meaning.rank:
         fits = _by_rank(fits, instances, *meaning.rank, width)
     if meaning.place:
@@ -103,13 +104,13 @@ def traits(instance: Instance) -> tuple[str, ...]:
 
 
 def _by_size(fits: list[int], instances: Sequence[Instance], size: str) -> list[int]:
-    """The one that is plainly larger (smaller) than all others, else all."""
+    """The one that is plainly larger (smaller) than all others; none where none is."""
     areas = sorted(fits, key=lambda i: instances[i].area, reverse=size == "big")
     if len(fits) < 2:
-        return fits
+        return []
     first, second = instances[areas[0]].area, instances[areas[1]].area
     plain = first > LARGER * second if size == "big" else second > LARGER * first
-    return areas[:1] if plain else fits
+    return areas[:1] if plain else []
 
 
 def _by_rank(
@@ -119,14 +120,14 @@ def _by_rank(
     order = sorted(fits, key=lambda i: instances[i].centre[0], reverse=side == "right")
     xs = [instances[i].centre[0] for i in order[: rank + 1]]
     clear = len(fits) > rank and np.abs(np.diff(xs)).min() > GAP * width
-    return [order[rank - 1]] if clear else fits
+    return [order[rank - 1]] if clear else []
 
 
 def _extreme(fits: list[int], values: list[float], gap: float) -> list[int]:
-    """The one with the smallest value, where it is smallest by `gap`; else all."""
+    """The one with the smallest value, where it is smallest by `gap`; else none."""
     order = np.argsort(values, kind="stable")
-    if len(fits) < 2 or values[order[1]] - values[order[0]] <= gap:
-        return fits
+    if values[order[1]] - values[order[0]] <= gap:
+        return []
     return [fits[order[0]]]
 
 
@@ -147,6 +148,8 @@ def _by_place(
         "bottom left": lambda x, y: x < 0.42 and y > 0.55,
         "bottom right": lambda x, y: x > 0.58 and y > 0.55,
     }[place]
+    if not fits:
+        return []
     if len(fits) == 1:
         return fits if inside(xs[0], ys[0]) else []
     if place in ("left", "right"):
@@ -157,15 +160,12 @@ def _by_place(
         order = sorted(range(len(fits)), key=xs.__getitem__)
         middle = order[len(order) // 2]
         clear = len(fits) % 2 == 1 and np.diff([xs[k] for k in order]).min() > GAP
-        return [fits[middle]] if clear and inside(xs[middle], ys[middle]) else fits
-    # A corner: somebody may well mean one that is only nearly in it.
+        return [fits[middle]] if clear and inside(xs[middle], ys[middle]) else []
+    # A corner: plainly in it, and no other even nearly.
     near = {"top": ys, "bottom": [1 - y for y in ys]}[place.split()[0]]
     side = {"left": xs, "right": [1 - x for x in xs]}[place.split()[1]]
-    return [
-        fits[k]
-        for k in range(len(fits))
-        if inside(xs[k], ys[k]) or (near[k] < 0.52 and side[k] < 0.52)
-    ]
+    nearly = [k for k in range(len(fits)) if near[k] < 0.52 and side[k] < 0.52]
+    return [fits[k] for k in nearly] if all(inside(xs[k], ys[k]) for k in nearly) else []
 
 
 def _by_relation(
@@ -176,10 +176,10 @@ def _by_relation(
     width: float,
     height: float,
 ) -> list[int]:
-    """Those in relation to the one object called `other`; where that is unclear, all."""
+    """Those that may be in relation to the one object called `other`."""
     anchors = named(instances, other)
     if len(anchors) != 1 or anchors[0] in fits:
-        return fits
+        return []
     a = anchors[0]
     ax, ay = instances[a].centre
     dx = {i: (instances[i].centre[0] - ax) / width for i in fits}
@@ -200,12 +200,12 @@ def _by_relation(
 
 
 def _nearest(fits: list[int], distances: list[float]) -> list[int]:
-    """The one plainly nearest, where it is near at all; else all."""
+    """The one plainly nearest, where it is near at all; else none."""
     order = np.argsort(distances, kind="stable")
-    if distances[order[0]] > 0.33:
-        return fits
+    if not fits or distances[order[0]] > 0.33:
+        return []
     if len(fits) > 1 and distances[order[1]] < 1.5 * distances[order[0]] + 0.05:
-        return fits
+        return []
     return [fits[order[0]]]
 
 
@@ -215,7 +215,9 @@ def holds(
     """Whether the meaning plainly describes the target and may denote no other object."""
     if not plainly(meaning, instances[target]):
         return False
-    if meaning.relation and not _plainly_related(meaning.relation, target, instances, width, height):
+    if meaning.relation and not _plainly_related(
+        meaning.relation, target, instances, width, height
+    ):
         return False
     return denotes(meaning, instances, width, height) == [target]
 

@@ -11,17 +11,9 @@ import numpy as np
 
 from ssc.types import InputError
 from train.scenes.backgrounds import background
+from train.scenes.catalogue import CATEGORIES, CLUTTER, SPRITES, Sprite
 from train.scenes.expressions import Expression, refer
-from train.scenes.sprites import (
-    CATEGORIES,
-    CLUTTER,
-    SPRITES,
-    TONES,
-    Sprite,
-    draw_glyph,
-    draw_sprite,
-    silhouette,
-)
+from train.scenes.sprites import TONES, draw_glyph, draw_sprite, silhouette
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -255,11 +247,13 @@ def render(
 
 
 def _compose(rng: np.random.Generator, split: str, h: int, w: int) -> tuple[_Canvas, str]:
-    """Background, clutter, 2–4 objects of one class (hard: 3–6), which is given, and 1–4 of others."""
+    """2–4 objects of one class (hard: 3–6) and 1–4 of others on a background; and that class."""
     canvas = _Canvas(rng, h, w)
     hard = split == "hard"
     category = _category(rng, split)
-    wanted = [category] * int(rng.integers(3, 7) if hard else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3]))
+    wanted = [category] * int(
+        rng.integers(3, 7) if hard else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3])
+    )
     others = [c for c in CATEGORIES if c != category]
     for _ in range(int(rng.integers(1, 5))):
         again = len(wanted) > 4 and rng.random() < 0.2  # now and then two of a kind

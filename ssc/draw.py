@@ -1,0 +1,200 @@
+"""Candidates and answers on the picture: the same colours and numbers everywhere.
+
+All pictures are RGB uint8 H×W×3 in the original frame; widths and text sizes follow its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssc.scale import scale
+from ssc.types import Candidates
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    Colour = tuple[int, int, int]
+
+PALETTE = (
+    (0, 114, 178),  # blue
+    (230, 159, 0),  # orange
+    (0, 158, 115),  # bluish green
+    (204, 121, 167),  # reddish purple
+    (86, 180, 233),  # sky blue
+    (213, 94, 0),  # vermillion
+    (240, 228, 66),  # yellow
+)
+"""Okabe and Ito's colours, RGB, which colour-blind people can tell apart; without black and
+white, and with neighbours far apart. Candidate i has colour i modulo 7 and number i + 1."""
+
+SCREEN = 1280
+"""Longest side, in pixels, that pictures for a screen are drawn at."""
+
+
+def colour_of(index: int) -> Colour:
+    """RGB of the candidate at `index`, from 0."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def for_screen(
+    image: NDArray[np.uint8], candidates: Candidates
+) -> tuple[NDArray[np.uint8], Candidates]:
+    """Image and candidates brought to `SCREEN` pixels, so that lines and text are crisp there."""
+    image, masks, boxes = scale(image, candidates.masks, candidates.boxes, SCREEN)
+    return image, replace(candidates, masks=masks, boxes=boxes)
+
+
+def draw_candidates(
+    image: NDArray[np.uint8], candidates: Candidates, chosen: int | None = None
+) -> NDArray[np.uint8]:
+    """All candidates: mask tinted and outlined, box in a thin line, number on a badge.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        candidates: in the same frame.
+        chosen: index of the one to bring out; None or -1 for none.
+
+    Returns:
+        RGB uint8 H×W×3, a copy.
+    """
+    import cv2
+
+    canvas = image.copy()
+    unit = _unit(image)
+    stressed = chosen is not None and chosen >= 0
+    largest_first = np.argsort([-int(mask.sum()) for mask in candidates.masks], kind="stable")
+    for i in largest_first:
+        strength = 0.3 if stressed and i != chosen else 0.5
+        _tint(canvas, candidates.masks[i], colour_of(i), strength)
+    for i in largest_first:
+        x0, y0, x1, y1 = (round(float(v)) for v in candidates.boxes[i])
+        cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), colour_of(i), max(1, round(unit)))
+        _outline(canvas, candidates.masks[i], colour_of(i), unit * (4 if i == chosen else 2))
+    return _badges(canvas, candidates, unit)
+
+
+def draw_mask(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], color: Colour = PALETTE[0]
+) -> NDArray[np.uint8]:
+    """One mask: tinted and outlined, the rest dimmed; an empty mask leaves the image as it is.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        mask: bool H×W.
+        color: RGB.
+
+    Returns:
+        RGB uint8 H×W×3, a copy.
+    """
+    canvas = image.copy()
+    if not mask.any():
+        return canvas
+    # Half way to its own grey and a little darker: there, but in the background.
+    grey = image.mean(axis=2, keepdims=True)
+    canvas = np.where(mask[..., None], image, (0.3 * image + 0.3 * grey).astype(np.uint8))
+    _tint(canvas, mask, color, 0.25)
+    _outline(canvas, mask, color, 3 * _unit(image))
+    return canvas
+
+
+def _unit(image: NDArray[np.uint8]) -> float:
+    """One pixel of a picture of 640 pixels, in this picture's pixels."""
+    return max(image.shape[:2]) / 640
+
+
+def _tint(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, part: float) -> None:
+    canvas[mask] = (canvas[mask] * (1 - part) + np.array(colour) * part).astype(np.uint8)
+
+
+def _outline(
+    canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, width: float
+) -> None:
+    """A smooth line of `colour` on a wider white one, which parts it from any background."""
+    import cv2
+
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    lines = [_smooth(contour[:, 0], _unit(canvas)) for contour in contours]
+    for line_colour, line_width in (((255, 255, 255), width * 1.8), (colour, width)):
+        thickness = max(1, round(line_width))
+        cv2.polylines(canvas, lines, True, line_colour, thickness, cv2.LINE_AA, 4)
+
+
+def _smooth(points: NDArray[np.int32], unit: float) -> NDArray[np.int32]:
+    """A closed contour int32 N×2 without pixel steps, in fixed point with 4 fractional bits."""
+    reach = min(max(1, round(3 * unit)), len(points) // 8)
+    window = range(-reach, reach + 1)
+    mean = sum(np.roll(points, step, axis=0).astype(np.float32) for step in window) / len(window)
+    return np.rint(mean * 16).astype(np.int32)
+
+
+def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> NDArray[np.uint8]:
+    """Numbers 1..N, each on a disc of its colour at a corner of its box, none on another."""
+    from PIL import Image, ImageDraw
+
+    sharper = 4  # PIL draws discs without anti-aliasing: drawn large, then shrunk
+    radius = max(7.0, 13 * unit)
+    height, width = canvas.shape[:2]
+    picture = Image.fromarray(canvas)
+    placed: list[tuple[float, float]] = []
+    for i, box in enumerate(candidates.boxes):
+        x, y = _free_place(box, placed, radius, width, height)
+        placed.append((x, y))
+        side = 2 * round(radius) + 1
+        badge = Image.new("RGBA", (side * sharper, side * sharper))
+        pen = ImageDraw.Draw(badge)
+        fill = colour_of(i)
+        ink = "black" if _luminance(fill) > 0.18 else "white"
+        for ring, shade in ((0.0, (0, 0, 0, 255)), (0.06, (255, 255, 255, 255)), (0.18, fill)):
+            inset = ring * radius * sharper
+            pen.ellipse((inset, inset, badge.width - 1 - inset, badge.width - 1 - inset), shade)
+        size = radius * sharper * (1.25 if i < 9 else 1.0)
+        middle = badge.width / 2
+        pen.text(
+            (middle, middle),
+            str(i + 1),
+            ink,
+            _font(round(size)),
+            anchor="mm",
+            stroke_width=size / 40,  # bolder
+        )
+        badge = badge.resize((side, side), Image.Resampling.LANCZOS)
+        picture.paste(badge, (round(x) - side // 2, round(y) - side // 2), badge)
+    return np.array(picture)
+
+
+def _free_place(
+    box: NDArray[np.float32],
+    placed: list[tuple[float, float]],
+    radius: float,
+    width: int,
+    height: int,
+) -> tuple[float, float]:
+    """Centre of a badge: a corner of the box, else the middle, else next to the last one tried."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    corners = [(x0, y0), (x1, y0), (x0, y1), (x1, y1), ((x0 + x1) / 2, (y0 + y1) / 2)]
+    beside = [(x0 + 2.2 * radius * step, y0) for step in range(1, 40)]
+    for x, y in corners + beside:
+        x = min(max(x, radius), max(radius, width - 1 - radius))
+        y = min(max(y, radius), max(radius, height - 1 - radius))
+        if all((x - px) ** 2 + (y - py) ** 2 >= (2 * radius) ** 2 for px, py in placed):
+            break
+    return x, y
+
+
+def _luminance(colour: Colour) -> float:
+    """Relative luminance in [0, 1], as WCAG defines it; black text is the clearer above 0.18."""
+    c = np.array(colour) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@lru_cache(maxsize=32)
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)  # comes with Pillow, the same on every machine

@@ -1,0 +1,198 @@
+"""Any picture a user has → RGB uint8 H×W×3."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+MAX_PIXELS = 40_000_000
+"""Most pixels of an image taken; the header is asked before anything is decoded."""
+
+FORMATS = "PNG JPEG MPO WEBP GIF BMP TIFF PPM JPEG2000 AVIF"
+"""File formats taken; PIL's others run outside programs (EPS) or match almost any file (TGA)."""
+
+_EXPECTED = "expected a picture (PNG, JPEG, WebP, GIF, BMP or TIFF)"
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError),
+    *(ArithmeticError, struct.error),
+)
+"""What PIL's decoders raise on damaged data."""
+
+_WARNINGS = Lock()
+"""Held while PIL's warnings are muted, as the filters that mute them belong to all threads."""
+
+
+def load_image(source: str | Path | bytes | Image.Image | NDArray) -> NDArray[np.uint8]:
+    """Opens a picture as the pipeline takes it.
+
+    Files are turned as their EXIF orientation says; of an animation the first frame is taken;
+    transparency is laid on white; values of more than 8 bits are scaled, not cut off.
+
+    Args:
+        source: file name, the bytes of a file, a PIL image, or an array H×W, H×W×1, H×W×3 (RGB)
+            or H×W×4 (RGBA) of booleans, integers from 0 to 255 or to 65535, or floats from 0 to
+            1 or to 255. An array's range is read off its type where that is uint8 or uint16,
+            else off its highest value.
+
+    Returns:
+        RGB uint8 H×W×3, contiguous, in the frame that a viewer would show.
+
+    Raises:
+        InputError: no such file, not a picture, damaged, over `MAX_PIXELS`, or an array of
+            another shape, type or range; the message names the source and the remedy.
+    """
+    from PIL import Image
+
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if isinstance(source, (str, Path)):
+            return _from_path(Path(source))
+        if isinstance(source, bytes):
+            return _from_file(BytesIO(source), "image", len(source))
+        if isinstance(source, Image.Image):
+            return _from_pil(source, "image")
+        if isinstance(source, np.ndarray):
+            return _from_array(source)
+    raise InputError(
+        "expected a file name, the bytes of a file, a PIL image or an array, "
+        f"got {type(source).__name__}"
+    )
+
+
+def _from_path(path: Path) -> NDArray[np.uint8]:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: {_EXPECTED}, got a folder; name a file in it")
+        if not path.exists():
+            raise InputError(f"{path}: {_EXPECTED}, got no such file; check the path")
+        if not path.is_file():
+            raise InputError(f"{path}: {_EXPECTED}, got something that is no file; check the path")
+        with path.open("rb") as file:
+            return _from_file(file, str(path), path.stat().st_size)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: {_EXPECTED}, got: {reason}; check the path") from error
+
+
+def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
+    """The picture in an open file of `size` bytes; `name` is for messages."""
+    from PIL import Image, UnidentifiedImageError
+
+    if not size:
+        raise InputError(f"{name}: {_EXPECTED}, got an empty file; save or download it again")
+    Image.init()
+    try:
+        image = Image.open(file, formats=[f for f in FORMATS.split() if f in Image.OPEN])
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{name}: {_EXPECTED}, got a file of another kind or a damaged one; "
+            "convert it to PNG or JPEG"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise InputError(_too_large(name, "far more")) from error
+    except _DAMAGED as error:
+        raise InputError(_damaged(name, error)) from error
+    with image:
+        return _from_pil(image, name)
+
+
+def _from_pil(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    from PIL import ImageOps
+
+    width, height = image.size
+    if not width * height:
+        raise InputError(f"{name}: {_EXPECTED}, got one of {width}×{height} pixels")
+    if width * height > MAX_PIXELS:
+        raise InputError(_too_large(name, f"{width}×{height}"))
+    try:
+        image.load()
+    except _DAMAGED as error:
+        raise InputError(_damaged(name, error)) from error
+    with suppress(*_DAMAGED):  # the pixels are whole where EXIF is damaged
+        image = ImageOps.exif_transpose(image)
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return _from_array(np.asarray(image), name)
+    try:
+        return np.array(_opaque(image))
+    except ValueError as error:
+        raise InputError(
+            f"{name}: {_EXPECTED}, got one of mode {image.mode}; convert it to RGB"
+        ) from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """`image` in mode RGB, what is transparent in it laid on white."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def _from_array(array: NDArray, name: str = "image") -> NDArray[np.uint8]:
+    from PIL import Image
+
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in array.shape:
+        raise InputError(
+            f"{name}: expected an array H×W, H×W×1, H×W×3 (RGB) or H×W×4 (RGBA), "
+            f"got shape {array.shape}"
+        )
+    height, width = array.shape[:2]
+    if width * height > MAX_PIXELS:
+        raise InputError(_too_large(name, f"{width}×{height}"))
+    pixels = _to_uint8(array, name)
+    if channels == 1:
+        pixels = pixels.reshape(height, width)  # H×W×1 → H×W
+    return np.array(_opaque(Image.fromarray(pixels)))
+
+
+def _to_uint8(array: NDArray, name: str) -> NDArray[np.uint8]:
+    """An array's values brought to 0–255; see `load_image` for the ranges taken."""
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+    low, high = float(array.min()), float(array.max())
+    is_float = array.dtype.kind == "f"
+    most = 255 if is_float else 65535
+    if not (low >= 0 and high <= most):  # also where a value is NaN
+        ranges = "0–1 or 0–255" if is_float else "0–255 or 0–65535"
+        raise InputError(
+            f"{name}: expected {array.dtype} values in {ranges}, got {low:g} to {high:g}; "
+            "rescale them"
+        )
+    if array.dtype.str[1:] == "u2" or high > 255:
+        white = 65535.0
+    else:
+        white = 1.0 if array.dtype.kind == "b" or (is_float and high <= 1) else 255.0
+    return np.rint(array.astype(np.float32) * (255.0 / white)).astype(np.uint8)
+
+
+def _too_large(name: str, size: str) -> str:
+    return (
+        f"{name}: expected at most {MAX_PIXELS // 1_000_000} megapixels, got {size} pixels; "
+        "make it smaller first"
+    )
+
+
+def _damaged(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"{name}: {_EXPECTED}, got a damaged or truncated one ({reason}); save or download it again"
+    )

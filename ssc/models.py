@@ -1,0 +1,111 @@
+"""Model sets by name: what each stage is made of."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from ssc.clip import Clip
+    from ssc.pipeline import Pipeline
+    from ssc.segment.rcnn import MiniNetwork
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def load(name: str = "mini") -> Pipeline:
+    """The pipeline of a model set; loaded once per process.
+
+    Args:
+        name: a key of `MODEL_SETS`.
+
+    Raises:
+        InputError: no such set, or its files are missing or broken.
+    """
+    if name not in MODEL_SETS:
+        raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
+    return MODEL_SETS[name]()
+
+
+@cache
+def _mini() -> Pipeline:
+    from ssc.pipeline import Pipeline
+    from ssc.segment import Segment
+    from ssc.segment.classes import ClassProjection
+    from ssc.segment.detect import MiniDetector
+    from ssc.segment.masks import MiniSegmenter
+    from ssc.segment.nouns import SpacyNouns
+    from ssc.select import Select
+    from ssc.vocabulary import COCO_80
+
+    folder = ASSETS / "mini"
+    clip = load_mini_clip(folder / "clip")
+    network = load_mini_network(folder / "detector")
+    threshold = _read_config(folder / "detector")["threshold"]
+    segment = Segment(
+        SpacyNouns(),
+        ClassProjection(clip, COCO_80),
+        MiniDetector(network, threshold),
+        MiniSegmenter(network),
+    )
+    return Pipeline(segment, Select(clip))
+
+
+MODEL_SETS = {"mini": _mini}
+
+
+def load_mini_network(folder: Path) -> MiniNetwork:
+    """The mini detector and segmenter from `config.json` and `model.safetensors`."""
+    from ssc.segment.rcnn import MiniNetwork, build_rcnn
+    from ssc.vocabulary import COCO_80
+
+    model = build_rcnn(_read_config(folder)["network"])
+    _load_weights(model, folder / "model.safetensors")
+    return MiniNetwork(model, COCO_80)
+
+
+def load_mini_clip(folder: Path) -> Clip:
+    """The mini CLIP: `config.json` is open_clip's, `merges.txt.gz` its tokenizer's."""
+    from open_clip.model import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+
+    from ssc.clip import Clip
+
+    config = _read_config(folder)["network"]
+    model = CLIP(**config)
+    _load_weights(model, folder / "model.safetensors")
+    merges = folder / "merges.txt.gz"
+    if not merges.exists():
+        raise InputError(f"{merges}: expected the tokenizer's merges, found no such file")
+    tokenizer = SimpleTokenizer(str(merges), context_length=config["text_cfg"]["context_length"])
+    return Clip(model, tokenizer, config["vision_cfg"]["image_size"], MEAN, STD)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a model's configuration: {error}") from error
+
+
+def _load_weights(model: Any, path: Path) -> None:
+    """Loads half- or single-precision weights into `model` as float32, every name matched."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(path)
+        model.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        )
+    except (OSError, SafetensorError, RuntimeError) as error:
+        first = str(error).strip().splitlines()
+        detail = " ".join(line.strip() for line in first[:2])
+        raise InputError(f"{path}: expected weights of {type(model).__name__}: {detail}") from error

@@ -1,0 +1,104 @@
+"""Key noun → class of the vocabulary, by CLIP text similarity (paper §3.1, step 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ssc.types import ANY_CLASS, ClassMatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RUNNERS_UP = 3
+"""How many of the next nearest classes a match names."""
+
+
+class TextEncoder(Protocol):
+    """The text side of CLIP."""
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings float32 N×D of N texts, each row of length 1."""
+        ...
+
+
+class ClassProjection:
+    """Projects nouns to the class of highest cosine similarity in CLIP's text space.
+
+    A noun that is a name of the vocabulary is that class, without asking CLIP: one text has one
+    embedding, so its similarity is 1 and no class can come nearer.
+
+    Args:
+        clip: encodes texts; asked once for the whole vocabulary here, and once per call.
+        vocabulary: the class names, at least one.
+        template: the context put around nouns and names alike.
+    """
+
+    def __init__(
+        self, clip: TextEncoder, vocabulary: Sequence[str], template: str = "a picture of {}"
+    ) -> None:
+        if not vocabulary:
+            raise ValueError("expected a vocabulary of at least one class, got none")
+        self.vocabulary: tuple[str, ...] = tuple(vocabulary)
+        self._clip = clip
+        self._template = template
+        self._index = {name.lower(): i for i, name in enumerate(self.vocabulary)}
+        self._embeddings = clip.encode_text([template.format(name) for name in self.vocabulary])
+
+    def __call__(self, nouns: Sequence[str]) -> tuple[ClassMatch, ...]:
+        """The class of each noun, in order; `ANY_CLASS` with similarity 0 for an empty noun."""
+        asked = list(dict.fromkeys(noun for noun in nouns if noun))
+        similarities = self._embed(asked) @ self._embeddings.T  # nouns×classes
+        matches = {"": ClassMatch("", ANY_CLASS, 0.0)}
+        for noun, row in zip(asked, similarities, strict=True):
+            matches[noun] = self._match(noun, row)
+        return tuple(matches[noun] for noun in nouns)
+
+    def nearest(self, noun: str, names: Sequence[str], limit: int) -> tuple[tuple[str, float], ...]:
+        """The distinct `names` that are nearest to `noun`, with their similarities, best first.
+
+        Args:
+            noun: a key noun; where it is empty the names come as they are, with similarity 0.
+            names: class names, repetitions allowed; they need not be in the vocabulary.
+            limit: the most pairs to return.
+        """
+        distinct = list(dict.fromkeys(names))
+        if not noun or not distinct:
+            return tuple((name, 0.0) for name in distinct[:limit])
+        embeddings = self._embed([noun, *distinct])
+        similarities = _bounded(embeddings[1:] @ embeddings[0])
+        order = np.argsort(-similarities, kind="stable")[:limit]
+        return tuple((distinct[i], float(similarities[i])) for i in order)
+
+    def _match(self, noun: str, similarities: NDArray[np.float32]) -> ClassMatch:
+        """The match of `noun`, given its similarity to each class."""
+        similarities = _bounded(similarities)
+        same = self._index.get(noun.lower())
+        if same is not None:
+            similarities[same] = 1.0
+        order = np.argsort(-similarities, kind="stable").tolist()
+        if same is not None:  # another name may encode to the same tokens
+            order = [same, *(i for i in order if i != same)]
+        ranked = [(self.vocabulary[i], float(similarities[i])) for i in order[: 1 + RUNNERS_UP]]
+        return ClassMatch(noun, *ranked[0], runners_up=tuple(ranked[1:]))
+
+    def _embed(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings float32 N×D of nouns or names; CLIP is asked for those it has not seen."""
+        rows = np.empty((len(words), self._embeddings.shape[1]), np.float32)  # N×D
+        new = []
+        for i, word in enumerate(words):
+            index = self._index.get(word.lower())
+            if index is None:
+                new.append(i)
+            else:
+                rows[i] = self._embeddings[index]
+        if new:
+            rows[new] = self._clip.encode_text([self._template.format(words[i]) for i in new])
+        return rows
+
+
+def _bounded(similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosines without rounding errors beyond [-1, 1]."""
+    return np.clip(similarities, -1.0, 1.0)

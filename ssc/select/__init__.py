@@ -1,0 +1,148 @@
+"""Stage 2 (paper §3.2): candidates → visual prompts → CLIP scores → the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ssc.cache import Cache, content_key
+from ssc.select.choose import argmax_choice
+from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
+from ssc.timing import Clock
+from ssc.types import Candidates, InputError, Result, Selection
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KEPT_IMAGES = 4  # blurred copies, 0.9 MB each
+KEPT_PROMPTS = 64  # prompts with their embeddings, 0.9 MB each
+
+
+class Encoder(Protocol):
+    """Both encoders of a CLIP, as unit vectors; `ssc.clip.Clip` is one."""
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 N×D, rows of length 1."""
+        ...
+
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3."""
+        ...
+
+
+class Select:
+    """Chooses the candidate that CLIP finds most like the object's expressions.
+
+    Prompts and their embeddings are kept for the images used last, so a second expression about
+    an image runs no image encoder. Safe to use from several threads.
+
+    Args:
+        clip: text and image encoder.
+        prompt: a key of `prompts.VISUAL_PROMPTS`.
+        sigma: of the blur; see `prompts.make_prompts`.
+
+    Raises:
+        InputError: no such prompt, or `sigma` is not above 0.
+    """
+
+    def __init__(self, clip: Encoder, prompt: str = "reverse_blur", sigma: float = SIGMA) -> None:
+        if prompt not in VISUAL_PROMPTS:
+            raise InputError(
+                f"visual prompt: expected one of {', '.join(VISUAL_PROMPTS)}, got {prompt!r}"
+            )
+        if not sigma > 0:
+            raise InputError(f"sigma: expected a number of pixels above 0, got {sigma}")
+        self.clip = clip
+        self.prompt = prompt
+        self.sigma = sigma
+        self._blurred: Cache[NDArray[np.uint8]] = Cache(KEPT_IMAGES)
+        self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
+
+    def __call__(self, image: NDArray[np.uint8], results: Sequence[Result]) -> list[Result]:
+        """Stage 2 of all objects of one image, in one call of each encoder at most.
+
+        Args:
+            image: RGB uint8 H×W×3.
+            results: stage 1 of each object.
+
+        Returns:
+            The results with their selections, in the same order. An object without candidates
+            has an empty selection. Time is counted with the first object, as it is shared.
+        """
+        clock = Clock()
+        prompts, embeddings = self._look(image, [result.candidates for result in results], clock)
+        with clock("scores"):
+            scores = self._score([result.expressions for result in results], embeddings)
+        selected = []
+        for number, result in enumerate(results):
+            chosen = argmax_choice(scores[number])
+            selection = Selection(prompts[number], scores[number], chosen, self.prompt)
+            timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
+            selected.append(result.with_selection(selection, timings))
+        return selected
+
+    def _look(
+        self, image: NDArray[np.uint8], objects: Sequence[Candidates], clock: Clock
+    ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.float32]]]:
+        """Each object's prompts, uint8 N×h×w×3, and their embeddings, float32 N×D.
+
+        Only masks not seen before are prompted and embedded, each once.
+        """
+        with clock("prompts"):
+            frame = content_key(image)
+            keys = [
+                [
+                    (frame, content_key(mask), box.tobytes())
+                    for mask, box in zip(candidates.masks, candidates.boxes)
+                ]
+                for candidates in objects
+            ]
+            seen = {key: self._seen.peek(key) for row in keys for key in row}
+            new = {}  # key → (mask, box)
+            for row, candidates in zip(keys, objects):
+                for key, mask, box in zip(row, candidates.masks, candidates.boxes):
+                    if seen[key] is None:
+                        new[key] = mask, box
+            masks = [mask for mask, _ in new.values()]
+            boxes = np.array([box for _, box in new.values()], np.float32).reshape(-1, 4)
+            made = make_prompts(self.prompt, image, masks, boxes, self.sigma, self._blur)
+        with clock("scores"):
+            if new:
+                rows = zip(made, self.clip.encode_images(made))
+                # Copies, lest one prompt in the cache keeps its whole batch in memory.
+                seen.update(
+                    {key: (shown.copy(), row.copy()) for key, (shown, row) in zip(new, rows)}
+                )
+        for key, value in seen.items():  # also marks those held as just used
+            self._seen.get(key, lambda value=value: value)
+        none = np.zeros((0, *made.shape[1:]), np.uint8), np.zeros((0, 0), np.float32)
+        pairs = [
+            [np.stack(part) for part in zip(*(seen[key] for key in row))] if row else none
+            for row in keys
+        ]
+        return [shown for shown, _ in pairs], [embedded for _, embedded in pairs]
+
+    def _score(
+        self, objects: Sequence[Sequence[str]], embeddings: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """float32 N per object: cosine similarity, the mean over its expressions."""
+        if not any(len(embedded) for embedded in embeddings):
+            return [np.zeros(0, np.float32) for _ in objects]
+        texts = self.clip.encode_text([text for expressions in objects for text in expressions])
+        scores = []
+        start = 0
+        for expressions, embedded in zip(objects, embeddings):
+            rows = texts[start : start + len(expressions)]  # M×D
+            start += len(expressions)
+            if len(embedded):
+                mean = (embedded @ rows.T).mean(axis=1)  # N×M → N
+                scores.append(np.clip(mean, -1, 1).astype(np.float32))
+            else:
+                scores.append(np.zeros(0, np.float32))
+        return scores
+
+    def _blur(self, image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+        key = content_key(image), sigma
+        return self._blurred.get(key, lambda: blur(image, sigma))

@@ -1,0 +1,79 @@
+"""What the pipeline takes, and the one line it answers to anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, check_image, check_objects
+from ssc.types import InputError
+
+
+@pytest.mark.parametrize(
+    ("objects", "groups"),
+    [
+        (["left guy"], [("left guy",)]),
+        (["  left \n guy\t"], [("left guy",)]),
+        ([["left guy", "guy in red"], "dog"], [("left guy", "guy in red"), ("dog",)]),
+        ([("left guy",)], [("left guy",)]),
+        (["😀🐶"], [("😀🐶",)]),
+        (["人在左边", "der Mann links", "الرجل"], [("人在左边",), ("der Mann links",), ("الرجل",)]),
+        (["a" * MAX_EXPRESSION], [("a" * MAX_EXPRESSION,)]),
+        (["dog"] * MAX_OBJECTS, [("dog",)] * MAX_OBJECTS),
+    ],
+)
+def test_good_objects(objects: Any, groups: list[tuple[str, ...]]):
+    assert check_objects(objects) == groups
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ("left guy", "expected a list of expressions, got str"),
+        ([], "expected 1 to 32 objects, got 0"),
+        (["dog"] * (MAX_OBJECTS + 1), "expected 1 to 32 objects, got 33"),
+        ([""], "object 1: the expression is empty; say what to look for"),
+        (["dog", " \t\n\u3000"], "object 2: the expression is empty"),
+        ([["dog", ""]], "object 1: the expression is empty"),
+        ([[]], "object 1: expected an expression, got none"),
+        (["a" * 10_000], "object 1: expected at most 500 characters, got 10000"),
+        ([[3]], "object 1: expected text, got int"),
+        ([[None]], "object 1: expected text, got NoneType"),
+        ([b"dog"], "object 1: expected text, got"),
+        ([3], "object 1: expected text, got int"),
+        ([None], "object 1: expected text, got NoneType"),
+    ],
+)
+def test_bad_objects(objects: Any, message: str):
+    with pytest.raises(InputError, match=message) as error:
+        check_objects(objects)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 5, 3), (5, 3, 3)])
+def test_good_images(shape: tuple[int, ...]):
+    check_image(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        "dog.jpg",
+        [[0, 0, 0]],
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 1), np.uint8),
+        np.zeros((3, 4, 4), np.uint8),
+        np.zeros((1, 4, 4, 3), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 0, 3), np.uint8),
+        np.zeros((4, 4, 3)),
+        np.zeros((4, 4, 3), np.uint16),
+    ],
+)
+def test_bad_images(image: Any):
+    with pytest.raises(InputError, match="expected an RGB uint8 image of shape H×W×3, got"):
+        check_image(image)

@@ -1,0 +1,106 @@
+"""Trains the bundled mini models of stages 1 and 2 into assets/mini/.
+
+python -m train.mini detector --steps 3000 --batch 8 --seed 0
+python -m train.mini clip --steps 1500 --batch 256 --scenes 14000 --seed 0
+
+A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
+(Debian: fonts-noto-color-emoji).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "mini"
+
+ABOUT_DETECTOR = """Mask R-CNN (torchvision) on a four-stage convolutional backbone: boxes of COCO's
+80 classes, and a class-agnostic mask head, so that a box alone gives a mask. Trained from scratch
+on RefSprites' rendered boxes and masks, as Grounding DINO and SAM are trained on theirs; it stands
+in for both. It knows rendered scenes of emoji sprites, not photographs, and of COCO's classes only
+the 65 that have sprites."""
+
+ABOUT_CLIP = """A CLIP (open_clip, ModifiedResNet and a three-layer text transformer) with its own
+byte-pair tokenizer. Trained from scratch on RefSprites scenes in which one object is sharp and the
+rest blurred to a random degree (with the rendered mask), captioned with class, colour, looks and
+size; one caption in twenty says where it is. Also on 7,000 synonyms of COCO's classes
+(`train/lexicon.py`), so that class projection works. It knows rendered scenes, not photographs."""
+
+
+def detector(args: argparse.Namespace) -> None:
+    from ssc.models import load_mini_network
+    from ssc.segment.rcnn import CONFIG
+    from train.mini.card import write_card, write_model
+    from train.mini.detector import choose_threshold, measure, train_detector
+
+    model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs)
+    folder = args.out / "detector"
+    config = {"network": CONFIG, "threshold": 0.5}
+    write_model(folder, model, config)
+    config["threshold"] = choose_threshold(load_mini_network(folder), args.measure)
+    write_model(folder, model, config)
+    figures = {"box threshold": config["threshold"]}
+    figures |= measure(load_mini_network(folder), "val", args.measure, seed=0)
+    write_card(
+        folder,
+        "Mini detector and segmenter",
+        ABOUT_DETECTOR,
+        model,
+        figures,
+        seed=args.seed,
+        steps=args.steps,
+        seconds=seconds,
+    )
+    print(figures)
+
+
+def clip(args: argparse.Namespace) -> None:
+    from open_clip.tokenizer import SimpleTokenizer
+
+    from ssc.models import load_mini_clip
+    from train.mini.card import write_card, write_model
+    from train.mini.clip import config, measure, train_clip
+
+    folder = args.out / "clip"
+    folder.mkdir(parents=True, exist_ok=True)
+    merges = folder / "merges.txt.gz"
+    model, seconds = train_clip(args.steps, args.batch, args.scenes, args.seed, args.runs, merges)
+    write_model(folder, model, {"network": config(SimpleTokenizer(str(merges)).vocab_size)})
+    figures = measure(load_mini_clip(folder), args.measure, seed=0)
+    write_card(
+        folder,
+        "Mini CLIP",
+        ABOUT_CLIP,
+        model,
+        figures,
+        seed=args.seed,
+        steps=args.steps,
+        seconds=seconds,
+    )
+    print(figures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(required=True)
+    for run, steps, batch in ((detector, 3000, 8), (clip, 1500, 256)):
+        command = commands.add_parser(run.__name__)
+        command.set_defaults(run=run)
+        command.add_argument("--steps", type=int, default=steps)
+        command.add_argument("--batch", type=int, default=batch)
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
+        command.add_argument("--runs", type=Path, default=Path("runs/mini"))
+        command.add_argument("--out", type=Path, default=ASSETS)
+        if run is clip:
+            command.add_argument("--scenes", type=int, default=14000, help="rendered once")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()

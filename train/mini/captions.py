@@ -1,0 +1,83 @@
+"""Captions for the mini CLIP: what web captions say of a thing, seldom where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from train.scenes import Instance, Scene
+
+PLACE_SHARE = 0.05  # at most one caption in twenty says where the thing is, as on the web
+BIG, SMALL = 0.40, 0.24  # of the frame's height: √area above or below which a size is named
+SIZES = {
+    "big": ("big", "large", "huge", "bigger", "larger", "biggest", "largest"),
+    "small": ("small", "little", "tiny", "smaller", "smallest"),
+}
+TEMPLATES = (
+    "{}",
+    "{}",
+    "a {}",
+    "the {}",
+    "a photo of a {}",
+    "a picture of {}",
+    "picture of the {}",
+    "there is a {}",
+    "look at the {}",
+    "that is a {}",
+    "show me the {}",
+    "find the {}",
+    "i mean the {}",
+    "the {} please",
+)
+Rng = np.random.Generator
+
+
+def _one(rng: Rng, options: Sequence[str]) -> str:
+    return options[rng.integers(len(options))]
+
+
+def caption(rng: Rng, scene: Scene, k: int) -> str:
+    """A caption of instance `k`: class, colour, looks and size, each now and then."""
+    instance = scene.instances[k]
+    sprite = instance.sprite
+    phrase = _one(rng, sprite.names)
+    if sprite.adjectives and rng.random() < 0.5:
+        adjective = _one(rng, sprite.adjectives)
+        phrase = phrase if adjective in phrase else f"{adjective} {phrase}"
+    if instance.colour and rng.random() < 0.6:
+        phrase = _coloured(rng, instance, phrase)
+    height, width = scene.ids.shape
+    share = np.sqrt(instance.area) / height
+    if (share > BIG or share < SMALL) and rng.random() < 0.4:
+        phrase = f"{_one(rng, SIZES['big' if share > BIG else 'small'])} {phrase}"
+    if (sprite.having or sprite.doing) and rng.random() < 0.5:
+        options = [f"with {thing}" for thing in sprite.having] + list(sprite.doing)
+        phrase = f"{phrase} {_one(rng, options)}"
+    if rng.random() < PLACE_SHARE:
+        x, y = instance.centre[0] / width, instance.centre[1] / height
+        phrase = _placed(rng, phrase, x, y)
+    return _one(rng, TEMPLATES).format(phrase)
+
+
+def _coloured(rng: Rng, instance: Instance, phrase: str) -> str:
+    colour = instance.colour
+    if not instance.sprite.is_person:
+        return f"{colour} {phrase}"
+    return _one(
+        rng,
+        (
+            f"{phrase} in {colour}",
+            f"{phrase} wearing {colour}",
+            f"{phrase} in the {colour} shirt",
+            f"{colour} shirt {phrase}",
+        ),
+    )
+
+
+def _placed(rng: Rng, phrase: str, x: float, y: float) -> str:
+    if rng.random() < 0.65:
+        side = "left" if x < 0.4 else "right" if x > 0.6 else "middle"
+    else:
+        side = "top" if y < 0.4 else "bottom" if y > 0.6 else "middle"
+    return f"{side} {phrase}" if rng.random() < 0.5 else f"{phrase} on the {side}"

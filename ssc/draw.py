@@ -94,9 +94,11 @@ def draw_mask(
     canvas = image.copy()
     if not mask.any():
         return canvas
-    # Half way to its own grey and a little darker: there, but in the background.
-    grey = image.mean(axis=2, keepdims=True)
-    canvas = np.where(mask[..., None], image, (0.3 * image + 0.3 * grey).astype(np.uint8))
+    # Half way to its own grey and darker: there, but in the background. In integers, as it is
+    # 0.3 image + 0.3 grey for every pixel.
+    total = image.sum(axis=2, keepdims=True, dtype=np.uint16)
+    dim = ((image * np.uint16(3) + total) // 10).astype(np.uint8)
+    canvas = np.where(mask[..., None], image, dim)
     _tint(canvas, mask, color, 0.25)
     _outline(canvas, mask, color, 3 * _unit(image))
     return canvas
@@ -137,7 +139,7 @@ def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> N
     from PIL import Image, ImageDraw
 
     sharper = 4  # PIL draws discs without anti-aliasing: drawn large, then shrunk
-    radius = max(7.0, 13 * unit)
+    radius = max(7.0, 15 * unit)
     height, width = canvas.shape[:2]
     picture = Image.fromarray(canvas)
     placed: list[tuple[float, float]] = []
@@ -160,7 +162,7 @@ def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> N
             ink,
             _font(round(size)),
             anchor="mm",
-            stroke_width=size / 40,  # bolder
+            stroke_width=round(size / 40),  # bolder
         )
         badge = badge.resize((side, side), Image.Resampling.LANCZOS)
         picture.paste(badge, (round(x) - side // 2, round(y) - side // 2), badge)

@@ -39,6 +39,8 @@ def scale(
     scaled = np.zeros((len(masks), h, w), np.bool_)
     for mask, out in zip(masks, scaled):
         share = cv2.resize(mask.astype(np.uint8) * 255, (w, h), interpolation=how)
-        out[:] = share >= min(128, share.max() or 1)
+        out[:] = share >= 128
+        if not out.any():  # too thin or too small: every pixel that it touches
+            out[:] = cv2.resize(mask.astype(np.float32), (w, h), interpolation=how) > 0
     ratio = np.array([w / width, h / height] * 2, np.float32)
     return cv2.resize(image, (w, h), interpolation=how), scaled, boxes * ratio

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+STRIDE = 16  # of the coarsest level
 CONFIG: dict[str, Any] = {
     "widths": [32, 56, 112, 192],
     "blocks": [1, 2, 2, 3],
@@ -86,6 +86,26 @@ class Backbone(nn.Module):
         return OrderedDict((name, level.float()) for name, level in levels.items())
 
 
+class _BoxHead(nn.Module):
+    """One 3×3 convolution beside the pyramid's own features, which know the class already.
+
+    Fully connected layers on 7×7 cells need far more boxes to learn a class.
+    """
+
+    def __init__(self, pyramid: int, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(pyramid, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
+            return torch.cat([x, self.body(x).float()], dim=1)  # N×(pyramid + width)×7×7
+
+
 class _MaskHead(MaskRCNNHeads):
     """In bfloat16 while training, as the backbone."""
 
@@ -117,6 +137,7 @@ def build_rcnn(config: dict[str, Any] = CONFIG) -> MaskRCNN:
         num_classes=None,
         min_size=config["short_side"],
         max_size=config["long_side"],
+        size_divisible=STRIDE,
         rpn_anchor_generator=AnchorGenerator(
             ((16, 26), (40, 60), (90, 130)), ((0.5, 1.0, 2.0),) * len(levels)
         ),
@@ -126,13 +147,13 @@ def build_rcnn(config: dict[str, Any] = CONFIG) -> MaskRCNN:
         rpn_post_nms_top_n_test=100,
         rpn_batch_size_per_image=128,
         box_roi_pool=align(output_size=7, canonical_scale=100),
-        box_head=TwoMLPHead(pyramid * 49, 320),
-        box_predictor=_BoxPredictor(320, classes),
+        box_head=_BoxHead(pyramid, 96),
+        box_predictor=_BoxPredictor(pyramid + 96, classes),
         box_batch_size_per_image=48,
         box_detections_per_img=40,
         box_score_thresh=0.05,
         mask_roi_pool=align(output_size=14, canonical_scale=200),
-        mask_head=_MaskHead(pyramid, [pyramid] * 3, 1),
+        mask_head=_MaskHead(pyramid, [pyramid] * 3, 1, norm_layer=nn.BatchNorm2d),
         mask_predictor=AgnosticMaskPredictor(pyramid, classes),
     )
 
@@ -143,11 +164,13 @@ class _BoxPredictor(nn.Module):
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
         self.cls_score = nn.Linear(width, classes)
-        self.bbox_pred = nn.Linear(width, 4)
+        self.cells = nn.Sequential(nn.Conv2d(width, 16, 1), nn.ReLU(inplace=True), nn.Flatten())
+        self.bbox_pred = nn.Linear(16 * 49, 4)
         self.classes = classes
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.cls_score(x), self.bbox_pred(x).repeat(1, self.classes)
+        deltas = self.bbox_pred(self.cells(x))  # N×4
+        return self.cls_score(x.mean((2, 3))), deltas.repeat(1, self.classes)
 
 
 class MiniNetwork:

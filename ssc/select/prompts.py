@@ -37,12 +37,10 @@ def blur(image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
     """
     import cv2
 
-    if sigma < 8:
-        return cv2.GaussianBlur(image, (0, 0), sigma)
     height, width = image.shape[:2]
-    half = cv2.resize(
-        image, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA
-    )
+    if sigma < 8 or min(height, width) < 4 * sigma:  # half of a strip has other borders
+        return cv2.GaussianBlur(image, (0, 0), sigma)
+    half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     half = cv2.GaussianBlur(half, (0, 0), sigma / 2)
     return cv2.resize(half, (width, height), interpolation=cv2.INTER_LINEAR)
 
@@ -150,9 +148,11 @@ VISUAL_PROMPTS = {
 
 
 def _inside(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> list[list[float]]:
-    """Boxes clipped so that their outlines are in the picture."""
+    """Boxes clipped so that their outlines are in the picture and no side is negative."""
     h, w = image.shape[:2]
-    return np.clip(boxes, 0, (w - 1, h - 1, w - 1, h - 1)).tolist()
+    boxes = np.clip(boxes, 0, (w - 1, h - 1, w - 1, h - 1))
+    boxes[:, 2:] = np.maximum(boxes[:, :2], boxes[:, 2:])
+    return boxes.tolist()
 
 
 def _fixed(point: tuple[float, float]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from ssc.vocabulary import COCO_80
 from train.scenes import SPLITS, render
 from train.scenes.backgrounds import STYLES
-from train.scenes.catalogue import CATEGORIES, SPRITES
+from train.scenes.catalogue import CATEGORIES
 from train.scenes.expressions import KINDS
 from train.scenes.render import MIN_VISIBLE
 from train.scenes.slice import read_slice

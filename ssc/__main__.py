@@ -1,0 +1,170 @@
+"""The pipeline without a browser.
+
+python -m ssc photo.jpg "the man in blue" --out out
+python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # two objects
+python -m ssc photos/ "the red car"
+python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from ssc.select.prompts import VISUAL_PROMPTS
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ssc.pipeline import Pipeline
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see python -m ssc --help")
+
+
+def main(argv: Sequence[str] | None = None, load: Callable[[str], Pipeline] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: arguments, by default the process's.
+        load: model set → pipeline, by default `ssc.load`.
+
+    Returns:
+        Exit code: 0, 1 where some of several images failed, 2 for bad input.
+    """
+    try:
+        return run(parse(argv), load)
+    except (InputError, OSError) as error:
+        print(f"error: {_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        prog="python -m ssc",
+        description="Segments what an expression refers to: writes overlay, mask and candidates "
+        "as PNG, and result.json, for each image.",
+    )
+    parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
+    parser.add_argument(
+        "expressions",
+        metavar="EXPRESSION",
+        nargs="+",
+        help='what to segment, one object each; "a | b" are two expressions of one object',
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("out"), help="default: out")
+    parser.add_argument("--models", metavar="SET", default="mini", help="default: mini")
+    parser.add_argument(
+        "--prompt",
+        choices=list(VISUAL_PROMPTS),
+        default="reverse_blur",
+        help="how a candidate is shown to CLIP; default: reverse_blur",
+    )
+    return parser.parse_intermixed_args(argv)
+
+
+def run(args: argparse.Namespace, load: Callable[[str], Pipeline] | None) -> int:
+    """Segments each image, reports on it, and goes on to the next where one of several is bad."""
+    from tqdm import tqdm
+
+    import ssc
+    from ssc.export import unique_stems
+    from ssc.pipeline import check_objects
+
+    paths = find_images(args.image)
+    for expression in args.expressions:
+        if Path(expression).suffix.lower() in SUFFIXES and Path(expression).is_file():
+            raise InputError(f"expected an expression, got the file {expression}; quote the glob")
+    objects = check_objects([expression.split(" | ") for expression in args.expressions])
+    if paths == [Path(args.image)]:
+        image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
+        pipeline = build(args.models, args.prompt, load)
+        segment(pipeline, image, paths[0], objects, args.out, paths[0].stem)
+        return 0
+    pipeline = build(args.models, args.prompt, load)
+
+    def fails(path: Path, stem: str) -> bool:
+        try:
+            segment(pipeline, ssc.load_image(path), path, objects, args.out / stem, stem)
+        except InputError as error:
+            tqdm.write(f"error: {_line(error)}", file=sys.stderr)
+            return True
+        return False
+
+    named = list(zip(paths, unique_stems(paths)))
+    failed = sum(fails(path, stem) for path, stem in tqdm(named, unit="image"))
+    if failed:
+        print(f"error: {failed} of {len(paths)} images failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def find_images(image: str) -> list[Path]:
+    """The files that IMAGE names, sorted; raises InputError where there are none."""
+    path = Path(image)
+    if path.is_dir():
+        found = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
+        wanted = f"a folder with pictures ({' '.join(sorted(SUFFIXES))})"
+    elif path.exists() or not any(sign in image for sign in "*?["):
+        return [path]
+    else:
+        found = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
+        wanted = "a glob that matches pictures"
+    if not found:
+        raise InputError(f"{image}: expected {wanted}, found none")
+    return sorted(found)
+
+
+def build(models: str, prompt: str, load: Callable[[str], Pipeline] | None) -> Pipeline:
+    """The model set's pipeline, with another visual prompt where one is asked for."""
+    import ssc
+    from ssc.pipeline import Pipeline
+    from ssc.select import Select
+
+    pipeline = (load or ssc.load)(models)
+    if prompt == pipeline.select.prompt:
+        return pipeline
+    return Pipeline(pipeline.segment, Select(pipeline.select.clip, prompt))
+
+
+def segment(
+    pipeline: Pipeline,
+    image: NDArray[np.uint8],
+    path: Path,
+    objects: Sequence[Sequence[str]],
+    folder: Path,
+    stem: str,
+) -> None:
+    """Segments one image, writes the results and says what came of it."""
+    from tqdm import tqdm
+
+    from ssc.export import write_result
+
+    results = pipeline(image, objects)
+    written = write_result(folder, stem, image, results, path.name)
+    lines = [f"{path.name}, {' | '.join(r.expressions)}: {r.message}" for r in results]
+    lines += [f"  {file}" for file in written]
+    tqdm.write("\n".join(lines), file=sys.stdout)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""A pipeline without weights: candidates from the committed scenes, scores from a fake CLIP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ssc.pipeline import Pipeline
+from ssc.select import Select
+from ssc.types import Candidates, ClassMatch, Result
+
+SCENES = Path(__file__).parent / "data" / "scenes"
+SCENE = "val-03"
+
+
+class FakeClip:
+    """Embeds pictures by their mean colour and texts by their letters; counts its calls."""
+
+    def __init__(self) -> None:
+        self.image_batches: list[int] = []
+
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        self.image_batches.append(len(images))
+        return _unit(images.reshape(len(images), -1, 3).mean(axis=1) - 90)
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        seeds = [sum(text.encode()) for text in texts]
+        return _unit(np.stack([np.random.default_rng(s).normal(size=3) for s in seeds]))
+
+
+class FakeSegment:
+    """Finds the objects of `SCENE` in any picture; none for expressions with "unicorn"."""
+
+    def __call__(self, image: np.ndarray, expressions: Sequence[str]) -> Result:
+        height, width = image.shape[:2]
+        noun = expressions[0].split()[-1]
+        match = ClassMatch(noun, "laptop", 0.93, (("tv", 0.71), ("keyboard", 0.64)))
+        timings = dict.fromkeys(("nouns", "classes", "boxes", "masks"), 0.01)
+        if "unicorn" in expressions[0]:
+            match = ClassMatch("unicorn", "horse", 0.61, (("zebra", 0.55), ("cow", 0.41)))
+            empty = Candidates.empty(height, width)
+            return Result(tuple(expressions), (match,), empty, (("laptop", 0.2),), timings=timings)
+        candidates = scene_candidates(height, width)
+        return Result(tuple(expressions), (match,) * len(expressions), candidates, timings=timings)
+
+
+def scene_candidates(height: int, width: int) -> Candidates:
+    """The true masks of the scene, fitted to a frame."""
+    ids = Image.open(SCENES / f"{SCENE}.ids.png").resize((width, height), Image.Resampling.NEAREST)
+    categories = [o["category"] for o in _scene()["objects"]]
+    masks = np.array(ids)[None] == np.arange(1, len(categories) + 1)[:, None, None]
+    masks = masks[[c == "laptop" for c in categories]]
+    boxes = []
+    for mask in masks:
+        ys, xs = np.nonzero(mask)
+        boxes.append((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) if len(xs) else (0, 0, 1, 1))
+    n = len(masks)
+    scores = np.linspace(0.95, 0.6, n, dtype=np.float32)
+    return Candidates(
+        np.array(boxes, np.float32).reshape(-1, 4), scores, ("laptop",) * n, masks, scores
+    )
+
+
+def fake_pipeline() -> Pipeline:
+    return Pipeline(FakeSegment(), Select(FakeClip()))
+
+
+def scene_image() -> np.ndarray:
+    return np.array(Image.open(SCENES / f"{SCENE}.jpg").convert("RGB"))
+
+
+def _scene() -> dict:
+    scenes = json.loads((SCENES / "scenes.json").read_text())
+    return next(scene for scene in scenes if scene["name"] == SCENE)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

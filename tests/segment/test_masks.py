@@ -1,0 +1,140 @@
+"""Duplicate suppression and the stage with fakes."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssc.metrics import pairwise_iou
+from ssc.segment import Segment
+from ssc.segment.masks import DUPLICATE_IOU, suppress_duplicates
+from ssc.types import ANY_CLASS, Candidates, ClassMatch
+
+H, W = 12, 16
+
+
+def candidates(masks, scores):
+    n = len(masks)
+    return Candidates(
+        np.zeros((n, 4), np.float32),
+        np.asarray(scores, np.float32),
+        ("dog",) * n,
+        np.asarray(masks, bool).reshape(n, H, W),
+        np.ones(n, np.float32),
+    )
+
+
+def block(x0, x1):
+    mask = np.zeros((H, W), bool)
+    mask[2:10, x0:x1] = True
+    return mask
+
+
+def test_nothing_stays_nothing():
+    assert suppress_duplicates(Candidates.empty(H, W)) == []
+
+
+def test_the_better_of_two_equal_masks_stays():
+    assert suppress_duplicates(candidates([block(0, 8), block(0, 8)], [0.4, 0.9])) == [1]
+
+
+def test_neighbours_stay_best_first_and_empty_masks_go():
+    masks = [block(0, 6), block(4, 10), np.zeros((H, W), bool)]
+    assert suppress_duplicates(candidates(masks, [0.5, 0.9, 0.99])) == [1, 0]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 14), st.integers(1, 15), st.floats(0.1, 1)), min_size=1, max_size=6
+    )
+)
+def test_kept_ones_differ_and_each_dropped_one_has_a_better_double(rows):
+    masks = [block(min(a, b), max(a, b) + 1) for a, b, _ in rows]
+    found = candidates(masks, [s for *_, s in rows])
+    kept = suppress_duplicates(found)
+    overlap = pairwise_iou(found.masks, found.masks)
+    for i in kept:
+        assert all(i == j or overlap[i, j] <= DUPLICATE_IOU for j in kept)
+    for i in set(range(len(rows))) - set(kept):
+        assert any(
+            overlap[i, j] > DUPLICATE_IOU and found.scores[j] >= found.scores[i] for j in kept
+        )
+
+
+class Detector:
+    """A dog on the left and a cat on the right; remembers what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def detect(self, image, class_names):
+        self.asked.append(list(class_names))
+        rows = [("dog", (0, 2, 6, 10), 0.8), ("cat", (9, 2, 15, 10), 0.7)]
+        rows = [row for row in rows if row[0] in class_names]
+        boxes = np.array([box for _, box, _ in rows], np.float32).reshape(-1, 4)
+        scores = np.array([score for *_, score in rows], np.float32)
+        return boxes, scores, tuple(name for name, *_ in rows)
+
+
+class Segmenter:
+    def segment(self, image, boxes):
+        masks = [block(int(x0), int(x1)) for x0, _, x1, _ in boxes]
+        return np.array(masks, bool).reshape(-1, H, W), np.ones(len(boxes), np.float32)
+
+
+class Classes:
+    vocabulary = ("dog", "cat", "bus")
+
+    def __call__(self, nouns):
+        return tuple(
+            ClassMatch(noun, noun or ANY_CLASS, 1.0 if noun else 0.0)  # a noun is its own class
+            for noun in nouns
+        )
+
+    def nearest(self, noun, names, limit):
+        return tuple((name, 0.5) for name in dict.fromkeys(names))[:limit]
+
+
+def run(*expressions):
+    detector = Detector()
+    words = {"dog", "cat", "bus"}
+    stage = Segment(
+        lambda text: next((w for w in text.split() if w in words), ""),
+        Classes(),
+        detector,
+        Segmenter(),
+    )
+    return stage(np.zeros((H, W, 3), np.uint8), expressions), detector
+
+
+def test_one_class_is_looked_for():
+    result, detector = run("the left dog")
+    assert detector.asked == [["dog"]]
+    assert result.candidates.labels == ("dog",)
+    assert set(result.timings) == {"nouns", "classes", "boxes", "masks"}
+
+
+def test_expressions_of_one_object_ask_for_all_their_classes():
+    result, detector = run("the dog", "that cat")
+    assert detector.asked == [["dog", "cat"]]
+    assert result.candidates.labels == ("dog", "cat")
+
+
+def test_without_a_noun_every_class_is_a_candidate():
+    result, detector = run("left")
+    assert detector.asked == [["dog", "cat", "bus"]]
+    assert result.classes == (ANY_CLASS,)
+    assert len(result.candidates) == 2
+
+
+def test_an_expression_without_noun_adds_nothing_to_one_with():
+    _, detector = run("left", "the dog")
+    assert detector.asked == [["dog"]]
+
+
+def test_what_is_there_instead_is_offered():
+    result, _ = run("the bus")
+    assert not result.found
+    assert result.mask.shape == (H, W)
+    assert not result.mask.any()
+    assert [name for name, _ in result.nearest] == ["dog", "cat"]
+    assert result.message == 'No bus found for "the bus". Found instead: dog, cat.'

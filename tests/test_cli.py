@@ -1,0 +1,156 @@
+"""`python -m ssc`, with a pipeline without weights."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from fake_pipeline import SCENE, SCENES, fake_pipeline
+
+from ssc.__main__ import main
+from ssc.types import InputError
+
+ROOT = Path(__file__).parents[1]
+PHOTO = SCENES / f"{SCENE}.jpg"
+
+
+def load(name):
+    if name != "mini":
+        raise InputError(f"model set: expected one of mini, got {name!r}")
+    return fake_pipeline()
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Runs a command line; returns exit code, stdout and stderr."""
+
+    def call(*argv):
+        code = main([str(a) for a in (*argv, "--out", tmp_path / "out")], load)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(PHOTO, photos / "a.jpg")
+    shutil.copy(PHOTO, photos / "c.jpg")
+    (photos / "b.jpg").write_bytes(PHOTO.read_bytes()[:2000])
+    (photos / "notes.txt").write_text("no picture")
+    return photos
+
+
+def test_help_is_quick():
+    times = []
+    for _ in range(3):
+        start = perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "ssc", "--help"], cwd=ROOT, capture_output=True, text=True
+        )
+        times.append(perf_counter() - start)
+    assert done.returncode == 0
+    assert "IMAGE" in done.stdout
+    assert min(times) <= 1.0
+
+
+def test_one_image(run, tmp_path):
+    code, out, err = run(PHOTO, "the left laptop")
+    assert (code, err) == (0, "")
+    assert "Chose candidate" in out
+    names = [f"{SCENE}.{kind}.png" for kind in ("overlay", "mask", "candidates")]
+    for name in [*names, "result.json"]:
+        assert (tmp_path / "out" / name).is_file()
+        assert str(tmp_path / "out" / name) in out
+
+
+def test_several_objects_and_expressions(run, tmp_path):
+    code, out, _ = run(PHOTO, "left laptop | laptop at the left", "a unicorn")
+    assert code == 0
+    assert "No horse found" in out
+    records = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert records[0]["expressions"] == ["left laptop", "laptop at the left"]
+    assert records[1]["chosen"] is None
+    assert (tmp_path / "out" / f"{SCENE}.2.mask.png").is_file()
+
+
+def test_options_may_stand_between(tmp_path):
+    argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o"), "right laptop"]
+    assert main(argv, load) == 0
+    assert len(json.loads((tmp_path / "o" / "result.json").read_text())["results"]) == 2
+
+
+def test_another_prompt(run, tmp_path):
+    assert run(PHOTO, "left laptop", "--prompt", "red_ellipse")[0] == 0
+    [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert record["prompt"] == "red_ellipse"
+
+
+@pytest.mark.parametrize("what", ["folder", "glob"])
+def test_a_bad_file_among_good_ones(run, folder, tmp_path, what):
+    code, out, err = run(folder if what == "folder" else folder / "*.jpg", "left laptop")
+    assert code == 1
+    errors = [line for line in err.replace("\r", "\n").splitlines() if line.startswith("error")]
+    assert len(errors) == 2
+    assert "b.jpg" in errors[0]
+    assert errors[1] == "error: 1 of 3 images failed"
+    assert "3/3" in err  # the progress bar
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "c"]
+    assert (tmp_path / "out" / "c" / "c.mask.png").is_file()
+    assert out.count("Chose candidate") == 2
+
+
+def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
+    photo = tmp_path / "photo[1].jpg"
+    shutil.copy(PHOTO, photo)
+    assert run(photo, "left laptop")[0] == 0
+    assert (tmp_path / "out" / "photo[1].mask.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ((), "the following arguments are required: IMAGE"),
+        ((PHOTO,), "required: EXPRESSION"),
+        ((PHOTO, " "), "the expression is empty"),
+        ((PHOTO, "a | "), "the expression is empty"),
+        ((PHOTO, "x" * 10_000), "at most 500 characters"),
+        ((PHOTO, *["a"] * 40), "1 to 32 objects, got 40"),
+        ((PHOTO, "a", "--models", "huge"), "expected one of mini, got 'huge'"),
+        ((PHOTO, "a", "--prompt", "glow"), "invalid choice: 'glow'"),
+        ((PHOTO, "a", "--shiny"), "unrecognized arguments: --shiny"),
+        (("nowhere.png", "a"), "no such file"),
+        (("nowhere/*.png", "a"), "expected a glob that matches pictures, found none"),
+        ((ROOT / "ssc", "a"), "expected a folder with pictures"),
+        ((ROOT / "LICENSE", "a"), "expected a picture"),
+        ((PHOTO, str(PHOTO), "a"), "quote the glob"),
+    ],
+)
+def test_errors_are_one_line(run, argv, message):
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    assert main([str(PHOTO), "left laptop", "--out", str(tmp_path / "out")], load) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_interrupt(capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    assert main([str(PHOTO), "left laptop"], interrupted) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"

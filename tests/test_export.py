@@ -1,0 +1,109 @@
+"""What is written can be read back, and is never half there."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_pipeline import fake_pipeline, scene_image
+from PIL import Image
+from pycocotools import mask as coco
+
+from ssc.export import result_record, unique_stems, write_result
+
+
+@pytest.fixture(scope="module")
+def scene():
+    image = scene_image()
+    objects = ["the left laptop", ["right laptop", "laptop at the right"], "a unicorn"]
+    return image, fake_pipeline()(image, objects)
+
+
+def decode(rle):
+    return coco.decode({**rle, "counts": rle["counts"].encode()}).astype(bool)
+
+
+def test_nothing_found_is_a_record_too(scene):
+    image, results = scene
+    record = json.loads(json.dumps(result_record("x.png", image, results[2])))
+    assert record["candidates"] == []
+    assert record["chosen"] is None
+    assert not decode(record["mask"]).any()
+    assert record["nearest"] == [{"class": "laptop", "similarity": 0.2}]
+    assert record["message"].startswith("No horse found")
+
+
+def test_record_holds_everything(scene):
+    image, results = scene
+    record = json.loads(json.dumps(result_record("x.png", image, results[1])))
+    assert (record["image"], record["height"], record["width"]) == ("x.png", 240, 320)
+    assert record["expressions"] == ["right laptop", "laptop at the right"]
+    assert record["matches"][0]["class"] == "laptop"
+    assert record["matches"][0]["runners_up"][0] == {"class": "tv", "similarity": 0.71}
+    assert [c["number"] for c in record["candidates"]] == [1, 2, 3]
+    assert np.array_equal(decode(record["mask"]), results[1].mask)
+    for candidate, mask in zip(record["candidates"], results[1].candidates.masks):
+        assert np.array_equal(decode(candidate["mask"]), mask)
+    best = max(record["candidates"], key=lambda c: c["clip_score"])
+    assert record["candidates"][record["chosen"]] == best
+    assert set(record["seconds"]) == {"nouns", "classes", "boxes", "masks", "prompts", "scores"}
+    assert record["versions"]["ssc"]
+
+
+def test_before_selection(scene):
+    image, _ = scene
+    [first] = next(fake_pipeline().stream(image, ["laptop"]))
+    record = result_record("x.png", image, first)
+    assert record["chosen"] is None
+    assert record["candidates"][0]["clip_score"] is None
+
+
+def test_files_of_one_object(scene, tmp_path):
+    image, results = scene
+    folder = tmp_path / "new" / "folder"
+    written = write_result(folder, "x", image, results[:1], "x.png")
+    names = ["x.overlay.png", "x.mask.png", "x.candidates.png", "result.json"]
+    assert [path.name for path in written] == names
+    assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
+    mask = Image.open(folder / "x.mask.png")
+    assert mask.mode == "L"
+    assert np.array_equal(np.array(mask), results[0].mask * np.uint8(255))
+    assert Image.open(folder / "x.overlay.png").size == (320, 240)
+    assert len(json.loads((folder / "result.json").read_text())["results"]) == 1
+
+
+def test_files_of_several_objects(scene, tmp_path):
+    image, results = scene
+    write_result(tmp_path, "x", image, results, "x.png")
+    for number, result in enumerate(results, 1):
+        mask = np.array(Image.open(tmp_path / f"x.{number}.mask.png"))
+        assert np.array_equal(mask > 0, result.mask)
+    assert len(json.loads((tmp_path / "result.json").read_text())["results"]) == 3
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(scene, tmp_path, monkeypatch):
+    image, results = scene
+    (tmp_path / "x.overlay.png").write_bytes(b"old")
+
+    def full(self, data):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        write_result(tmp_path, "x", image, results[:1], "x.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.overlay.png"]
+    assert (tmp_path / "x.overlay.png").read_bytes() == b"old"
+
+
+def test_a_file_name_that_is_not_utf8_is_written(scene, tmp_path):
+    image, results = scene
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    write_result(tmp_path, "x", image, results[:1], name)
+    assert json.loads((tmp_path / "result.json").read_text())["results"][0]["image"] == name
+
+
+def test_stems_are_unique():
+    paths = [Path(p) for p in ("a/dog.png", "a/dog.jpg", "b/dog.jpg", "b/Dog.JPG", "cat.png")]
+    assert unique_stems(paths) == ["dog", "dog.jpg", "dog.jpg-2", "Dog.JPG-3", "cat"]
+    assert unique_stems([]) == []

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 import ssc
 from ssc.draw import colour_of, draw_candidates, draw_mask, for_screen
@@ -255,8 +256,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=7860)
     args = parser.parse_args(argv)
     try:
-        page = build(ssc.load("mini"))
-        serve(page, server_name=args.host, server_port=args.port)
+        pipeline = ssc.load("mini")
+        pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])  # loads what loads at its first use
+        serve(build(pipeline), server_name=args.host, server_port=args.port)
     except (InputError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
 

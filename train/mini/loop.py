@@ -69,6 +69,7 @@ def train(
         for name, part in parts.items():
             part.load_state_dict(state[name])
         first, spent = state["step"], state["seconds"]
+        torch.set_rng_state(state["rng"])
     start = time.perf_counter() - spent
     bar = tqdm(batches(first), total=steps, initial=first, unit="step", mininterval=5)
     model.train()
@@ -94,6 +95,7 @@ def train(
             if (step + 1) % SAVE_EVERY == 0:
                 state = {name: part.state_dict() for name, part in parts.items()}
                 state |= {"step": step + 1, "seconds": time.perf_counter() - start}
+                state |= {"rng": torch.get_rng_state()}
                 torch.save(state, state_file.with_suffix(".tmp"))
                 os.replace(state_file.with_suffix(".tmp"), state_file)
             if step + 1 == steps:

@@ -25,6 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SLICE = ROOT / "tests" / "data" / "scenes"
 EXAMPLES = ROOT / "assets" / "examples"
 SEED = 7  # no measurement uses it
+EXAMPLE_SEED = 101
+EXAMPLE_SCENES = (  # split, index, name, expressions: right answers and, by place, wrong ones
+    ("testA", 5, "people", ("man with sunglasses", "the rightmost man")),
+    ("testB", 256, "suitcases", ("purple suitcase", "briefcase on the left")),
+    ("testA", 10, "faces", ("guy with a turban", "the chef")),
+    ("testB", 37, "books", ("black book", "open book")),
+    ("hard", 5, "beds", ("small white bed", "bed at the bottom")),
+    ("testB", 5, "horses", ("horse on the right",)),
+)
 SPLITS = ("val", "testA", "testB", "hard")
 PER_SPLIT = 16
 
@@ -46,7 +55,13 @@ def _write_image(path: Path, scene: Scene) -> None:
 
 
 def write_slice(folder: Path = SLICE) -> None:
-    """Renders the slice and the page's examples anew."""
+    """Renders the slice and the page's examples (at 640×480) anew."""
+    examples = []
+    for split, index, name, expressions in EXAMPLE_SCENES:
+        scene = render(split, index, EXAMPLE_SEED, height=480, width=640)
+        _write_image(EXAMPLES / f"{name}.jpg", scene)
+        examples.append({"image": f"{name}.jpg", "expressions": expressions})
+    (EXAMPLES / "examples.json").write_text(json.dumps(examples, indent=1) + "\n")
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for split in SPLITS:

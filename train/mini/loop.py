@@ -92,7 +92,7 @@ def train(
                 row = {"step": step, "seconds": round(time.perf_counter() - start), **numbers}
                 log.write(json.dumps(row) + "\n")
                 log.flush()
-            if (step + 1) % SAVE_EVERY == 0:
+            if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
                 state = {name: part.state_dict() for name, part in parts.items()}
                 state |= {"step": step + 1, "seconds": time.perf_counter() - start}
                 state |= {"rng": torch.get_rng_state()}

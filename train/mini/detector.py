@@ -24,7 +24,9 @@ from train.mini.loop import train
 from train.scenes import Scene, render
 
 SMALL = 144  # times 4/3, a multiple of the network's stride
-PIXEL_CYCLES, PIXEL_BATCH, PIXEL_SIZE = ((750, 3e-3), (1700, 2e-3)), 16, (208, 160)
+MORE = 0.6
+CYCLE_SCENES = 10_000_000  # apart, so that cycles share no scene
+PIXEL_CYCLES, PIXEL_BATCH, PIXEL_SIZE = ((750, 3e-3), (1700, 2e-3), (350, 1e-3)), 16, (208, 160)
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 
 
@@ -68,27 +70,19 @@ def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Mo
     """Trains from scratch on fresh scenes: no scene is seen twice.
 
     First the backbone learns pixel classes, in place of ImageNet, three times as many pictures a
-    second as the detector. The detector's first half then runs on small pictures, its second half
-    on full ones.
+    second as the detector. Then the detector learns in two cycles: `steps` of them, the first half
+    on small pictures, and `MORE` times as many on full ones.
     """
     torch.manual_seed(seed)
-    model = build_rcnn()
-    pixels, before = _pretrain(model.backbone, seed, runs)
+    model: nn.Module = build_rcnn()
+    pixels, spent = _pretrain(model.backbone, seed, runs)
     model.backbone.load_state_dict(pixels.backbone.state_dict())
     with torch.no_grad():  # a box starts with the mean opinion of its pixels
         cells = model.roi_heads.box_predictor.cls_score
         cells.weight[:, : model.backbone.out_channels] = pixels.classify.weight[..., 0, 0]
         cells.bias.copy_(pixels.classify.bias)
-    full = model.transform.min_size, model.transform.max_size
-    small = (SMALL,), SMALL * 4 // 3
-
-    def batches(first: int) -> Iterator[Any]:
-        scenes = _Scenes(first * batch, (steps - first) * batch, seed)
-        loader = DataLoader(scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8)
-        for step, (images, targets) in enumerate(loader, first):
-            at = small if 2 * step < steps else full
-            model.transform.min_size, model.transform.max_size = at
-            yield images, targets
+    full = model.transform.min_size[0], model.transform.max_size
+    small = SMALL, SMALL * 4 // 3
 
     # Pixel classes go on being learned beside the detector: they teach the backbone classes faster
     # than a few boxes a picture do.
@@ -96,27 +90,42 @@ def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Mo
     model.backbone.register_forward_hook(lambda _, __, output: levels.update(output))
     model.pixels = pixels.classify
 
-    def loss_of(model: nn.Module, batch: tuple[list, list]) -> dict[str, Tensor]:
-        images, targets = batch
+    def loss_of(model: nn.Module, data: tuple) -> dict[str, Tensor]:
+        size, (images, targets) = data
+        model.transform.min_size, model.transform.max_size = (size[0],), size[1]
         losses = model(images, targets)
-        size = (model.transform.min_size[0], model.transform.max_size)
         classes = torch.stack([_class_map(target, size) for target in targets])
         pixel_losses = _pixel_losses(model.pixels, levels, classes)
         return {**losses, "pixels": sum(pixel_losses.values()) / len(pixel_losses)}
 
-    model, seconds = train(
-        model,
-        loss_of,
-        batches,
-        steps,
-        runs / "detector",
-        lr=3e-4,  # at 1e-3 a step moves the boxes by as much as they are to be moved
-        weight_decay=1e-4,
-        slower=("backbone", 0.5),
-        decay=0.995,
-    )
+    for cycle, (count, lr, small_steps) in enumerate(
+        ((steps, 6e-4, steps // 2), (int(MORE * steps), 4e-4, 0))
+    ):
+
+        def batches(
+            first: int, cycle: int = cycle, count: int = count, small_steps: int = small_steps
+        ) -> Iterator[Any]:
+            scenes = _Scenes(CYCLE_SCENES * cycle + first * batch, (count - first) * batch, seed)
+            loader = DataLoader(
+                scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8
+            )
+            for step, data in enumerate(loader, first):
+                yield small if step < small_steps else full, data
+
+        model, seconds = train(
+            model,
+            loss_of,
+            batches,
+            count,
+            runs / f"detector-{cycle}",
+            lr=lr,
+            weight_decay=1e-4,
+            slower=("backbone", 0.5),
+            decay=0.995,
+        )
+        spent += seconds
     del model.pixels
-    return model, before + seconds
+    return model, spent
 
 
 class _PixelClasses(nn.Module):
@@ -141,7 +150,7 @@ def _pixel_losses(
     losses = {}
     for name, level in levels.items():
         stride = classes.shape[-1] // level.shape[-1]
-        target = classes[:, stride // 2 :: stride, stride // 2 :: stride]
+        target = classes[:, ::stride, ::stride]  # a cell is centred on pixel stride·i, for RoIAlign
         losses[f"level {name}"] = F.cross_entropy(classify(level), target, weight)
     return losses
 

@@ -141,7 +141,8 @@ def train_clip(
     pairs = Pairs(scenes, seed)
     rng = np.random.default_rng(seed)
     sample = [pairs.pair(rng, k, 0)[1] for k in range(0, scenes, max(1, scenes // 4000))]
-    learn_merges(sample + 3 * [word for word, _ in WORDS], tokenizer_path)
+    if not (runs / "clip" / "state.pt").exists():  # ties are broken by chance: learned once a run
+        learn_merges(sample + 3 * [word for word, _ in WORDS], tokenizer_path)
     tokenizer = SimpleTokenizer(str(tokenizer_path), context_length=CONTEXT)
     model = CLIP(**config(tokenizer.vocab_size))
     class_prompts = tokenizer([TEMPLATE.format(name) for name in LEXICON])

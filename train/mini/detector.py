@@ -24,8 +24,6 @@ from train.mini.loop import train
 from train.scenes import Scene, render
 
 SMALL = 144  # times 4/3, a multiple of the network's stride
-MORE = 0.6
-CYCLE_SCENES = 10_000_000  # apart, so that cycles share no scene
 PIXEL_CYCLES, PIXEL_BATCH, PIXEL_SIZE = ((750, 3e-3), (1700, 2e-3), (350, 1e-3)), 16, (208, 160)
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 
@@ -70,8 +68,8 @@ def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Mo
     """Trains from scratch on fresh scenes: no scene is seen twice.
 
     First the backbone learns pixel classes, in place of ImageNet, three times as many pictures a
-    second as the detector. Then the detector learns in two cycles: `steps` of them, the first half
-    on small pictures, and `MORE` times as many on full ones.
+    second as the detector. The detector's first half then runs on small pictures, its second half
+    on full ones.
     """
     torch.manual_seed(seed)
     model: nn.Module = build_rcnn()
@@ -98,34 +96,25 @@ def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Mo
         pixel_losses = _pixel_losses(model.pixels, levels, classes)
         return {**losses, "pixels": sum(pixel_losses.values()) / len(pixel_losses)}
 
-    for cycle, (count, lr, small_steps) in enumerate(
-        ((steps, 6e-4, steps // 2), (int(MORE * steps), 4e-4, 0))
-    ):
+    def batches(first: int) -> Iterator[Any]:
+        scenes = _Scenes(first * batch, (steps - first) * batch, seed)
+        loader = DataLoader(scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8)
+        for step, data in enumerate(loader, first):
+            yield small if 2 * step < steps else full, data
 
-        def batches(
-            first: int, cycle: int = cycle, count: int = count, small_steps: int = small_steps
-        ) -> Iterator[Any]:
-            scenes = _Scenes(CYCLE_SCENES * cycle + first * batch, (count - first) * batch, seed)
-            loader = DataLoader(
-                scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8
-            )
-            for step, data in enumerate(loader, first):
-                yield small if step < small_steps else full, data
-
-        model, seconds = train(
-            model,
-            loss_of,
-            batches,
-            count,
-            runs / f"detector-{cycle}",
-            lr=lr,
-            weight_decay=1e-4,
-            slower=("backbone", 0.5),
-            decay=0.995,
-        )
-        spent += seconds
+    model, seconds = train(
+        model,
+        loss_of,
+        batches,
+        steps,
+        runs / "detector",
+        lr=6e-4,
+        weight_decay=1e-4,
+        slower=("backbone", 0.5),
+        decay=0.995,
+    )
     del model.pixels
-    return model, spent
+    return model, spent + seconds
 
 
 class _PixelClasses(nn.Module):

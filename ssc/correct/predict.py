@@ -1,0 +1,242 @@
+"""Stage 3 at work (paper §3.3): image and expressions → where each one's object is, as learnt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssc.cache import Cache, content_key
+from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
+from ssc.correct.lavt import LAVT, ImageFeatures
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
+STD = (0.229, 0.224, 0.225)
+BATCH = 16  # expressions read at once; bounds memory, not results
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "mini": {
+        "lavt": LAVT_CONFIGS["mini"],
+        "bert": {
+            "hidden_size": 128,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "intermediate_size": 512,
+            "max_position_embeddings": 32,
+        },
+        "size": (120, 160),
+        "words": 20,
+    },
+    "swin_b": {
+        "lavt": LAVT_CONFIGS["swin_b"],
+        "bert": {},  # BERT-base is what transformers builds by default
+        "size": (480, 480),
+        "words": 20,
+    },
+}
+"""What `config.json` of a checkpoint holds; there `bert` has the tokenizer's `vocab_size` too."""
+
+
+class ReferringModel(nn.Module):
+    """BERT and LAVT: pixels and token ids → logits; what is trained and what is saved.
+
+    Args:
+        lavt: keyword arguments of `LAVT`.
+        bert: keyword arguments of `transformers.BertConfig`.
+    """
+
+    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
+        from transformers import BertConfig, BertModel
+
+        super().__init__()
+        self.bert = BertModel(BertConfig(**bert), add_pooling_layer=False)
+        self.lavt = LAVT(**lavt)
+
+    def words(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """int64 N×L and N×L to LAVT's text float N×D×L and mask N×L×1."""
+        hidden = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
+        return hidden.transpose(1, 2), attention_mask[:, :, None]  # N×L×D → N×D×L
+
+    def forward(
+        self,
+        image: Tensor,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        image_index: Tensor | None = None,
+    ) -> Tensor:
+        """float N×2×h×w logits of image float B×3×h×w, see `preprocess` and `LAVT.forward`."""
+        return self.lavt(image, *self.words(input_ids, attention_mask), image_index)
+
+
+def preprocess(images: Tensor, size: Sequence[int]) -> Tensor:
+    """RGB uint8 B×H×W×3 to normalised float32 B×3×h×w; squashed to size (h, w), nothing is cut."""
+    pixels = images.permute(0, 3, 1, 2).float() / 255  # B×H×W×3 → B×3×H×W
+    if tuple(pixels.shape[2:]) != tuple(size):
+        pixels = F.interpolate(pixels, tuple(size), mode="bilinear", antialias=True)
+    mean, std = (pixels.new_tensor(x).view(3, 1, 1) for x in (MEAN, STD))
+    return (pixels - mean) / std
+
+
+class Corrector:
+    """A trained model at work. It keeps the features of the last images it was shown.
+
+    Args:
+        model: trained; put into evaluation mode.
+        tokenizer: of the model's BERT.
+        size: (height, width) in pixels at which the model looks at images.
+        words: tokens read of an expression; what is beyond is cut.
+    """
+
+    def __init__(
+        self, model: ReferringModel, tokenizer: Any, size: Sequence[int], words: int
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.size = tuple(size)
+        self.words = words
+        self._features: Cache[ImageFeatures] = Cache(4)
+
+    def predict(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> NDArray[np.float32]:
+        """Where the object of each expression is.
+
+        Args:
+            image: RGB uint8 H×W×3.
+            expressions: N texts about it.
+
+        Returns:
+            float32 N×H×W, each pixel's probability in [0, 1] of being the object's, in the
+            image's own frame; the corrected mask is where it is over 0.5.
+
+        Raises:
+            InputError: not such an image.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise InputError(
+                f"image: expected RGB uint8 height×width×3, got {image.dtype} {image.shape}"
+            )
+        frame = image.shape[:2]
+        batches = (list(expressions[i : i + BATCH]) for i in range(0, len(expressions), BATCH))
+        parts = (self._read(image, batch) for batch in batches)
+        return np.concatenate([np.zeros((0, *frame), np.float32), *parts])
+
+    @torch.inference_mode()
+    def _read(self, image: NDArray[np.uint8], expressions: list[str]) -> NDArray[np.float32]:
+        device = next(self.model.parameters()).device
+        features = self._features.get(content_key(image), lambda: self._see(image, device))
+        tokens = self.tokenizer(
+            expressions, padding=True, truncation=True, max_length=self.words, return_tensors="pt"
+        ).to(device)
+        text, mask = self.model.words(tokens["input_ids"], tokens["attention_mask"])
+        index = torch.zeros(len(expressions), dtype=torch.long, device=device)
+        logits = self.model.lavt.read(features.repeat(index), text, mask).float()
+        object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
+        # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
+        object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
+        return object_[:, 0].sigmoid().cpu().numpy()
+
+    def _see(self, image: NDArray[np.uint8], device: torch.device) -> ImageFeatures:
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+        return self.model.lavt.see(preprocess(pixels[None], self.size))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Corrector:
+        """A checkpoint: `config.json`, `model.safetensors` and the tokenizer's files.
+
+        Raises:
+            InputError: a file is missing or is not what it should be.
+        """
+        from transformers import AutoTokenizer
+
+        folder = Path(folder)
+        path = folder / "config.json"
+        try:
+            config = json.loads(path.read_text())
+            model = ReferringModel(config["lavt"], config["bert"])
+            size, words = config["size"], config["words"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path}: expected the configuration of a correct-stage checkpoint "
+                f"({', '.join(CONFIGS['mini'])}), got {type(error).__name__}: {error}"
+            ) from error
+        load_weights(model, folder / "model.safetensors")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"{folder}: expected the tokenizer's files, got: {reason}") from error
+        if len(tokenizer) > (known := model.bert.config.vocab_size):
+            raise InputError(
+                f"{folder}: expected a tokenizer of at most {known} tokens, as many as the model "
+                f"knows, got {len(tokenizer)}; take the one that the model was trained with"
+            )
+        return cls(model, tokenizer, size, words)
+
+    @staticmethod
+    def save(
+        folder: str | Path,
+        model: ReferringModel,
+        tokenizer: Any,
+        config: dict[str, Any],
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Writes what `load` reads.
+
+        Args:
+            folder: made where it does not exist.
+            model, tokenizer: as trained.
+            config: of the form of `CONFIGS`, what the model was built from.
+            dtype: of the floating point weights on disk; float16 halves the file.
+        """
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {
+            name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
+            for name, value in model.state_dict().items()
+        }
+        save_file({k: v.contiguous() for k, v in weights.items()}, folder / "model.safetensors")
+        tokenizer.save_pretrained(folder)
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Loads a safetensors file into `model`, in the model's precision, every name matched.
+
+    Raises:
+        InputError: no such file, not safetensors, or not this model's names and shapes.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: expected weights as safetensors, got: {error}") from error
+    own = model.state_dict()
+    wrong = {
+        "missing": sorted(own.keys() - weights.keys()),
+        "unknown": sorted(weights.keys() - own.keys()),
+        "of another shape": [
+            f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
+            for k in own
+            if k in weights and weights[k].shape != own[k].shape
+        ],
+    }
+    if any(wrong.values()):
+        found = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
+        raise InputError(
+            f"{path}: expected the {len(own)} tensors of {type(model).__name__} as its "
+            f"config.json describes it, got {found}"
+        )
+    model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})

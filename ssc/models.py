@@ -64,9 +64,10 @@ def load_mini_network(folder: Path) -> MiniNetwork:
     """The mini detector and segmenter from `config.json` and `model.safetensors`."""
     from ssc.segment.rcnn import MiniNetwork, build_rcnn
     from ssc.vocabulary import COCO_80
+    from ssc.weights import load_weights
 
     model = build_rcnn(_read_config(folder)["network"])
-    _load_weights(model, folder / "model.safetensors")
+    load_weights(model, folder / "model.safetensors")
     return MiniNetwork(model, COCO_80)
 
 
@@ -76,10 +77,11 @@ def load_mini_clip(folder: Path) -> Clip:
     from open_clip.tokenizer import SimpleTokenizer
 
     from ssc.clip import Clip
+    from ssc.weights import load_weights
 
     config = _read_config(folder)["network"]
     model = CLIP(**config)
-    _load_weights(model, folder / "model.safetensors")
+    load_weights(model, folder / "model.safetensors")
     merges = folder / "merges.txt.gz"
     if not merges.exists():
         raise InputError(f"{merges}: expected the tokenizer's merges, found no such file")
@@ -93,19 +95,3 @@ def _read_config(folder: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a model's configuration: {error}") from error
-
-
-def _load_weights(model: Any, path: Path) -> None:
-    """Loads half- or single-precision weights into `model` as float32, every name matched."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        weights = load_file(path)
-        model.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-        )
-    except (OSError, SafetensorError, RuntimeError) as error:
-        first = str(error).strip().splitlines()
-        detail = " ".join(line.strip() for line in first[:2])
-        raise InputError(f"{path}: expected weights of {type(model).__name__}: {detail}") from error

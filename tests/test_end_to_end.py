@@ -139,7 +139,7 @@ def test_a_wrong_checkpoint_is_named(tmp_path, part, read):
     shutil.copytree(ASSETS / "mini" / part, folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"model\.safetensors: expected weights of"):
+    with pytest.raises(InputError, match=r"model\.safetensors: expected weights as safetensors"):
         read(folder)
     weights.unlink()
     with pytest.raises(InputError, match=r"model\.safetensors"):

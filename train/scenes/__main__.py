@@ -68,7 +68,7 @@ def main() -> None:
     print(f"{args.count} scenes in {seconds:.2f} s: {args.count / seconds:.1f} a second")
     if args.command == "preview":
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(args.out), cv2.cvtColor(sheet(scenes), cv2.COLOR_RGB2BGR))
+        cv2.imwrite(str(args.out), sheet(scenes)[..., ::-1])  # OpenCV's order of channels
         print(f"wrote {args.out}")
 
 

@@ -1,7 +1,7 @@
 """Trains the bundled mini models of stages 1 and 2 into assets/mini/.
 
 python -m train.mini detector --steps 1000 --batch 8 --seed 0
-python -m train.mini clip --steps 1600 --batch 160 --scenes 10000 --seed 0
+python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(required=True)
-    for run, steps, batch in ((detector, 1000, 8), (clip, 1600, 160)):
+    for run, steps, batch in ((detector, 1000, 8), (clip, 3600, 144)):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
         command.add_argument("--steps", type=int, default=steps)
@@ -96,7 +96,7 @@ def main() -> None:
         command.add_argument("--runs", type=Path, default=Path("runs/mini"))
         command.add_argument("--out", type=Path, default=ASSETS)
         if run is clip:
-            command.add_argument("--scenes", type=int, default=10000, help="rendered once")
+            command.add_argument("--scenes", type=int, default=16000, help="rendered once")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.run(args)

@@ -9,7 +9,8 @@ import numpy as np
 from train.scenes import Instance, Scene
 
 PLACE_SHARE = 0.05  # at most one caption in twenty says where the thing is, as on the web
-BIG, SMALL = 0.40, 0.24  # of the frame's height: √area above or below which a size is named
+BIG, SMALL = 0.40, 0.24  # of the frame's height: √area above or below which a thing is big, small
+PLAINLY = 1.3  # ratio of areas above which it is so beside the others of its class
 SIZES = {
     "big": ("big", "large", "huge", "bigger", "larger", "biggest", "largest"),
     "small": ("small", "little", "tiny", "smaller", "smallest"),
@@ -48,9 +49,9 @@ def caption(rng: Rng, scene: Scene, k: int) -> str:
     if instance.colour and rng.random() < 0.6:
         phrase = _coloured(rng, instance, phrase)
     height, width = scene.ids.shape
-    share = np.sqrt(instance.area) / height
-    if (share > BIG or share < SMALL) and rng.random() < 0.4:
-        phrase = f"{_one(rng, SIZES['big' if share > BIG else 'small'])} {phrase}"
+    size = _size(scene, k)
+    if size and rng.random() < 0.45:
+        phrase = f"{_one(rng, SIZES[size])} {phrase}"
     if (sprite.having or sprite.doing) and rng.random() < 0.5:
         options = [f"with {thing}" for thing in sprite.having] + list(sprite.doing)
         phrase = f"{phrase} {_one(rng, options)}"
@@ -58,6 +59,21 @@ def caption(rng: Rng, scene: Scene, k: int) -> str:
         x, y = instance.centre[0] / width, instance.centre[1] / height
         phrase = _placed(rng, phrase, x, y)
     return _one(rng, TEMPLATES).format(phrase)
+
+
+def _size(scene: Scene, k: int) -> str | None:
+    """ "big" or "small": beside the others of its class, else in the frame; None where neither."""
+    instance = scene.instances[k]
+    others = [
+        other.area
+        for i, other in enumerate(scene.instances)
+        if i != k and other.sprite.category == instance.sprite.category
+    ]
+    if others:
+        big, small = instance.area > PLAINLY * max(others), min(others) > PLAINLY * instance.area
+        return "big" if big else "small" if small else None
+    share = np.sqrt(instance.area) / scene.ids.shape[0]
+    return "big" if share > BIG else "small" if share < SMALL else None
 
 
 def _coloured(rng: Rng, instance: Instance, phrase: str) -> str:

@@ -1,6 +1,6 @@
 """Trains the mini CLIP on pictures in which one object is sharp, with captions, and on synonyms.
 
-python -m train.mini clip --steps 3000 --batch 256 --seed 0
+python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
 """
 
 from __future__ import annotations
@@ -130,6 +130,20 @@ def words_of(step: int, seed: int) -> list[tuple[str, int]]:
     return [WORDS[i] for i in rng.choice(len(WORDS), SYNONYMS, p=weight / weight.sum())]
 
 
+def _encode_text(model: Any, tokens: Tensor) -> Tensor:
+    """`model.encode_text` without the columns of padding behind the longest text.
+
+    Equal, since attention is causal and the last token is read; half the time. In float32: flash
+    attention's backward in bfloat16 is slower on CPU.
+    """
+    tokens = tokens[:, : int(tokens.argmax(1).max()) + 1]  # the end token has the highest number
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]
+    x = model.transformer(x, attn_mask=model.attn_mask[:length, :length])
+    x = model.ln_final(x)[torch.arange(len(tokens)), tokens.argmax(1)]  # N×L×W → N×W
+    return x @ model.text_projection
+
+
 def train_clip(
     steps: int, batch: int, scenes: int, seed: int, runs: Path, tokenizer_path: Path
 ) -> tuple[nn.Module, float]:
@@ -154,11 +168,10 @@ def train_clip(
 
     def loss_of(model: nn.Module, data: tuple) -> dict[str, Tensor]:
         pixels, captions, words = data
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(pixels.device.type, torch.bfloat16):
             images = model.encode_image(pixels.contiguous(memory_format=torch.channels_last))
-            prompts = tokenizer([TEMPLATE.format(word) for word, _ in words])
-            tokens = torch.cat([tokenizer(captions), prompts, class_prompts])
-            texts = model.encode_text(tokens)
+        prompts = tokenizer([TEMPLATE.format(word) for word, _ in words])
+        texts = _encode_text(model, torch.cat([tokenizer(captions), prompts, class_prompts]))
         scale = model.logit_scale.exp().clamp(max=100)
         images, texts = F.normalize(images.float(), dim=1), F.normalize(texts.float(), dim=1)
         texts, synonyms, classes = texts.split([len(captions), len(words), len(LEXICON)])

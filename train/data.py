@@ -1,0 +1,79 @@
+"""One form for every data set: pictures, and the sentences about the things in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Referred:
+    """One thing in a picture that people talked about.
+
+    Attributes:
+        name: unique within the picture.
+        expressions: what they said, one or more.
+        mask: bool H×W truth where the set has it; never read by weakly-supervised training.
+        kinds: kind of each expression where the set knows it, for reports; else empty.
+    """
+
+    name: str
+    expressions: tuple[str, ...]
+    mask: NDArray[np.bool_] | None = None
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with the things that were talked about.
+
+    Attributes:
+        name: unique within the data set, and the same on every machine.
+        image: RGB uint8 H×W×3.
+        objects: in a fixed order.
+        instances: bool N×H×W truth of everything in the picture, where the set has it.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    objects: tuple[Referred, ...]
+    instances: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+
+class Dataset(Protocol):
+    """A sequence of pictures, read from disk or rendered one at a time."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Picture: ...
+
+
+class RefSprites:
+    """Rendered scenes `first` … `first + count - 1` of a split: a number, not a download."""
+
+    def __init__(self, split: str, count: int, seed: int = 0, first: int = 0) -> None:
+        self.split, self.count, self.seed, self.first = split, count, seed, first
+        self.name = f"refsprites-{split}-{seed}-{first}"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Picture:
+        from train.scenes import render
+
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        scene = render(self.split, self.first + index, self.seed)
+        masks = scene.masks
+        objects = tuple(
+            Referred(str(k), tuple(e.text for e in said), masks[k], tuple(e.kind for e in said))
+            for k, said in scene.referred.items()
+        )
+        return Picture(f"{self.split}-{self.first + index:06d}", scene.image, objects, masks)

@@ -1,6 +1,6 @@
 """Trains the bundled mini models of stages 1 and 2 into assets/mini/.
 
-python -m train.mini detector --steps 1000 --batch 8 --seed 0
+python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
@@ -16,7 +16,7 @@ import cv2
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "mini"
 
-ABOUT_DETECTOR = """Mask R-CNN (torchvision) on a four-stage convolutional backbone: boxes of COCO's
+ABOUT_DETECTOR = """FCOS (torchvision) on a four-stage convolutional backbone: boxes of COCO's
 80 classes, and a class-agnostic mask head, so that a box alone gives a mask. Trained from scratch
 on RefSprites' rendered boxes and masks, as Grounding DINO and SAM are trained on theirs; it stands
 in for both. It knows rendered scenes of emoji sprites, not photographs, and of COCO's classes only
@@ -31,11 +31,13 @@ size; one caption in twenty says where it is. Also on 7,000 synonyms of COCO's c
 
 def detector(args: argparse.Namespace) -> None:
     from ssc.models import load_mini_network
-    from ssc.segment.rcnn import CONFIG
+    from ssc.segment.mini import CONFIG
     from train.mini.card import write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
 
-    model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs)
+    model, seconds = train_detector(
+        args.steps, args.batch, args.seed, args.runs, args.backbone
+    )
     folder = args.out / "detector"
     config = {"network": CONFIG, "threshold": 0.5}
     write_model(folder, model, config)
@@ -86,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(required=True)
-    for run, steps, batch in ((detector, 1000, 8), (clip, 3600, 144)):
+    for run, steps, batch in ((detector, 3000, 8), (clip, 3600, 144)):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
         command.add_argument("--steps", type=int, default=steps)
@@ -95,6 +97,8 @@ def main() -> None:
         command.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
         command.add_argument("--runs", type=Path, default=Path("runs/mini"))
         command.add_argument("--out", type=Path, default=ASSETS)
+        if run is detector:
+            command.add_argument("--backbone", type=Path, help="an earlier detector's weights")
         if run is clip:
             command.add_argument("--scenes", type=int, default=16000, help="rendered once")
     args = parser.parse_args()

@@ -1,6 +1,6 @@
-"""Trains the mini detector and segmenter: a small Mask R-CNN on RefSprites.
+"""Trains the mini detector and segmenter: a small FCOS with masks, on RefSprites.
 
-python -m train.mini detector --steps 4500 --batch 8 --seed 0
+python -m train.mini detector --steps 3000 --batch 8 --seed 0
 """
 
 from __future__ import annotations
@@ -15,182 +15,179 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
-from torchvision.ops import box_iou
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import box_iou, roi_align
 
 from ssc.metrics import mask_iou
-from ssc.segment.rcnn import MiniNetwork, build_rcnn
+from ssc.segment.mini import MASK_CELLS, STRIDES, MiniFCOS, MiniNetwork
 from ssc.vocabulary import COCO_80
 from train.mini.loop import train
 from train.scenes import Scene, render
 
-SMALL = 144  # times 4/3, a multiple of the network's stride
-PIXEL_CYCLES, PIXEL_BATCH, PIXEL_SIZE = ((750, 3e-3), (1700, 2e-3), (350, 1e-3)), 16, (208, 160)
+SMALL, FULL = (144, 192), (240, 320)  # height × width; multiples of the network's stride
+SMALL_SHARE = 0.65  # of the steps, the first ones
+SIDES = ((0, 48), (40, 96), (80, 10_000))  # longer sides of the boxes that a level learns, px
+BACKGROUND = 0.4  # weight of the background's pixels among pixel classes
+JITTER = 0.08  # of a box's sides: the mask head must bear boxes that are a little off
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 
 
 class _Scenes(Dataset):
-    """Scene `first + i` of the training split, as torchvision's detectors take it."""
+    """Scene `i` of the training split at the size of its step, every other one mirrored."""
 
-    def __init__(self, first: int, count: int, seed: int) -> None:
-        self.first, self.count, self.seed = first, count, seed
+    def __init__(self, first: int, last: int, small: int, seed: int) -> None:
+        self.first, self.last, self.small, self.seed = first, last, small, seed
 
     def __len__(self) -> int:
-        return self.count
+        return self.last - self.first
 
     def __getitem__(self, i: int) -> tuple[Tensor, dict[str, Tensor]]:
-        scene = render("train", self.first + i, self.seed)
-        flip = (self.first + i) % 2 == 1
-        return example(scene, flip)
+        index = self.first + i
+        size = SMALL if index < self.small else FULL
+        return example(render("train", index, self.seed), size, flip=index % 2 == 1)
 
 
-def example(scene: Scene, flip: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-    """Image float 3×H×W in [0, 1] and its boxes, labels and masks; mirrored where `flip`."""
-    image, masks, boxes = scene.image, scene.masks, scene.boxes
+def example(scene: Scene, size: tuple[int, int], flip: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    """Image float 3×h×w in [0, 1], and what is true of it: `boxes` float N×4, `labels` int64 N,
+    `ids` int64 h×w (1 + object, 0 for background); mirrored where `flip`."""
+    h, w = size
+    image = cv2.resize(scene.image, (w, h), interpolation=cv2.INTER_AREA)
+    ids = cv2.resize(scene.ids, (w, h), interpolation=cv2.INTER_NEAREST)
     if flip:
-        image, masks = image[:, ::-1], masks[:, :, ::-1]
-        boxes = boxes.copy()
-        boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    target = {
-        "boxes": torch.from_numpy(boxes),
-        "labels": torch.tensor([LABEL[i.sprite.category] for i in scene.instances]),
-        "masks": torch.from_numpy(np.ascontiguousarray(masks).astype(np.uint8)),
+        image, ids = image[:, ::-1], ids[:, ::-1]
+    numbers = [k for k in range(1, len(scene.instances) + 1) if (ids == k).sum() > 12]
+    renumber = np.zeros(len(scene.instances) + 1, np.int64)
+    renumber[numbers] = np.arange(1, len(numbers) + 1)
+    ids = renumber[ids]
+    boxes = []
+    for k in range(1, len(numbers) + 1):
+        left, top, width, height = cv2.boundingRect((ids == k).astype(np.uint8))
+        boxes.append((left, top, left + width, top + height))
+    labels = [LABEL[scene.instances[k - 1].sprite.category] for k in numbers]
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)  # h×w×3 → 3×h×w
+    return pixels.float() / 255, {
+        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        "labels": torch.tensor(labels, dtype=torch.int64),
+        "ids": torch.from_numpy(ids),
     }
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)  # H×W×3 → 3×H×W
-    return pixels.float() / 255, target
 
 
-def _collate(batch: list) -> tuple[list, list]:
+def _collate(batch: list) -> tuple[Tensor, list[dict[str, Tensor]]]:
     images, targets = zip(*batch)
-    return list(images), list(targets)
+    return torch.stack(images), list(targets)
 
 
-def train_detector(steps: int, batch: int, seed: int, runs: Path) -> tuple[nn.Module, float]:
-    """Trains from scratch on fresh scenes: no scene is seen twice.
+def train_detector(
+    steps: int, batch: int, seed: int, runs: Path, backbone: Path | None = None
+) -> tuple[MiniFCOS, float]:
+    """Trains on fresh scenes, none seen twice: first small pictures, then full ones.
 
-    First the backbone learns pixel classes, in place of ImageNet, three times as many pictures a
-    second as the detector. The detector's first half then runs on small pictures, its second half
-    on full ones.
+    Beside FCOS's own losses and the masks', a linear classifier of the pyramid's pixels teaches
+    the backbone classes (in place of ImageNet); it is dropped afterwards.
+
+    Args:
+        backbone: weights of an earlier detector whose backbone this one starts from.
     """
     torch.manual_seed(seed)
-    model: nn.Module = build_rcnn()
-    pixels, spent = _pretrain(model.backbone, seed, runs)
-    model.backbone.load_state_dict(pixels.backbone.state_dict())
-    with torch.no_grad():  # a box starts with the mean opinion of its pixels
-        cells = model.roi_heads.box_predictor.cls_score
-        cells.weight[:, : model.backbone.out_channels] = pixels.classify.weight[..., 0, 0]
-        cells.bias.copy_(pixels.classify.bias)
-    full = model.transform.min_size[0], model.transform.max_size
-    small = SMALL, SMALL * 4 // 3
-
-    # Pixel classes go on being learned beside the detector: they teach the backbone classes faster
-    # than a few boxes a picture do.
-    levels: dict[str, Tensor] = {}
-    model.backbone.register_forward_hook(lambda _, __, output: levels.update(output))
-    model.pixels = pixels.classify
-
-    def loss_of(model: nn.Module, data: tuple) -> dict[str, Tensor]:
-        size, (images, targets) = data
-        model.transform.min_size, model.transform.max_size = (size[0],), size[1]
-        losses = model(images, targets)
-        classes = torch.stack([_class_map(target, size) for target in targets])
-        pixel_losses = _pixel_losses(model.pixels, levels, classes)
-        return {**losses, "pixels": sum(pixel_losses.values()) / len(pixel_losses)}
+    model = MiniFCOS()
+    if backbone:
+        _start_from(model.backbone, backbone)
+    model.pixels = nn.Conv2d(model.backbone.out_channels, 1 + len(COCO_80), 1)
+    small = int(SMALL_SHARE * steps) * batch
 
     def batches(first: int) -> Iterator[Any]:
-        scenes = _Scenes(first * batch, (steps - first) * batch, seed)
-        loader = DataLoader(scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8)
-        for step, data in enumerate(loader, first):
-            yield small if 2 * step < steps else full, data
+        scenes = _Scenes(first * batch, steps * batch, small, seed + 7)
+        return iter(
+            DataLoader(scenes, batch, num_workers=1, collate_fn=_collate, prefetch_factor=8)
+        )
 
     model, seconds = train(
         model,
-        loss_of,
+        lambda model, data: losses(model, *data),
         batches,
         steps,
         runs / "detector",
-        lr=6e-4,
+        lr=1e-3,
         weight_decay=1e-4,
-        slower=("backbone", 0.5),
         decay=0.995,
     )
     del model.pixels
-    return model, spent + seconds
+    return model, seconds
 
 
-class _PixelClasses(nn.Module):
-    """The backbone with one linear classifier for the pixels of every pyramid level."""
+def _start_from(backbone: nn.Module, path: Path) -> None:
+    from safetensors.torch import load_file
 
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.classify = nn.Conv2d(backbone.out_channels, 1 + len(COCO_80), 1)
-
-    def forward(self, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        """Loss of B×3×H×W pixels in [0, 1] against B×H×W class labels, 0 for background."""
-        return _pixel_losses(self.classify, self.backbone((pixels - 0.45) / 0.23), classes)
+    prefix = "backbone."
+    weights = {k: v.float() for k, v in load_file(path).items() if k.startswith(prefix)}
+    backbone.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items()})
 
 
-def _pixel_losses(
-    classify: nn.Module, levels: dict[str, Tensor], classes: Tensor
-) -> dict[str, Tensor]:
-    """Cross-entropy of each pyramid level's cells against B×H×W classes; background weighs less."""
+def losses(model: MiniFCOS, pixels: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """All losses of B×3×h×w pixels in [0, 1] whose truth is as `example` gives it."""
+    pixels = model.transform.normalize(pixels)
+    images = ImageList(pixels, [tuple(pixels.shape[2:])] * len(pixels))
+    features = model.backbone(pixels)
+    anchors = model.anchor_generator(images, list(features.values()))
+    matched = [match(target["ids"], target["boxes"], a) for target, a in zip(targets, anchors)]
+    found = model.head.compute_loss(targets, model.heads(features), anchors, matched)
+    boxes = [_jitter(target["boxes"]) for target in targets]
+    masks = torch.cat([_crops(t["ids"], b) for t, b in zip(targets, boxes)])
+    mask = F.binary_cross_entropy_with_logits(model.mask_logits(features, boxes), masks)
+    classes = torch.stack(
+        [torch.cat([t["labels"].new_zeros(1), t["labels"]])[t["ids"]] for t in targets]
+    )
+    return {**found, "mask": mask, "pixels": _pixel_loss(model.pixels, features, classes)}
+
+
+def match(ids: Tensor, boxes: Tensor, anchors: Tensor) -> Tensor:
+    """int64, for each cell of all levels: the object seen there, −1 where none is to be learned.
+
+    A cell learns the object at its centre where the object's size suits the level and its box
+    holds the centre. FCOS's own rule, cells near the box's centre, would give an object's cells
+    to what hides it.
+
+    Args:
+        ids: int64 h×w, 1 + object.
+        boxes: float N×4.
+        anchors: float cells×4, all levels in a row.
+    """
+    sides = (boxes[:, 2:] - boxes[:, :2]).amax(1)
+    cells = []
+    for stride, (low, high) in zip(STRIDES, SIDES):
+        # A 3×3 window, so that what is thinner than the stride is met.
+        seen = F.max_pool2d(ids[None].float(), 3, stride, 1)[0].long().flatten() - 1
+        suits = torch.cat([(low <= sides) & (sides < high), torch.tensor([False])])
+        cells.append(torch.where(suits[seen], seen, -1))  # −1 reads the False at the end
+    matched = torch.cat(cells)
+    centres = (anchors[:, :2] + anchors[:, 2:]) / 2
+    box = torch.cat([boxes, torch.zeros(1, 4)])[matched]
+    inside = ((centres > box[:, :2]) & (centres < box[:, 2:])).all(1)
+    return torch.where(inside, matched, -1)
+
+
+def _jitter(boxes: Tensor) -> Tensor:
+    sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    return boxes + JITTER * sides * torch.randn_like(boxes).clamp(-2, 2)
+
+
+def _crops(ids: Tensor, boxes: Tensor) -> Tensor:
+    """float N×28×28 in {0, 1}: object n of `ids` in box n."""
+    masks = (ids[None] == torch.arange(1, len(boxes) + 1)[:, None, None]).float()  # N×h×w
+    rois = torch.cat([torch.arange(len(boxes), dtype=torch.float32)[:, None], boxes], 1)
+    crops = roi_align(masks[:, None], rois, 2 * MASK_CELLS, sampling_ratio=2, aligned=True)
+    return (crops[:, 0] > 0.5).float()
+
+
+def _pixel_loss(classify: nn.Module, features: dict[str, Tensor], classes: Tensor) -> Tensor:
+    """Cross-entropy of each level's cells against B×h×w classes, 0 for background."""
     weight = torch.ones(1 + len(COCO_80))
-    weight[0] = 0.15
-    losses = {}
-    for name, level in levels.items():
-        stride = classes.shape[-1] // level.shape[-1]
-        target = classes[:, ::stride, ::stride]  # a cell is centred on pixel stride·i, for RoIAlign
-        losses[f"level {name}"] = F.cross_entropy(classify(level), target, weight)
-    return losses
-
-
-def _class_map(target: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-    """int64 h×w of the given size: the label at each pixel, 0 for background."""
-    labels = target["masks"] * target["labels"].view(-1, 1, 1).to(torch.uint8)  # N×H×W
-    return F.interpolate(labels.amax(0)[None, None], size, mode="nearest")[0, 0].long()
-
-
-class _PixelScenes(Dataset):
-    """Small pictures with the class of each pixel, from scenes that the detector will not see."""
-
-    def __init__(self, first: int, count: int, seed: int) -> None:
-        self.first, self.count, self.seed = first, count, seed
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        scene = render("train", self.first + i, self.seed)
-        image = cv2.resize(scene.image, PIXEL_SIZE, interpolation=cv2.INTER_AREA)
-        ids = cv2.resize(scene.ids, PIXEL_SIZE, interpolation=cv2.INTER_NEAREST)
-        labels = np.array([0, *(LABEL[x.sprite.category] for x in scene.instances)])
-        pixels = torch.from_numpy(image).permute(2, 0, 1)  # H×W×3 → 3×H×W
-        return pixels.float() / 255, torch.from_numpy(labels[ids])
-
-
-def _pretrain(backbone: nn.Module, seed: int, runs: Path) -> tuple[nn.Module, float]:
-    """Pixel classification on small pictures: the `_PixelClasses`, and the seconds spent."""
-    model: nn.Module = _PixelClasses(backbone)
-    spent = 0.0
-    for cycle, (steps, lr) in enumerate(PIXEL_CYCLES):
-
-        def batches(first: int, cycle: int = cycle, steps: int = steps) -> Iterator[Any]:
-            start = first * PIXEL_BATCH
-            scenes = _PixelScenes(start, steps * PIXEL_BATCH - start, seed + 1_000_003 + cycle)
-            return iter(DataLoader(scenes, PIXEL_BATCH, num_workers=1, prefetch_factor=8))
-
-        model, seconds = train(
-            model.train(),
-            lambda model, batch: model(*batch),
-            batches,
-            steps,
-            runs / f"backbone-{cycle}",
-            lr=lr,
-            weight_decay=1e-4,
-            decay=0.99,
-        )
-        spent += seconds
-    return model, spent
+    weight[0] = BACKGROUND
+    levels = []
+    for stride, level in zip(STRIDES, features.values()):
+        target = classes[:, ::stride, ::stride]  # a cell is centred on pixel stride·i
+        levels.append(F.cross_entropy(classify(level), target, weight))
+    return torch.stack(levels).mean()
 
 
 def measure(network: MiniNetwork, split: str, count: int, seed: int) -> dict[str, float]:
@@ -201,14 +198,14 @@ def measure(network: MiniNetwork, split: str, count: int, seed: int) -> dict[str
     ious: list[float] = []
     for index in range(count):
         scene = render(split, index, seed)
-        _, target = example(scene)
+        truths = torch.tensor([LABEL[i.sprite.category] for i in scene.instances])
         boxes, scores, names = network.boxes(scene.image)
         labels = torch.tensor([LABEL[name] for name in names])
-        for label in target["labels"].tolist():
+        for label in truths.tolist():
             total[label] = total.get(label, 0) + 1
         for label in set(labels.tolist()):
             mine = (labels == label).numpy()
-            truth = target["boxes"][target["labels"] == label]
+            truth = torch.from_numpy(scene.boxes)[truths == label]
             free = torch.ones(len(truth), dtype=torch.bool)
             overlaps = box_iou(torch.from_numpy(boxes[mine]), truth)
             for score, row in zip(scores[mine].tolist(), overlaps):

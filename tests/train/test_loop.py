@@ -28,7 +28,7 @@ def loss_of(model, batch):
 def run(folder, batches=batches, loss_of=loss_of):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-    options = {"lr": 1e-2, "weight_decay": 1e-4, "slower": ("0.", 0.5)}
+    options = {"lr": 1e-2, "weight_decay": 1e-4}
     return loop.train(model, loss_of, batches, STEPS, folder, **options)[0]
 
 

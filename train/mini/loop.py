@@ -28,7 +28,6 @@ def train(
     *,
     lr: float,
     weight_decay: float,
-    slower: tuple[str, float] = ("", 1.0),
     decay: float = 0.999,
 ) -> tuple[nn.Module, float]:
     """Trains for `steps` updates; picks up where a killed run in `folder` stopped.
@@ -39,7 +38,6 @@ def train(
         batches: first step → the batches from that step on.
         folder: gets `state.pt` (atomically, now and then) and `log.jsonl`.
         lr, weight_decay: AdamW's; the rate warms up, then falls to zero along a cosine.
-        slower: prefix of the names of parameters whose rate is `lr` times the number.
         decay: of the moving average of the weights.
 
     Returns:
@@ -49,13 +47,7 @@ def train(
         RuntimeError: a loss that is not finite, with its step.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    prefix, factor = slower
-    rates = {name: lr * (factor if name.startswith(prefix) else 1) for name in _names(model)}
-    groups = [
-        {"params": [p for name, p in model.named_parameters() if rates[name] == rate], "lr": rate}
-        for rate in sorted(set(rates.values()))
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda step: min(1, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * step / steps)),
@@ -101,7 +93,3 @@ def train(
             if step + 1 == steps:
                 break
     return average.module.eval(), time.perf_counter() - start
-
-
-def _names(model: nn.Module) -> list[str]:
-    return [name for name, _ in model.named_parameters()]

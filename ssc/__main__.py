@@ -4,6 +4,8 @@ python -m ssc photo.jpg "the man in blue" --out out
 python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # two objects
 python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
+python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two share a candidate
+python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # your own stage 3
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from ssc.select.choose import RULES
 from ssc.select.prompts import VISUAL_PROMPTS
 from ssc.types import InputError
 
@@ -34,12 +37,15 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see python -m ssc --help")
 
 
-def main(argv: Sequence[str] | None = None, load: Callable[[str], Pipeline] | None = None) -> int:
+Load = Callable[[str, "bool | str"], "Pipeline"]
+
+
+def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     """Runs the command line.
 
     Args:
         argv: arguments, by default the process's.
-        load: model set → pipeline, by default `ssc.load`.
+        load: model set and stage 3 → pipeline, by default `ssc.load`.
 
     Returns:
         Exit code: 0, 1 where some of several images failed, 2 for bad input.
@@ -57,8 +63,9 @@ def main(argv: Sequence[str] | None = None, load: Callable[[str], Pipeline] | No
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to: writes overlay, mask and candidates "
-        "as PNG, and result.json, for each image.",
+        description="Segments what an expression refers to. Writes for each image, as PNG, the "
+        "overlay, mask and cut-out of S+S, its candidates, and overlay, mask and probability of "
+        "the corrected model (S+S+C); and result.json with everything.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -75,10 +82,22 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default="reverse_blur",
         help="how a candidate is shown to CLIP; default: reverse_blur",
     )
+    parser.add_argument(
+        "--rule",
+        choices=list(RULES),
+        default="argmax",
+        help="how S+S chooses: each object its best score, or, by matching, no two objects the "
+        "same candidate; default: argmax",
+    )
+    parser.add_argument(
+        "--correct",
+        metavar="FOLDER|off",
+        help="checkpoint of the corrected model, or off; default: that of the model set",
+    )
     return parser.parse_intermixed_args(argv)
 
 
-def run(args: argparse.Namespace, load: Callable[[str], Pipeline] | None) -> int:
+def run(args: argparse.Namespace, load: Load | None) -> int:
     """Segments each image, reports on it, and goes on to the next where one of several is bad."""
     from tqdm import tqdm
 
@@ -93,10 +112,10 @@ def run(args: argparse.Namespace, load: Callable[[str], Pipeline] | None) -> int
     objects = check_objects([expression.split(" | ") for expression in args.expressions])
     if paths == [Path(args.image)]:
         image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
-        pipeline = build(args.models, args.prompt, load)
+        pipeline = build(args, load)
         segment(pipeline, image, paths[0], objects, args.out, paths[0].stem)
         return 0
-    pipeline = build(args.models, args.prompt, load)
+    pipeline = build(args, load)
 
     def fails(path: Path, stem: str) -> bool:
         try:
@@ -129,16 +148,24 @@ def find_images(image: str) -> list[Path]:
     return sorted(found)
 
 
-def build(models: str, prompt: str, load: Callable[[str], Pipeline] | None) -> Pipeline:
-    """The model set's pipeline, with another visual prompt where one is asked for."""
+def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
+    """The pipeline that the options describe; says so where it has no stage 3 and none was off."""
     import ssc
     from ssc.pipeline import Pipeline
     from ssc.select import Select
 
-    pipeline = (load or ssc.load)(models)
-    if prompt == pipeline.select.prompt:
-        return pipeline
-    return Pipeline(pipeline.segment, Select(pipeline.select.clip, prompt))
+    correct = {None: True, "off": False}.get(args.correct, args.correct)
+    pipeline = (load or ssc.load)(args.models, correct)
+    if pipeline.correct is None and correct:
+        print(
+            f"The {args.models} set has no corrected model: S+S only. "
+            "Name the folder of one with --correct.",
+            file=sys.stderr,
+        )
+    select = pipeline.select
+    if (args.prompt, args.rule) != (select.prompt, select.rule):
+        select = Select(select.clip, args.prompt, rule=args.rule)
+    return Pipeline(pipeline.segment, select, pipeline.correct)
 
 
 def segment(

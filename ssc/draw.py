@@ -32,13 +32,16 @@ PALETTE = (
 """Okabe and Ito's colours, RGB, which colour-blind people can tell apart; without black and
 white, and with neighbours far apart. Candidate i has colour i modulo 7 and number i + 1."""
 
+OWN = (120, 94, 240)
+"""RGB violet of what is no candidate: a mask that the corrected model draws itself."""
+
 SCREEN = 1280
 """Longest side, in pixels, that pictures for a screen are drawn at."""
 
 
 def colour_of(index: int) -> Colour:
-    """RGB of the candidate at `index`, from 0."""
-    return PALETTE[index % len(PALETTE)]
+    """RGB of the candidate at `index`, from 0; `OWN` below 0, for what is none of them."""
+    return PALETTE[index % len(PALETTE)] if index >= 0 else OWN
 
 
 def for_screen(
@@ -101,6 +104,30 @@ def draw_mask(
     canvas = np.where(mask[..., None], image, dim)
     _tint(canvas, mask, color, 0.25)
     _outline(canvas, mask, color, 3 * _unit(image))
+    return canvas
+
+
+def draw_probability(
+    image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float | None = None
+) -> NDArray[np.uint8]:
+    """A heat map on the greyed picture: black and violet for unlikely, yellow for certain.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        probability: float32 H×W in [0, 1], in the same frame.
+        threshold: outlined in white where given.
+
+    Returns:
+        RGB uint8 H×W×3.
+    """
+    import cv2
+
+    level = np.rint(probability * 255).astype(np.uint8)
+    heat = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1]  # OpenCV's maps are BGR
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+    canvas = (0.3 * grey + 0.7 * heat).astype(np.uint8)
+    if threshold is not None:
+        _outline(canvas, probability > threshold, (255, 255, 255), 2 * _unit(image))
     return canvas
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +30,18 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
 
     Returns:
         The image's name and size; expressions; noun and class of each; candidates in order, each
-        with the `number` it has on pictures (from 1), box as XYXY pixels, scores, and mask as
-        COCO RLE; `chosen`, the index from 0 of a candidate, None where there is none; `mask`, the
-        answer as COCO RLE, all zeros where nothing was found; message, seconds per step, versions.
+        with the `number` it has on pictures (from 1), box as XYXY pixels, scores, IoU with the
+        corrected mask, and mask as COCO RLE; `chosen`, the index from 0 of S+S's candidate, and
+        `override`, that of a person, None where there is none; `mask`, that of the override, else
+        of S+S, as COCO RLE, all zeros where there is none; `correction`, the mask of S+S+C, its
+        threshold, the index of the candidate it snaps to and whether it disagrees with S+S, None
+        without stage 3; message, seconds per step, versions.
     """
-    selection = result.selection
+    selection, correction = result.selection, result.correction
     candidates = result.candidates
-    clip_scores = [None] * len(candidates) if selection is None else selection.scores.tolist()
-    chosen = None if selection is None or selection.chosen < 0 else selection.chosen
+    none = [None] * len(candidates)
+    clip_scores = none if selection is None else selection.scores.tolist()
+    corrected_ious = none if correction is None else correction.ious.tolist()
     return {
         "image": image_name,
         "height": image.shape[0],
@@ -61,13 +65,24 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
                 "score": float(candidates.scores[i]),
                 "quality": float(candidates.qualities[i]),
                 "clip_score": clip_scores[i],
+                "corrected_iou": corrected_ious[i],
                 "mask": _rle(candidates.masks[i]),
             }
             for i in range(len(candidates))
         ],
         "prompt": None if selection is None else selection.prompt,
-        "chosen": chosen,
+        "rule": None if selection is None else selection.rule,
+        "chosen": None if selection is None else _index(selection.chosen),
+        "override": result.override,
         "mask": _rle(result.mask),
+        "correction": None
+        if correction is None
+        else {
+            "threshold": correction.threshold,
+            "snapped": _index(correction.snapped),
+            "disagrees": result.disagrees,
+            "mask": _rle(correction.mask),
+        },
         "message": result.message,
         "seconds": dict(result.timings),
         "versions": {"ssc": ssc.__version__, "torch": _version("torch")},
@@ -87,32 +102,69 @@ def write_result(
         image_name: as the user knows it, for the JSON.
 
     Returns:
-        The files written: `<stem>.overlay.png`, `<stem>.mask.png` (8 bit, 0 or 255, original
-        size) and `<stem>.candidates.png` of an only object, `<stem>.1.overlay.png` and so on of
-        several, and last `result.json`, {"results": [a record per object]}.
+        The files written, named as `result_files` names them.
 
     Raises:
         OSError: the folder or a file in it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
+    for name, data in result_files(stem, image, results, image_name):
+        written.append(folder / name)
+        _write(written[-1], data)
+    return written
+
+
+def zip_result(
+    stem: str, image: NDArray[np.uint8], results: Sequence[Result], image_name: str
+) -> bytes:
+    """The files of `result_files` as one ZIP archive."""
+    from io import BytesIO
+    from zipfile import ZIP_STORED, ZipFile
+
+    buffer = BytesIO()
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:  # PNGs are compressed already
+        for name, data in result_files(stem, image, results, image_name):
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def result_files(
+    stem: str, image: NDArray[np.uint8], results: Sequence[Result], image_name: str
+) -> Iterator[tuple[str, bytes]]:
+    """Everything to take away, as names and contents; arguments as in `write_result`.
+
+    Yields:
+        For an only object `<stem>.overlay.png`, `<stem>.mask.png` (8 bit, 0 or 255, original
+        size), `<stem>.cutout.png` (the rest transparent) and `<stem>.candidates.png`; with
+        stage 3 also `<stem>.corrected.overlay.png`, `<stem>.corrected.mask.png` and
+        `<stem>.probability.png` (8 bit, 255 for certain). Of several objects each name has its
+        number, `<stem>.1.overlay.png`. Last `result.json`, {"results": [a record per object]}.
+    """
     for number, result in enumerate(results, 1):
         start = stem if len(results) == 1 else f"{stem}.{number}"
-        chosen = -1 if result.selection is None else result.selection.chosen
-        pictures = {
-            "overlay": draw_mask(image, result.mask, colour_of(max(chosen, 0))),
-            "mask": result.mask.astype(np.uint8) * 255,
-            "candidates": draw_candidates(image, result.candidates, chosen),
-        }
-        for kind, pixels in pictures.items():
-            written.append(folder / f"{start}.{kind}.png")
-            _write(written[-1], _png(pixels))
+        for kind, pixels in _pictures(image, result).items():
+            yield f"{start}.{kind}.png", _png(pixels)
     records = [result_record(image_name, image, result) for result in results]
-    written.append(folder / "result.json")
     text = json.dumps({"results": records}, indent=1, ensure_ascii=False)
     # A file name that is not UTF-8 has lone surrogates: written as JSON's own escapes.
-    _write(written[-1], text.encode("utf-8", "backslashreplace"))
-    return written
+    yield "result.json", text.encode("utf-8", "backslashreplace")
+
+
+def _pictures(image: NDArray[np.uint8], result: Result) -> dict[str, NDArray[np.uint8]]:
+    mask = result.mask
+    pictures = {
+        "overlay": draw_mask(image, mask, colour_of(result.chosen)),
+        "mask": mask.astype(np.uint8) * 255,
+        "cutout": np.dstack([image, mask.astype(np.uint8) * 255]),
+        "candidates": draw_candidates(image, result.candidates, result.chosen),
+    }
+    if (correction := result.correction) is not None:
+        colour = colour_of(correction.snapped)
+        pictures["corrected.overlay"] = draw_mask(image, correction.mask, colour)
+        pictures["corrected.mask"] = correction.mask.astype(np.uint8) * 255
+        pictures["probability"] = np.rint(correction.probability * 255).astype(np.uint8)
+    return pictures
 
 
 def unique_stems(paths: Sequence[Path]) -> list[str]:
@@ -132,6 +184,10 @@ def unique_stems(paths: Sequence[Path]) -> list[str]:
 
 def _named(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"class": name, "similarity": float(similarity)} for name, similarity in pairs]
+
+
+def _index(candidate: int) -> int | None:
+    return None if candidate < 0 else candidate
 
 
 def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:

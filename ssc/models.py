@@ -11,6 +11,7 @@ from ssc.types import InputError
 
 if TYPE_CHECKING:
     from ssc.clip import Clip
+    from ssc.correct import Correct
     from ssc.pipeline import Pipeline
     from ssc.segment.rcnn import MiniNetwork
 
@@ -19,18 +20,27 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def load(name: str = "mini") -> Pipeline:
-    """The pipeline of a model set; loaded once per process.
+def load(name: str = "mini", correct: bool | str | Path = True) -> Pipeline:
+    """The pipeline of a model set; each of its models is loaded once per process.
 
     Args:
         name: a key of `MODEL_SETS`.
+        correct: stage 3: True for the set's own model, where it has one; False for none; or the
+            folder of a checkpoint.
 
     Raises:
-        InputError: no such set, or its files are missing or broken.
+        InputError: no such set, or files are missing or broken.
     """
+    from ssc.pipeline import Pipeline
+
     if name not in MODEL_SETS:
         raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
-    return MODEL_SETS[name]()
+    pipeline = MODEL_SETS[name]()
+    own = ASSETS / name / "lavt"
+    if correct is False or (correct is True and not own.exists()):
+        return pipeline
+    folder = own if correct is True else Path(correct)
+    return Pipeline(pipeline.segment, pipeline.select, _correct(folder.resolve()))
 
 
 @cache
@@ -58,6 +68,14 @@ def _mini() -> Pipeline:
 
 
 MODEL_SETS = {"mini": _mini}
+
+
+@cache
+def _correct(folder: Path) -> Correct:
+    from ssc.correct import Correct
+    from ssc.correct.predict import Corrector
+
+    return Correct(Corrector.load(folder))
 
 
 def load_mini_network(folder: Path) -> MiniNetwork:

@@ -12,6 +12,7 @@ from ssc.types import InputError, Result
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.correct import Correct
     from ssc.segment import Segment
     from ssc.select import Select
 
@@ -27,11 +28,13 @@ class Pipeline:
     Args:
         segment: stage 1, expressions → candidate masks (set S1).
         select: stage 2, candidate masks → the chosen one (set S2); 1 + 2 are S+S.
+        correct: stage 3, the corrected model's own mask: S+S+C; None for a pipeline without.
     """
 
-    def __init__(self, segment: Segment, select: Select) -> None:
+    def __init__(self, segment: Segment, select: Select, correct: Correct | None = None) -> None:
         self.segment = segment
         self.select = select
+        self.correct = correct
 
     def __call__(
         self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]
@@ -62,6 +65,9 @@ class Pipeline:
         yield results
         results = self.select(image, results)
         yield results
+        if self.correct is not None:
+            results = self.correct(image, results)
+            yield results
 
 
 def check_image(image: NDArray[np.uint8]) -> None:

@@ -107,14 +107,17 @@ class Selection:
         prompts: uint8 N×h×w×3 RGB, the visual prompt of each candidate as CLIP was shown it;
             h×w is the image's frame, scaled down where it is over `prompts.FRAME` pixels long.
         scores: float32 N, cosine similarity in [-1, 1]; the mean over an object's expressions.
-        chosen: index of the selected candidate, -1 where there are none.
+        chosen: index of the selected candidate, -1 where there are none, or where matching gave
+            all of them to other objects.
         prompt: name of the visual prompt, a key of `prompts.VISUAL_PROMPTS`.
+        rule: how the choice was made, a key of `choose.RULES`.
     """
 
     prompts: NDArray[np.uint8]
     scores: NDArray[np.float32]
     chosen: int
     prompt: str
+    rule: str = "argmax"
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):
@@ -122,15 +125,59 @@ class Selection:
                 f"expected a score for each prompt, got {len(self.scores)} scores for "
                 f"{len(self.prompts)} prompts"
             )
-        if not -1 <= self.chosen < len(self.scores) or (len(self.scores) and self.chosen < 0):
+        if not -1 <= self.chosen < len(self.scores):
             raise ValueError(
-                f"chosen: expected an index below {len(self.scores)}, got {self.chosen}"
+                f"chosen: expected -1 or an index below {len(self.scores)}, got {self.chosen}"
             )
 
     @property
     def order(self) -> NDArray[np.int64]:
         """int64 N: candidate indices, best score first (ties: lower index first)."""
         return np.argsort(-self.scores, kind="stable")
+
+    @property
+    def margin(self) -> float:
+        """How sure the choice is, in [0, 1]: the best softmax share of the scores less the next.
+
+        At CLIP's own temperature of 0.01, which it is trained to. 1 for an only candidate, 0 for
+        none.
+        """
+        if not len(self.scores):
+            return 0.0
+        shares = np.exp(100.0 * (self.scores.astype(np.float64) - self.scores.max()))
+        shares = np.sort(shares / shares.sum())[::-1]
+        return float(shares[0] - shares[1]) if len(shares) > 1 else 1.0
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What the corrected model sees (paper §3.3); `ssc.correct.correct_at` makes it.
+
+    Attributes:
+        probability: float32 H×W in [0, 1], of each pixel being the object's.
+        threshold: in [0, 1]; the mask is where the probability is above it.
+        mask: bool H×W, the answer of S+S+C.
+        ious: float32 N, IoU of that mask with each candidate.
+        snapped: index of the candidate that agrees best with the mask, -1 where none does (below
+            `ssc.correct.SNAP_IOU`): the corrected model's choice with stage 1's sharp borders.
+    """
+
+    probability: NDArray[np.float32]
+    threshold: float
+    mask: NDArray[np.bool_]
+    ious: NDArray[np.float32]
+    snapped: int
+
+    def __post_init__(self) -> None:
+        if self.probability.shape != self.mask.shape:
+            raise ValueError(
+                f"expected probability and mask of one frame, got {self.probability.shape} "
+                f"and {self.mask.shape}"
+            )
+        if not -1 <= self.snapped < len(self.ious):
+            raise ValueError(
+                f"snapped: expected -1 or an index below {len(self.ious)}, got {self.snapped}"
+            )
 
 
 @dataclass(frozen=True)
@@ -144,8 +191,11 @@ class Result:
         nearest: where nothing was found, up to three (class, similarity) pairs that were found
             in the image, nearest to the noun first: what one may have meant.
         selection: stage 2; None until it has run.
+        correction: stage 3; None until it has run, and where the pipeline has none.
+        override: index of the candidate that a person chose instead; None where nobody did.
         timings: seconds spent per step of this object ("nouns", "classes", "boxes", "masks",
-            "prompts", "scores"); work shared by several objects is counted with the first.
+            "prompts", "scores", "correct"); work shared by several objects is counted with the
+            first.
     """
 
     expressions: tuple[str, ...]
@@ -153,7 +203,15 @@ class Result:
     candidates: Candidates
     nearest: tuple[tuple[str, float], ...] = ()
     selection: Selection | None = None
+    correction: Correction | None = None
+    override: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.override is not None and not 0 <= self.override < len(self.candidates):
+            raise ValueError(
+                f"override: expected an index below {len(self.candidates)}, got {self.override}"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -165,31 +223,89 @@ class Result:
         return len(self.candidates) > 0
 
     @property
+    def chosen(self) -> int:
+        """Index of the candidate that is the answer: a person's choice, else that of S+S; or -1."""
+        if self.override is not None:
+            return self.override
+        return -1 if self.selection is None else self.selection.chosen
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
-        """bool H×W: the answer of S+S, all False where nothing was found or chosen yet."""
-        if self.selection is None or self.selection.chosen < 0:
+        """bool H×W: the mask of `chosen`, all False where nothing was found or chosen yet."""
+        if self.chosen < 0:
             return np.zeros(self.candidates.masks.shape[1:], np.bool_)
-        return self.candidates.masks[self.selection.chosen]
+        return self.candidates.masks[self.chosen]
+
+    @property
+    def snapped_mask(self) -> NDArray[np.bool_] | None:
+        """bool H×W: the candidate that the corrected model means, else its own mask; or None."""
+        if self.correction is None:
+            return None
+        snapped = self.correction.snapped
+        return self.correction.mask if snapped < 0 else self.candidates.masks[snapped]
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether S+S and S+S+C mean different things; False while either has not run."""
+        if self.selection is None or self.correction is None:
+            return False
+        if self.correction.snapped < 0:  # a mask of its own, or none
+            return bool(self.correction.mask.any()) or self.selection.chosen >= 0
+        return self.correction.snapped != self.selection.chosen
 
     @property
     def message(self) -> str:
-        """One plain sentence on what was looked for and what came of it."""
+        """What was looked for and what came of it, in a plain sentence or two."""
+        words = f"{self._of_selection()}{self._of_correction()}."
+        if self.nearest:
+            words += f" Found instead: {', '.join(name for name, _ in self.nearest)}."
+        if self.override is not None:
+            words += f" You chose candidate {self.override + 1}."
+        return words
+
+    def _of_selection(self) -> str:
         looked_for = " or ".join(self.classes)
-        if not self.found:
-            nearest = ", ".join(f"{name}" for name, _ in self.nearest)
-            hint = f" Found instead: {nearest}." if nearest else ""
-            return f'No {looked_for} found for "{self.expressions[0]}".{hint}'
         n = len(self.candidates)
+        if not n:
+            return f'No {looked_for} found for "{self.expressions[0]}"'
         if self.selection is None:
-            return f"Found {n} candidate{'s' * (n > 1)} of class {looked_for}."
-        order, scores = self.selection.order, self.selection.scores
+            return f"Found {n} candidate{'s' * (n > 1)} of class {looked_for}"
+        chosen, order, scores = self.selection.chosen, self.selection.order, self.selection.scores
+        if chosen < 0:
+            return "S+S chose none: matching gave every candidate to another object"
         if n == 1:
-            return f"The only {looked_for} found was chosen."
+            return f"S+S chose the only {looked_for} found"
+        if chosen == order[0]:
+            return (
+                f"S+S chose candidate {chosen + 1} of {n} (score {scores[chosen]:.3f}, "
+                f"next {scores[order[1]]:.3f})"
+            )
         return (
-            f"Chose candidate {order[0] + 1} of {n} (score {scores[order[0]]:.3f}, "
-            f"next {scores[order[1]]:.3f})."
+            f"S+S chose candidate {chosen + 1} of {n} (score {scores[chosen]:.3f}) by matching, "
+            f"as candidate {order[0] + 1} ({scores[order[0]]:.3f}) went to another object"
         )
+
+    def _of_correction(self) -> str:
+        if self.selection is None or self.correction is None:
+            return ""
+        if self.correction.snapped >= 0:
+            if not self.disagrees:
+                return "; the corrected model agrees"
+            return f"; the corrected model moved to candidate {self.correction.snapped + 1}"
+        if not self.correction.mask.any():
+            return f"; the corrected model found nothing{'' if self.found else ' either'}"
+        if not self.found:
+            return "; the corrected model, which needs no candidates, marked a region"
+        return "; the corrected model marked a region that is none of the candidates"
 
     def with_selection(self, selection: Selection, timings: dict[str, float]) -> Result:
         """This result with stage 2 done; timings are added to those of stage 1."""
         return replace(self, selection=selection, timings={**self.timings, **timings})
+
+    def with_correction(self, correction: Correction, timings: dict[str, float]) -> Result:
+        """This result with stage 3 done; timings are added to those of the stages before."""
+        return replace(self, correction=correction, timings={**self.timings, **timings})
+
+    def with_override(self, candidate: int | None) -> Result:
+        """This result with a person's choice of candidate; None takes it back."""
+        return replace(self, override=candidate)

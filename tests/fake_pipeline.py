@@ -1,4 +1,4 @@
-"""A pipeline without weights: candidates from the committed scenes, scores from a fake CLIP."""
+"""A pipeline without weights: candidates from the committed scenes, scores and masks from fakes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from ssc.correct import Correct
 from ssc.pipeline import Pipeline
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch, Result
@@ -48,6 +49,28 @@ class FakeSegment:
         return Result(tuple(expressions), (match,) * len(expressions), candidates, timings=timings)
 
 
+class FakeCorrector:
+    """Reads "left" (else the rightmost laptop), "unicorn" (nothing) and "all" (everywhere)."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def predict(self, image: np.ndarray, expressions: Sequence[str]) -> np.ndarray:
+        self.calls.append(list(expressions))
+        candidates = scene_candidates(*image.shape[:2])
+        across = candidates.boxes[:, ::2].mean(axis=1)
+        out = np.full((len(expressions), *image.shape[:2]), 0.03, np.float32)
+        for row, text in zip(out, expressions):
+            if "all" in text:
+                row[:] = 0.8
+            elif "unicorn" not in text:
+                mask = candidates.masks[across.argmin() if "left" in text else across.argmax()]
+                soft = Image.fromarray(mask.astype(np.uint8) * 255)
+                soft = soft.filter(ImageFilter.GaussianBlur(max(image.shape) / 200))
+                np.maximum(row, np.array(soft, np.float32) / 255 * 0.97, out=row)
+        return out
+
+
 def scene_candidates(height: int, width: int) -> Candidates:
     """The true masks of the scene, fitted to a frame."""
     ids = Image.open(SCENES / f"{SCENE}.ids.png").resize((width, height), Image.Resampling.NEAREST)
@@ -65,8 +88,10 @@ def scene_candidates(height: int, width: int) -> Candidates:
     )
 
 
-def fake_pipeline() -> Pipeline:
-    return Pipeline(FakeSegment(), Select(FakeClip()))
+def fake_pipeline(correct: bool = True) -> Pipeline:
+    return Pipeline(
+        FakeSegment(), Select(FakeClip()), Correct(FakeCorrector()) if correct else None
+    )
 
 
 def scene_image() -> np.ndarray:

@@ -17,10 +17,12 @@ ROOT = Path(__file__).parents[1]
 PHOTO = SCENES / f"{SCENE}.jpg"
 
 
-def load(name):
+def load(name, correct):
     if name != "mini":
         raise InputError(f"model set: expected one of mini, got {name!r}")
-    return fake_pipeline()
+    if isinstance(correct, str):
+        raise InputError(f"{correct}: no checkpoint")
+    return fake_pipeline(correct)
 
 
 @pytest.fixture
@@ -56,14 +58,16 @@ def test_help_is_quick():
         times.append(perf_counter() - start)
     assert done.returncode == 0
     assert "IMAGE" in done.stdout
-    assert min(times) <= 1.0
+    assert min(times) <= 0.5
 
 
 def test_one_image(run, tmp_path):
     code, out, err = run(PHOTO, "the left laptop")
     assert (code, err) == (0, "")
-    assert "Chose candidate" in out
-    names = [f"{SCENE}.{kind}.png" for kind in ("overlay", "mask", "candidates")]
+    assert "S+S chose candidate" in out
+    assert "; the corrected model" in out
+    kinds = ("overlay", "mask", "candidates", "corrected.overlay", "corrected.mask")
+    names = [f"{SCENE}.{kind}.png" for kind in kinds]
     for name in [*names, "result.json"]:
         assert (tmp_path / "out" / name).is_file()
         assert str(tmp_path / "out" / name) in out
@@ -91,6 +95,29 @@ def test_another_prompt(run, tmp_path):
     assert record["prompt"] == "red_ellipse"
 
 
+def test_rule_by_matching(run, tmp_path):
+    assert run(PHOTO, "left laptop", "left laptop", "--rule", "matching")[0] == 0
+    records = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert [record["rule"] for record in records] == ["matching"] * 2
+    assert records[0]["chosen"] != records[1]["chosen"]
+
+
+def test_without_stage_3(run, tmp_path):
+    code, out, err = run(PHOTO, "left laptop", "--correct", "off")
+    assert (code, err) == (0, "")
+    assert "corrected" not in out
+    [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert record["correction"] is None
+
+
+def test_a_set_without_a_corrected_model_says_so(tmp_path, capsys):
+    argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
+    assert main(argv, lambda name, correct: fake_pipeline(correct=False)) == 0
+    assert capsys.readouterr().err == (
+        "The mini set has no corrected model: S+S only. Name the folder of one with --correct.\n"
+    )
+
+
 @pytest.mark.parametrize("what", ["folder", "glob"])
 def test_a_bad_file_among_good_ones(run, folder, tmp_path, what):
     code, out, err = run(folder if what == "folder" else folder / "*.jpg", "left laptop")
@@ -102,7 +129,7 @@ def test_a_bad_file_among_good_ones(run, folder, tmp_path, what):
     assert "3/3" in err  # the progress bar
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "c"]
     assert (tmp_path / "out" / "c" / "c.mask.png").is_file()
-    assert out.count("Chose candidate") == 2
+    assert out.count("S+S chose candidate") == 2
 
 
 def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
@@ -123,6 +150,8 @@ def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
         ((PHOTO, *["a"] * 40), "1 to 32 objects, got 40"),
         ((PHOTO, "a", "--models", "huge"), "expected one of mini, got 'huge'"),
         ((PHOTO, "a", "--prompt", "glow"), "invalid choice: 'glow'"),
+        ((PHOTO, "a", "--rule", "best"), "invalid choice: 'best'"),
+        ((PHOTO, "a", "--correct", "nowhere"), "nowhere: no checkpoint"),
         ((PHOTO, "a", "--shiny"), "unrecognized arguments: --shiny"),
         (("nowhere.png", "a"), "no such file"),
         (("nowhere/*.png", "a"), "expected a glob that matches pictures, found none"),
@@ -149,7 +178,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys):
 
 
 def test_interrupt(capsys):
-    def interrupted(name):
+    def interrupted(name, correct):
         raise KeyboardInterrupt
 
     assert main([str(PHOTO), "left laptop"], interrupted) == 130

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from fake_pipeline import scene_candidates, scene_image
 
-from ssc.draw import PALETTE, SCREEN, colour_of, draw_candidates, draw_mask, for_screen
+from ssc.draw import (
+    PALETTE,
+    SCREEN,
+    colour_of,
+    draw_candidates,
+    draw_mask,
+    draw_probability,
+    for_screen,
+)
 from ssc.scale import scale
 from ssc.types import Candidates
 
@@ -33,6 +41,7 @@ def test_palette_has_no_black_or_white_and_repeats():
     assert len(set(PALETTE)) == 7
     assert not {(0, 0, 0), (255, 255, 255)} & set(PALETTE)
     assert colour_of(8) == PALETTE[1]
+    assert colour_of(-1) not in PALETTE  # what is no candidate
 
 
 def test_mask_is_tinted_in_rgb_and_the_rest_dimmed():
@@ -59,6 +68,20 @@ def test_candidates_have_their_colours_and_the_chosen_stands_out():
     assert change[0] < change[1]
 
 
+def test_heat_map_is_brighter_where_it_is_likelier_and_outlines_the_threshold():
+    image = np.full((200, 300, 3), 128, np.uint8)
+    probability = np.tile(np.linspace(0, 1, 300, dtype=np.float32), (200, 1))
+    light = draw_probability(image, probability).astype(int).sum(axis=2)[100]
+    assert (np.diff(light) >= -6).all()
+    assert light[-1] > 2 * light[0]
+    red, _, blue = draw_probability(image, probability)[100, 200].astype(int)
+    assert red > blue + 50  # orange: RGB, not BGR
+    outlined = draw_probability(image, probability, 0.5)
+    changed = (outlined[100] != draw_probability(image, probability)[100]).any(axis=1)
+    assert changed[148:154].any()
+    assert not changed[10:140].any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (7, 5), (1500, 2000)])
 @pytest.mark.parametrize("n", [1, 12])
 def test_any_size(size, n):
@@ -69,6 +92,7 @@ def test_any_size(size, n):
     candidates = Candidates(boxes, ones, ("x",) * n, masks, ones)
     assert draw_candidates(image, candidates, 0).shape == image.shape
     assert draw_mask(image, masks[0]).shape == image.shape
+    assert draw_probability(image, np.ones(size, np.float32), 0.5).shape == image.shape
 
 
 def test_badges_of_equal_boxes_do_not_cover_each_other(monkeypatch):

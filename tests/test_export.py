@@ -1,7 +1,9 @@
 """What is written can be read back, and is never half there."""
 
 import json
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from fake_pipeline import fake_pipeline, scene_image
 from PIL import Image
 from pycocotools import mask as coco
 
-from ssc.export import result_record, unique_stems, write_result
+from ssc.export import result_record, unique_stems, write_result, zip_result
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,15 @@ def test_record_holds_everything(scene):
         assert np.array_equal(decode(candidate["mask"]), mask)
     best = max(record["candidates"], key=lambda c: c["clip_score"])
     assert record["candidates"][record["chosen"]] == best
-    assert set(record["seconds"]) == {"nouns", "classes", "boxes", "masks", "prompts", "scores"}
+    assert (record["rule"], record["override"]) == ("argmax", None)
+    correction = results[1].correction
+    assert np.array_equal(decode(record["correction"]["mask"]), correction.mask)
+    assert record["correction"]["snapped"] == correction.snapped
+    assert record["correction"]["threshold"] == 0.5
+    assert record["correction"]["disagrees"] == results[1].disagrees
+    ious = [c["corrected_iou"] for c in record["candidates"]]
+    assert ious == pytest.approx(correction.ious.tolist())
+    assert set(record["seconds"]) == set(results[1].timings)
     assert record["versions"]["ssc"]
 
 
@@ -56,20 +66,56 @@ def test_before_selection(scene):
     record = result_record("x.png", image, first)
     assert record["chosen"] is None
     assert record["candidates"][0]["clip_score"] is None
+    assert record["correction"] is None
+
+
+def test_an_override_is_marked_and_is_the_mask(scene):
+    image, results = scene
+    other = (results[0].selection.chosen + 1) % 3
+    record = result_record("x.png", image, results[0].with_override(other))
+    assert record["override"] == other
+    assert record["chosen"] == results[0].selection.chosen
+    assert np.array_equal(decode(record["mask"]), results[0].candidates.masks[other])
 
 
 def test_files_of_one_object(scene, tmp_path):
     image, results = scene
     folder = tmp_path / "new" / "folder"
     written = write_result(folder, "x", image, results[:1], "x.png")
-    names = ["x.overlay.png", "x.mask.png", "x.candidates.png", "result.json"]
+    kinds = ["overlay", "mask", "cutout", "candidates"]
+    kinds += ["corrected.overlay", "corrected.mask", "probability"]
+    names = [*(f"x.{kind}.png" for kind in kinds), "result.json"]
     assert [path.name for path in written] == names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
     mask = Image.open(folder / "x.mask.png")
     assert mask.mode == "L"
     assert np.array_equal(np.array(mask), results[0].mask * np.uint8(255))
     assert Image.open(folder / "x.overlay.png").size == (320, 240)
+    cutout = np.array(Image.open(folder / "x.cutout.png"))
+    assert np.array_equal(cutout[..., 3] > 0, results[0].mask)
+    assert np.array_equal(cutout[..., :3], image)
+    correction = results[0].correction
+    corrected = np.array(Image.open(folder / "x.corrected.mask.png"))
+    assert np.array_equal(corrected > 0, correction.mask)
+    probability = np.array(Image.open(folder / "x.probability.png")) / 255
+    assert probability == pytest.approx(correction.probability, abs=0.002)
     assert len(json.loads((folder / "result.json").read_text())["results"]) == 1
+
+
+def test_without_stage_3_there_are_no_files_of_it(scene, tmp_path):
+    image, _ = scene
+    results = fake_pipeline(correct=False)(image, ["laptop"])
+    written = write_result(tmp_path, "x", image, results, "x.png")
+    kinds = ["overlay", "mask", "cutout", "candidates"]
+    assert [path.name for path in written] == [*(f"x.{k}.png" for k in kinds), "result.json"]
+
+
+def test_the_zip_holds_the_same_files(scene, tmp_path):
+    image, results = scene
+    written = write_result(tmp_path, "x", image, results, "x.png")
+    with ZipFile(BytesIO(zip_result("x", image, results, "x.png"))) as archive:
+        assert archive.namelist() == [path.name for path in written]
+        assert all(archive.read(path.name) == path.read_bytes() for path in written)
 
 
 def test_files_of_several_objects(scene, tmp_path):

@@ -137,7 +137,7 @@ def test_upload_and_enter(open_page, name, width, scheme):
     expect(pictures(page, "answers")).to_have_count(1)
     expect(pictures(page, "candidates")).to_have_count(1)
     expect(page.locator("#words")).to_contain_text("noun laptop → class laptop (0.93; then tv 0.71")
-    expect(page.locator("#words")).to_contain_text("Chose candidate")
+    expect(page.locator("#words")).to_contain_text("S+S chose candidate")
     captions = page.locator("#prompts .caption-label").all_inner_texts()
     scores = [float(caption.split("·")[1]) for caption in captions]
     assert scores == sorted(scores, reverse=True)

@@ -1,1 +1,107 @@
-"""Stage 3: a network trained to read, corrected by the constraints of grouped expressions."""
+"""Stage 3 (paper §3.3): a network trained to read, then corrected by constrained matching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ssc.metrics import pairwise_iou
+from ssc.timing import Clock
+from ssc.types import Candidates, Correction, Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+THRESHOLD = 0.5
+"""A pixel is the object's where that is likelier than not: the larger of LAVT's two logits."""
+
+SNAP_IOU = 0.5
+"""IoU from which a candidate counts as what the corrected model means: the bar of the paper's
+P@0.5. Of candidates that do not overlap at most one can be above it."""
+
+_EPSILON = 1e-6  # keeps the logit of a saturated probability finite
+
+
+class Predictor(Protocol):
+    """A referring segmenter; `ssc.correct.predict.Corrector` is one."""
+
+    def predict(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> NDArray[np.float32]:
+        """float32 N×H×W in [0, 1], per expression, of an RGB uint8 H×W×3 image."""
+        ...
+
+
+class Correct:
+    """Asks the corrected model where each object is.
+
+    Args:
+        corrector: the trained model.
+    """
+
+    def __init__(self, corrector: Predictor) -> None:
+        self.corrector = corrector
+
+    def __call__(self, image: NDArray[np.uint8], results: Sequence[Result]) -> list[Result]:
+        """Stage 3 of all objects of one image, in one call of the model.
+
+        Args:
+            image: RGB uint8 H×W×3.
+            results: stages 1 and 2 of each object; one without candidates is corrected too, as
+                the model needs none.
+
+        Returns:
+            The results with their corrections, in the same order. Time is counted with the first
+            object, as it is shared.
+        """
+        clock = Clock()
+        with clock("correct"):
+            texts = [text for result in results for text in result.expressions]
+            probabilities = self.corrector.predict(image, texts)  # one per expression, H×W
+            corrections = []
+            start = 0
+            for result in results:
+                own = probabilities[start : start + len(result.expressions)]
+                start += len(own)
+                corrections.append(correct_at(pool(own), result.candidates))
+        return [
+            result.with_correction(correction, clock.seconds if number == 0 else {"correct": 0.0})
+            for number, (result, correction) in enumerate(zip(results, corrections))
+        ]
+
+
+def pool(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One probability map of several expressions of the same object: the mean of their logits.
+
+    Logits, as stage 2's mean of CLIP scores is one of logits too: an expression that leaves a
+    region open (near 0.5) gives way to one that is sure of it, where the mean of probabilities
+    would let two that are unsure outvote it.
+
+    Args:
+        probabilities: float32 M×H×W in [0, 1], M ≥ 1.
+
+    Returns:
+        float32 H×W in [0, 1].
+    """
+    if len(probabilities) == 1:
+        return probabilities[0]
+    p = np.clip(probabilities, _EPSILON, 1 - _EPSILON)
+    logit = np.log(p / (1 - p)).mean(axis=0)  # M×H×W → H×W
+    return (1 / (1 + np.exp(-logit))).astype(np.float32)
+
+
+def correct_at(
+    probability: NDArray[np.float32], candidates: Candidates, threshold: float = THRESHOLD
+) -> Correction:
+    """The corrected mask at a threshold, and the candidate it agrees with best.
+
+    Args:
+        probability: float32 H×W in [0, 1].
+        candidates: of the same frame.
+        threshold: in [0, 1].
+    """
+    mask = probability > threshold
+    ious = pairwise_iou(candidates.masks, mask[None])[:, 0].astype(np.float32)
+    best = int(ious.argmax()) if len(ious) else -1
+    snapped = best if best >= 0 and mask.any() and ious[best] >= SNAP_IOU else -1
+    return Correction(probability, threshold, mask, ious, snapped)

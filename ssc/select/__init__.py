@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ssc.cache import Cache, content_key
-from ssc.select.choose import argmax_choice
+from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
 from ssc.timing import Clock
 from ssc.types import Candidates, InputError, Result, Selection
@@ -42,21 +42,31 @@ class Select:
         clip: text and image encoder.
         prompt: a key of `prompts.VISUAL_PROMPTS`.
         sigma: of the blur; see `prompts.make_prompts`.
+        rule: a key of `choose.RULES`.
 
     Raises:
-        InputError: no such prompt, or `sigma` is not above 0.
+        InputError: no such prompt or rule, or `sigma` is not above 0.
     """
 
-    def __init__(self, clip: Encoder, prompt: str = "reverse_blur", sigma: float = SIGMA) -> None:
+    def __init__(
+        self,
+        clip: Encoder,
+        prompt: str = "reverse_blur",
+        sigma: float = SIGMA,
+        rule: str = "argmax",
+    ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise InputError(
                 f"visual prompt: expected one of {', '.join(VISUAL_PROMPTS)}, got {prompt!r}"
             )
         if not sigma > 0:
             raise InputError(f"sigma: expected a number of pixels above 0, got {sigma}")
+        if rule not in RULES:
+            raise InputError(f"select rule: expected one of {', '.join(RULES)}, got {rule!r}")
         self.clip = clip
         self.prompt = prompt
         self.sigma = sigma
+        self.rule = rule
         self._blurred: Cache[NDArray[np.uint8]] = Cache(KEPT_IMAGES)
         self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
 
@@ -72,23 +82,28 @@ class Select:
             has an empty selection. Time is counted with the first object, as it is shared.
         """
         clock = Clock()
-        prompts, embeddings = self._look(image, [result.candidates for result in results], clock)
+        keys, prompts, embeddings = self._look(
+            image, [result.candidates for result in results], clock
+        )
         with clock("scores"):
             scores = self._score([result.expressions for result in results], embeddings)
+            chosen = RULES[self.rule](scores, keys)
         selected = []
         for number, result in enumerate(results):
-            chosen = argmax_choice(scores[number])
-            selection = Selection(prompts[number], scores[number], chosen, self.prompt)
+            selection = Selection(
+                prompts[number], scores[number], chosen[number], self.prompt, self.rule
+            )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
         return selected
 
     def _look(
         self, image: NDArray[np.uint8], objects: Sequence[Candidates], clock: Clock
-    ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.float32]]]:
-        """Each object's prompts, uint8 N×h×w×3, and their embeddings, float32 N×D.
+    ) -> tuple[list[list[Hashable]], list[NDArray[np.uint8]], list[NDArray[np.float32]]]:
+        """Each object's candidates' keys, prompts uint8 N×h×w×3, and embeddings float32 N×D.
 
-        Only masks not seen before are prompted and embedded, each once.
+        A key is equal for equal mask and box. Only masks not seen before are prompted and
+        embedded, each once.
         """
         with clock("prompts"):
             frame = content_key(image)
@@ -122,7 +137,7 @@ class Select:
             [np.stack(part) for part in zip(*(seen[key] for key in row))] if row else none
             for row in keys
         ]
-        return [shown for shown, _ in pairs], [embedded for _, embedded in pairs]
+        return keys, [shown for shown, _ in pairs], [embedded for _, embedded in pairs]
 
     def _score(
         self, objects: Sequence[Sequence[str]], embeddings: Sequence[NDArray[np.float32]]

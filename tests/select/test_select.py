@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssc.select import Select
-from ssc.select.choose import argmax_choice
-from ssc.types import Candidates, ClassMatch, InputError, Result
+from ssc.select.choose import argmax_choice, matching_choice
+from ssc.types import Candidates, ClassMatch, InputError, Result, Selection
 
 H, W = 48, 64
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "reddish": (0.8, 0.6, 0)}
@@ -65,9 +67,87 @@ def test_no_objects():
     assert Select(FakeClip())(np.zeros((H, W, 3), np.uint8), []) == []
 
 
-def test_argmax_choice():
-    assert argmax_choice(np.zeros(0, np.float32)) == -1
-    assert argmax_choice(np.array([0.1, 0.3, 0.3], np.float32)) == 1
+def test_argmax_is_each_object_for_itself():
+    none, some = np.zeros(0, np.float32), np.array([0.1, 0.3, 0.3], np.float32)
+    assert argmax_choice([none, some, some], [[], ["a", "b", "c"], ["a", "b", "c"]]) == [-1, 1, 1]
+    assert argmax_choice([], []) == []
+
+
+def test_matching_by_hand():
+    """The best pair first: object 1 gets a, so object 0 has to take its second best."""
+    scores = [np.array([0.30, 0.28], np.float32), np.array([0.20, 0.35], np.float32)]
+    assert matching_choice(scores, [["a", "b"], ["b", "a"]]) == [1, 1]
+    assert matching_choice(scores, [["a", "b"], ["c", "d"]]) == [0, 1]  # nothing shared
+    assert matching_choice([], []) == []
+    assert matching_choice([np.zeros(0, np.float32)], [[]]) == [-1]
+
+
+@st.composite
+def choices(draw):
+    """Scores and keys of up to 5 objects, out of up to 6 candidates of the image."""
+    pool = [f"c{i}" for i in range(draw(st.integers(1, 6)))]
+    keys = draw(st.lists(st.lists(st.sampled_from(pool), unique=True), min_size=1, max_size=5))
+    number = st.floats(-1, 1, width=32)
+    scores = [
+        np.array(draw(st.lists(number, min_size=len(k), max_size=len(k))), np.float32) for k in keys
+    ]
+    return scores, keys
+
+
+@given(choices())
+def test_laws_of_matching(case):
+    scores, keys = case
+    matched = matching_choice(scores, keys)
+    taken = [own[i] for own, i in zip(keys, matched) if i >= 0]
+    assert len(taken) == len(set(taken))  # no candidate twice
+    for own, i in zip(keys, matched):
+        assert -1 <= i < len(own)
+        assert i >= 0 or set(own) <= set(taken)  # none goes without while one of its own is free
+    alone = argmax_choice(scores, keys)
+    wanted = [own[i] for own, i in zip(keys, alone) if i >= 0]
+    if len(set(wanted)) == len(wanted) and all(
+        len(set(row.tolist())) == len(row) for row in scores
+    ):
+        assert matched == alone  # where nobody contends, nothing changes
+
+
+def test_matching_parts_two_objects_that_want_the_same():
+    image, stripe = stripes()
+    objects = [result(stripe, "red", "red", "blue"), result(stripe[[2, 1, 0]], "red")]
+    alone = cropping(FakeClip())(image, objects)
+    assert [out.selection.chosen for out in alone] == [0, 2]  # both the red stripe
+    outs = Select(FakeClip(), "crop", rule="matching")(image, objects)
+    assert [out.selection.chosen for out in outs] == [2, 2]  # the blue one, and the red one
+    assert [out.selection.rule for out in outs] == ["matching"] * 2
+    best, second = outs[0].selection.scores[[0, 2]]
+    assert outs[0].message == (
+        f"S+S chose candidate 3 of 3 (score {second:.3f}) by matching, "
+        f"as candidate 1 ({best:.3f}) went to another object."
+    )
+    assert not (outs[0].mask & outs[1].mask).any()
+
+
+def test_more_objects_than_candidates():
+    image, stripe = stripes()
+    one = stripe[[0]]
+    outs = Select(FakeClip(), "crop", rule="matching")(
+        image, [result(one, "blue"), result(one, "red")]
+    )
+    assert [out.selection.chosen for out in outs] == [-1, 0]
+    assert outs[0].message == "S+S chose none: matching gave every candidate to another object."
+    assert not outs[0].mask.any()
+
+
+def test_margin_is_of_the_softmax():
+    image, stripe = stripes()
+    [out] = cropping(FakeClip())(image, [result(stripe, "red")])
+    assert out.selection.margin == pytest.approx(1)
+    even = Selection(np.zeros((2, 1, 1, 3), np.uint8), np.array([0.3, 0.3], np.float32), 0, "crop")
+    assert even.margin == 0
+    close = Selection(
+        np.zeros((2, 1, 1, 3), np.uint8), np.array([0.3, 0.31], np.float32), 1, "crop"
+    )
+    assert close.margin == pytest.approx(np.tanh(0.5), abs=1e-4)  # (e - 1) / (e + 1)
 
 
 def test_each_object_gets_what_its_words_say_in_one_call_of_each_encoder():
@@ -152,5 +232,7 @@ def test_threads_get_their_own_answers():
 def test_bad_settings_are_told_in_one_line():
     with pytest.raises(InputError, match=r"expected one of reverse_blur.*got 'glow'"):
         Select(FakeClip(), "glow")
+    with pytest.raises(InputError, match="expected one of argmax, matching, got 'best'"):
+        Select(FakeClip(), rule="best")
     with pytest.raises(InputError, match="above 0, got 0"):
         Select(FakeClip(), sigma=0)

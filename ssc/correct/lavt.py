@@ -15,12 +15,12 @@ from ssc.correct.swin import PatchEmbed, PatchMerging, SwinBlock
 CONFIGS: dict[str, dict[str, Any]] = {
     "mini": {
         "embed_dim": 32,
-        "depths": (6, 2, 4, 1),
+        "depths": (2, 2, 2, 1),
         "num_heads": (2, 4, 8, 16),
-        "window_size": 5,
+        "window_size": 8,
         "num_heads_fusion": (1, 1, 1, 1),
         "language_dim": 128,
-        "decoder_dim": 48,
+        "decoder_dim": 32,
     },
     "swin_b": {
         "embed_dim": 128,

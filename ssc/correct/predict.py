@@ -35,7 +35,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "intermediate_size": 512,
             "max_position_embeddings": 32,
         },
-        "size": (120, 160),
+        "size": (96, 128),
         "words": 20,
     },
     "swin_b": {

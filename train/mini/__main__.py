@@ -1,7 +1,8 @@
-"""Trains the bundled mini models of stages 1 and 2 into assets/mini/.
+"""Trains the bundled mini models into assets/mini/.
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
+python -m train.mini lavt --store runs/pseudo --seed 0
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
@@ -84,6 +85,33 @@ def clip(args: argparse.Namespace) -> None:
     print(figures)
 
 
+def lavt(args: argparse.Namespace) -> None:
+    from train.mini.lavt import train_lavt
+
+    train_lavt(args)
+
+
+def _lavt_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--pretrain-steps", type=int, default=3600, help="of pixel classification")
+    add("--pretrain-scenes", type=int, default=5000, help="rendered once")
+    add("--pretrain-only", action="store_true", help="stop before pseudo-masks are needed")
+    add("--data", default="refsprites:train:4000")
+    add("--store", type=Path, help="pseudo-masks of --data, by train.pseudo")
+    add("--val", default="refsprites:val:100", help="to watch; nothing is chosen by it")
+    add("--bootstrap-epochs", type=float, default=7)
+    add("--correct-epochs", type=float, default=12)
+    add("--expressions", type=int, default=2, help="drawn per object while matching")
+    add("--batch", type=int, default=8, help="pictures of an update")
+    add("--lr", type=float, default=1e-3)
+    add("--rows", action="store_true", help="train the table's +N and supervised rows too")
+    add("--workers", type=int, default=1, help="processes that render")
+    add("--seed", type=int, default=0)
+    add("--measure", type=int, default=200, help="val scenes to measure on")
+    add("--runs", type=Path, default=Path("runs/mini"))
+    add("--out", type=Path, default=ASSETS)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -101,6 +129,9 @@ def main() -> None:
             command.add_argument("--backbone", type=Path, help="an earlier detector's weights")
         if run is clip:
             command.add_argument("--scenes", type=int, default=16000, help="rendered once")
+    command = commands.add_parser("lavt")
+    command.set_defaults(run=lavt)
+    _lavt_options(command)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.run(args)

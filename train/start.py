@@ -1,0 +1,99 @@
+"""What a training starts from: data, pseudo-masks and weights, opened by name."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+from ssc.types import InputError
+from train.batches import Examples
+from train.data import Dataset, RefSprites
+from train.words import learn_tokenizer
+
+BERT = "bert-base-uncased"
+
+
+def open_dataset(text: str) -> Dataset:
+    """`refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0.
+
+    Raises:
+        InputError: not such a text.
+    """
+    kind, *rest = text.split(":")
+    try:
+        split, count, *more = rest
+        first, seed = (*map(int, more), 0, 0)[:2]
+        if kind != "refsprites" or len(more) > 2:
+            raise ValueError
+        return RefSprites(split, int(count), seed, first)
+    except ValueError as error:
+        raise InputError(
+            f"data: expected refsprites:SPLIT:COUNT[:FIRST[:SEED]], got {text!r}"
+        ) from error
+
+
+def open_examples(
+    data: str, store: Path | None, size: Sequence[int], cache: Path, workers: int
+) -> Examples:
+    """The cached examples of `--data` with the masks of `--store`, or with true masks."""
+    if store is None:
+        masks, manifest = None, ""
+    else:
+        from train.store import Store
+
+        masks = Store.open(store)
+        manifest = "".join(path.read_text() for path in sorted(store.glob("*.json")))
+    dataset = open_dataset(data)
+    return Examples.cached(dataset, masks, size, cache, workers=workers, manifest=manifest)
+
+
+def new_model(
+    name: str, examples: Examples, visual: Path | None, seed: int
+) -> tuple[ReferringModel, Any, dict[str, Any]]:
+    """A model to start from, its tokenizer and its configuration.
+
+    Args:
+        name: key of `CONFIGS`. `mini` learns its words from the examples, `swin_b` takes BERT's.
+        visual: weights of `LAVT`, any of them, as safetensors: what stands for ImageNet.
+
+    Raises:
+        InputError: BERT is not to be had, or `visual` does not fit.
+    """
+    from safetensors.torch import load_file
+
+    config = copy.deepcopy(CONFIGS[name])
+    torch.manual_seed(seed)
+    if name == "mini":
+        tokenizer = learn_tokenizer(examples.expressions, config["words"])
+        config["bert"]["vocab_size"] = len(tokenizer)
+        model = ReferringModel(config["lavt"], config["bert"])
+    else:
+        from transformers import AutoTokenizer, BertModel
+
+        model = ReferringModel(config["lavt"], config["bert"])
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(BERT)
+            model.bert = BertModel.from_pretrained(BERT, add_pooling_layer=False)
+        except OSError as error:
+            raise InputError(
+                f"expected {BERT} on the Hugging Face Hub or in its cache, got: {error}"
+            ) from error
+    if visual is not None:
+        fit_in = model.lavt.load_state_dict(load_file(visual), strict=False)
+        if fit_in.unexpected_keys:
+            raise InputError(
+                f"{visual}: expected weights of LAVT, got {fit_in.unexpected_keys[0]} too"
+            )
+    return model, tokenizer, config
+
+
+def open_checkpoint(folder: Path) -> tuple[ReferringModel, Any, dict[str, Any]]:
+    """Model, tokenizer and configuration of `--init`."""
+    corrector = Corrector.load(folder)
+    return corrector.model, corrector.tokenizer, json.loads((folder / "config.json").read_text())

@@ -1,14 +1,14 @@
-"""Weights from safetensors files; nothing else is ever read, so no pickle is executed."""
+"""Weights from safetensors files, or from published .pth files; no pickled code is ever run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssc.types import InputError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -24,20 +24,54 @@ def load_weights(model: nn.Module, path: Path) -> None:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: expected weights as safetensors, got: {error}") from error
+    fill(model, weights, path)
+
+
+def read_pth(path: Path) -> dict[str, Any]:
+    """What a .pth file holds, on the CPU, read with `weights_only=True`.
+
+    Raises:
+        InputError: no such file, damaged, not a dictionary, or with more in it than tensors and
+            plain values.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{path}: expected a .pth file of tensors only, got: {reason}") from error
+    if not isinstance(held, dict):
+        raise InputError(f"{path}: expected names and tensors, got a {type(held).__name__}")
+    return held
+
+
+def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:
+    """Puts `weights` into `model`, in the model's precision, every name matched.
+
+    Args:
+        source: where the weights are from, for messages.
+
+    Raises:
+        InputError: not this model's names and shapes.
+    """
     own = model.state_dict()
+    shapes = {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
     wrong = {
         "missing": sorted(own.keys() - weights.keys()),
         "unknown": sorted(weights.keys() - own.keys()),
         "of another shape": [
-            f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
+            f"{k} {shapes[k]} instead of {tuple(own[k].shape)}"
             for k in own
-            if k in weights and weights[k].shape != own[k].shape
+            if k in weights and shapes[k] != own[k].shape
         ],
     }
     if any(wrong.values()):
         found = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
         raise InputError(
-            f"{path}: expected the {len(own)} tensors of {type(model).__name__} as its "
-            f"config.json describes it, got {found}"
+            f"{source}: expected the {len(own)} tensors of {type(model).__name__} as its "
+            f"configuration describes it, got {found}"
         )
     model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})

@@ -1,0 +1,94 @@
+"""Where and in which precision networks run, and what happens when memory is out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""What RuntimeError says on devices for which torch has no error of its own."""
+
+
+def best_device() -> torch.device:
+    """The accelerator, CUDA before Apple's, or the processor where there is none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def best_dtype(device: torch.device) -> torch.dtype:
+    """The precision of the large encoders: half on CUDA, float32 elsewhere.
+
+    bfloat16 where the GPU computes in it, as it has float32's range; float16 on older ones.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+
+
+def in_chunks(function: Callable[[Sequence], T], items: Sequence, size: int, what: str) -> list[T]:
+    """`function` on slices of `items`, in order; smaller slices where memory is out.
+
+    Args:
+        function: takes a slice of at least one item.
+        items: anything with a length and slices: a list, an array, a tensor.
+        size: the most items of a slice; halved, with a warning, each time memory is out.
+        what: what the items are, in the plural, for messages.
+
+    Returns:
+        The results, one per slice.
+
+    Raises:
+        InputError: memory is out for a single item.
+    """
+    results: list[T] = []
+    start = 0
+    while start < len(items):
+        result = _try(function, items[start : start + size])
+        if not isinstance(result, _Full):
+            results.append(result)
+            start += size
+        elif size == 1:
+            raise InputError(
+                f"out of memory with a single one of {len(items)} {what}; take a smaller picture "
+                f"or model set, or a device with more memory ({result.reason})"
+            )
+        else:
+            size = max(1, min(size, len(items) - start) // 2)
+            warnings.warn(f"out of memory: going on with {size} {what} at once", stacklevel=2)
+    return results
+
+
+class _Full:
+    """Memory was out."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _try(function: Callable[[Sequence], T], items: Sequence) -> T | _Full:
+    """A call, or that memory was out; by then the call's own tensors are freed."""
+    import torch
+
+    try:
+        return function(items)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        if not known and not any(sign in str(error) for sign in _OUT_OF_MEMORY):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return _Full(reason)

@@ -1,7 +1,12 @@
-"""Recomputes the tables on RefSprites: Random, Oracle and S+S, by split and kind of expression.
+"""Recomputes the tables on RefSprites, by split and kind of expression.
 
 python -m train.evaluate                                  # prints Markdown
-python -m train.evaluate --scenes 130 --json assets/mini/results.json
+python -m train.evaluate --scenes 108 --json assets/mini/results.json \\
+    --checkpoint ZSBootstrap=runs/mini/lavt-bootstrap supervised=runs/mini/lavt-supervised
+
+Rows: Random (a candidate drawn at random), S+S, S+S matched (the objects of a picture choose
+together, without training), S+S+C, S+S+C snapped (the candidate nearest to it), one for each
+`--checkpoint` of stage 3, Oracle (the best candidate).
 """
 
 from __future__ import annotations
@@ -9,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +25,15 @@ import numpy as np
 from ssc.metrics import Scores, chosen_instance, pairwise_iou
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.correct import Correct
     from ssc.pipeline import Pipeline
     from ssc.types import Result
     from train.scenes import Scene
 
 SPLITS = ("testA", "testB", "hard")
 KINDS = ("attribute", "position", "relation", "mixed")
-ROWS = ("Random", "S+S", "Oracle")
 NOUNS = Path(__file__).resolve().parents[1] / "tests" / "data" / "everyday_nouns.json"
 FOUND_IOU = 0.5
 
@@ -33,30 +42,28 @@ class Group:
     """What is counted over a group of expressions."""
 
     def __init__(self) -> None:
-        self.scores = {row: Scores() for row in ROWS}
-        self.right: dict[str, list[bool]] = {row: [] for row in ROWS}
+        self.scores: dict[str, Scores] = {}
+        self.right: dict[str, list[bool]] = {}
         self.found: list[bool] = []
         self.chance: list[float] = []  # of those found
-        self.right_of_found: list[bool] = []
+        self.right_of_found: dict[str, list[bool]] = {}
 
-    def add(self, result: Result, scene: Scene, target: int, rng: np.random.Generator) -> None:
-        """Counts one expression: its result against instance `target` of the scene."""
-        masks, instances = result.candidates.masks, scene.masks
-        truth = instances[target]
-        overlaps = pairwise_iou(masks, truth[None])[:, 0]  # N
-        nothing = np.zeros_like(truth)
-        picks = {
-            "Random": masks[rng.integers(len(masks))] if len(masks) else nothing,
-            "S+S": result.mask,
-            "Oracle": masks[overlaps.argmax()] if len(masks) else nothing,
-        }
-        for row, mask in picks.items():
-            self.scores[row].add(mask, truth)
-            self.right[row].append(chosen_instance(mask, instances) == target)
-        self.found.append(bool((overlaps >= FOUND_IOU).any()))
-        if self.found[-1]:
-            self.right_of_found.append(self.right["S+S"][-1])
-            self.chance.append(1 / len(masks))
+    def add(
+        self, masks: Mapping[str, NDArray[np.bool_]], result: Result, scene: Scene, target: int
+    ) -> None:
+        """Counts one expression: each row's mask against instance `target` of the scene."""
+        instances = scene.masks
+        truth, candidates = instances[target], result.candidates.masks
+        found = bool((pairwise_iou(candidates, truth[None]) >= FOUND_IOU).any())
+        self.found.append(found)
+        if found:
+            self.chance.append(1 / len(candidates))
+        for row, mask in masks.items():
+            self.scores.setdefault(row, Scores()).add(mask, truth)
+            right = chosen_instance(mask, instances) == target
+            self.right.setdefault(row, []).append(right)
+            if found:
+                self.right_of_found.setdefault(row, []).append(right)
 
     def summary(self) -> dict[str, Any]:
         rows = {
@@ -65,7 +72,7 @@ class Group:
         }
         found = {
             "share": _mean(self.found),
-            "S+S choice accuracy": _mean(self.right_of_found),
+            "S+S choice accuracy": _mean(self.right_of_found.get("S+S", [])),
             "chance": _mean(self.chance),
         }
         return {"rows": rows, "right candidate found": found}
@@ -76,26 +83,88 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def evaluate(pipeline: Pipeline, split: str, scenes: int, seed: int) -> dict[str, Any]:
+def evaluate(
+    pipeline: Pipeline,
+    checkpoints: Mapping[str, Correct],
+    split: str,
+    scenes: int,
+    seed: int,
+) -> dict[str, Any]:
     """Runs the pipeline on `scenes` scenes, each expression as an object of its own.
+
+    Args:
+        checkpoints: further rows by name: other weights of stage 3.
 
     Returns:
         "all" and each kind of expression → rows of measures (`Group.summary`).
     """
     from tqdm import trange
 
+    from ssc.select import Select
     from train.scenes import render
 
     groups = {kind: Group() for kind in ("all", *KINDS)}
     rng = np.random.default_rng([seed, 1])
+    matched = Select(pipeline.select.clip, rule="matching")
     for index in trange(scenes, desc=split, unit="scene", mininterval=2):
         scene = render(split, index, seed)
         asked = [(k, e) for k, expressions in scene.referred.items() for e in expressions]
         results = pipeline(scene.image, [expression.text for _, expression in asked])
-        for (target, expression), result in zip(asked, results):
+        together = _matched(matched, scene, results)
+        corrected = {name: correct(scene.image, results) for name, correct in checkpoints.items()}
+        for number, ((target, expression), result) in enumerate(zip(asked, results)):
+            masks = _stages_1_and_2(result, together[number], scene.masks[target], rng)
+            if result.correction:
+                masks["S+S+C"] = result.correction.mask
+                masks["S+S+C snapped"] = _snapped(result)
+            for name, row in corrected.items():
+                correction = row[number].correction
+                assert correction is not None
+                masks[name] = correction.mask
             for group in ("all", expression.kind):
-                groups[group].add(result, scene, target, rng)
+                groups[group].add(masks, result, scene, target)
     return {name: group.summary() for name, group in groups.items()}
+
+
+def _matched(matched: Any, scene: Scene, results: list[Result]) -> list[Result]:
+    """Stage 2 again, the first expressions of all objects together, then the second ones, …"""
+    each = [len(expressions) for expressions in scene.referred.values()]
+    starts = np.cumsum([0, *each])[:-1]
+    done: dict[int, Result] = {}
+    for turn in range(max(each)):
+        numbers = [int(start) + turn for start, n in zip(starts, each) if turn < n]
+        done.update(zip(numbers, matched(scene.image, [results[n] for n in numbers])))
+    return [done[n] for n in range(len(results))]
+
+
+def _stages_1_and_2(
+    result: Result, together: Result, truth: NDArray[np.bool_], rng: np.random.Generator
+) -> dict[str, NDArray[np.bool_]]:
+    masks = result.candidates.masks
+    nothing = np.zeros_like(truth)
+    overlaps = pairwise_iou(masks, truth[None])[:, 0]  # N
+    return {
+        "Random": masks[rng.integers(len(masks))] if len(masks) else nothing,
+        "Oracle": masks[overlaps.argmax()] if len(masks) else nothing,
+        "S+S": result.mask,
+        "S+S matched": together.mask,
+    }
+
+
+def _snapped(result: Result) -> NDArray[np.bool_]:
+    """The candidate that agrees best with the corrected mask; that mask where none does."""
+    correction = result.correction
+    assert correction is not None
+    snapped = correction.snapped
+    return correction.mask if snapped < 0 else result.candidates.masks[snapped]
+
+
+def gap_closed(rows: Mapping[str, Any]) -> float | None:
+    """Share of the way from S+S to the supervised model that S+S+C goes, in mIoU."""
+    if not {"S+S", "S+S+C", "supervised"} <= rows.keys():
+        return None
+    low, reached, high = (rows[name]["mIoU"] for name in ("S+S", "S+S+C", "supervised"))
+    return (reached - low) / (high - low)
 
 
 def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
@@ -123,11 +192,15 @@ def markdown(report: dict[str, Any]) -> str:
     for split, groups in report["splits"].items():
         for name, group in groups.items():
             for row, measures in group["rows"].items():
-                if name != "all" and row != "S+S":
+                if name != "all" and row not in ("S+S", "S+S+C"):
                     continue
                 names = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
                 cells = " | ".join(f"{100 * measures[key]:.1f}" for key in names)
                 lines.append(f"| {split} | {name} ({measures['samples']}) | {row} | {cells} |")
+    for split, groups in report["splits"].items():
+        share = gap_closed(groups["all"]["rows"])
+        if share is not None:
+            lines += ["", f"{split}: S+S+C closes {100 * share:.0f} % of the gap to supervised."]
     lines += ["", "| split | box AP50 | mask IoU in true boxes |", "|---|---|---|"]
     for split, figures in report["detector"].items():
         lines.append(f"| {split} | " + " | ".join(f"{v:.3f}" for v in figures.values()) + " |")
@@ -152,18 +225,31 @@ def main() -> None:
         "--scenes", type=int, default=130, help="per split; about 5.6 expressions each"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--checkpoint",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="further rows: checkpoints of stage 3",
+    )
     parser.add_argument("--json", type=Path, help="also write the report here")
     args = parser.parse_args()
 
     import ssc
+    from ssc.correct import Correct
+    from ssc.correct.predict import Corrector
     from train.mini.detector import measure
 
     pipeline = ssc.load(args.models)
     network = pipeline.segment.detector.network
+    folders = dict(pair.split("=", 1) for pair in args.checkpoint)
+    checkpoints = {name: Correct(Corrector.load(folder)) for name, folder in folders.items()}
     report = {
-        "command": f"python -m train.evaluate --models {args.models} --scenes {args.scenes} "
-        f"--seed {args.seed} --splits {' '.join(args.splits)}",
-        "splits": {s: evaluate(pipeline, s, args.scenes, args.seed) for s in args.splits},
+        "command": shlex.join(["python", "-m", "train.evaluate", *sys.argv[1:]]),
+        "splits": {
+            split: evaluate(pipeline, checkpoints, split, args.scenes, args.seed)
+            for split in args.splits
+        },
         "detector": {s: measure(network, s, args.scenes, args.seed) for s in args.splits},
         "nouns": project_nouns(pipeline),
     }

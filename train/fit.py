@@ -35,6 +35,7 @@ from ssc.correct.matching import (
 )
 from ssc.correct.predict import CONFIGS, ReferringModel, preprocess
 from train.batches import Batch, Examples, Plan
+from train.batchnorm import synchronise
 from train.checkpoint import Log, State, save_checkpoint
 from train.start import new_model, open_checkpoint, open_examples
 
@@ -106,6 +107,8 @@ def fit(
     rank, world = accelerator.process_index, accelerator.num_processes
     torch.manual_seed(plan.seed + rank)
     bare = model.to(accelerator.device)
+    if world > 1:
+        synchronise(bare)
     bare_optimizer = torch.optim.AdamW(_groups(bare, settings.weight_decay), settings.lr)
     schedule = LambdaLR(bare_optimizer, lambda update: _rate(update, settings))
     model, optimizer = accelerator.prepare(bare, bare_optimizer)

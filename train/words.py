@@ -1,8 +1,10 @@
-"""The mini model's tokenizer: BERT's WordPiece, with a vocabulary learnt from the expressions."""
+"""The mini model's tokenizer: BERT's WordPiece over the expressions' words."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from string import ascii_lowercase, digits
 from typing import Any
 
 from ssc.vocabulary import COCO_80
@@ -23,24 +25,24 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 def learn_tokenizer(expressions: Iterable[str], words: int) -> Any:
     """A `transformers.BertTokenizer` of at most `VOCABULARY` lower-case pieces.
 
-    The words of COCO's classes and everyday words of place, size and colour are whole pieces,
-    whether or not the expressions have them. Equal expressions give an equal vocabulary.
+    Its pieces are letters, by which it can spell any word, everyday words and those of COCO's
+    classes, and then the expressions' own words, the most frequent first. Whole words, for the
+    `tokenizers` library's own learner merges equals in another order each time.
 
     Args:
         expressions: of the training set.
         words: tokens that the model reads at most.
     """
-    from tokenizers import BertWordPieceTokenizer
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
     from transformers import BertTokenizer
 
-    texts = list(expressions)
-    always = dict.fromkeys([*EVERYDAY.split(), *" ".join(COCO_80).split()])
-    learner = BertWordPieceTokenizer(lowercase=True)
-    learner.train_from_iterator(
-        texts, VOCABULARY - len(always), special_tokens=list(SPECIAL), show_progress=False
-    )
-    pieces = learner.get_vocab()
-    vocabulary = [*sorted(pieces, key=pieces.__getitem__), *(w for w in always if w not in pieces)]
-    return BertTokenizer(
-        {piece: number for number, piece in enumerate(vocabulary)}, model_max_length=words
-    )
+    normalise, split = BertNormalizer().normalize_str, BertPreTokenizer().pre_tokenize_str
+    counts = Counter(word for text in expressions for word, _ in split(normalise(text)))
+    letters = sorted({*ascii_lowercase, *digits, *"".join(counts)})
+    always = [*EVERYDAY.split(), *" ".join(COCO_80).split()]
+    pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters), *always]
+    pieces += sorted(counts, key=lambda word: (-counts[word], word))
+    kept = list(dict.fromkeys(pieces))[:VOCABULARY]
+    vocabulary = {piece: number for number, piece in enumerate(kept)}
+    return BertTokenizer(vocabulary, model_max_length=words)

@@ -1,0 +1,159 @@
+"""A toy for training: coloured squares, named by colour and side, and a store that often errs.
+
+python tests/train/toy.py bootstrap OUT UPDATES    # one training on it, as the tests launch
+"""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from train.batches import Examples, Plan
+from train.data import Picture, Referred
+from train.fit import Settings, fit
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
+SIZE = (32, 32)
+CONFIG = {
+    "lavt": {
+        "embed_dim": 16,
+        "depths": (1, 1, 1, 1),
+        "num_heads": (1, 1, 2, 2),
+        "window_size": 4,
+        "num_heads_fusion": (1, 1, 1, 1),
+        "language_dim": 32,
+        "decoder_dim": 16,
+    },
+    "bert": {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    },
+    "size": SIZE,
+    "words": 6,
+}
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "square", *COLOURS)
+
+
+class Squares:
+    """Three squares, red, green and blue, of which two are referred to."""
+
+    name = "squares"
+
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        rng = np.random.default_rng(index)
+        image = rng.integers(90, 140, (48, 48, 3), np.uint8)
+        masks = np.zeros((3, 48, 48), np.bool_)
+        places = rng.permutation(9)[:3]
+        for mask, place, colour in zip(masks, places, COLOURS.values()):
+            y, x = 16 * (place // 3) + 2, 16 * (place % 3) + 2
+            mask[y : y + 13, x : x + 13] = True
+            image[mask] = colour
+        two = rng.permutation(3)[:2]
+        names = [list(COLOURS)[k] for k in two]
+        objects = tuple(
+            Referred(str(k), (f"{name} square", f"the {name}"), masks[k])
+            for k, name in zip(two, names)
+        )
+        return Picture(f"squares-{index:03d}", image, objects, masks)
+
+
+class Wrong:
+    """S1 has all squares. S2 takes, for `share` of the pictures, the next square instead."""
+
+    def __init__(self, data, share):
+        self.data, self.share = data, share
+
+    def __len__(self):
+        return len(self.data)
+
+    def name(self, index):
+        return self.data[index].name
+
+    def __getitem__(self, index):
+        picture = self.data[index]
+        shift = int(np.random.default_rng([index, 1]).random() < self.share)
+        return tuple(
+            SimpleNamespace(
+                expressions=thing.expressions,
+                candidates=SimpleNamespace(masks=picture.instances),
+                chosen=(int(thing.name) + shift) % 3,
+            )
+            for thing in picture.objects
+        )
+
+
+def tokenizer():
+    from transformers import BertTokenizer
+
+    return BertTokenizer({word: i for i, word in enumerate(WORDS)})
+
+
+def model(dropout=0.1):
+    from ssc.correct.predict import ReferringModel
+
+    torch.manual_seed(0)
+    config = {**CONFIG, "bert": {**CONFIG["bert"], "vocab_size": len(WORDS)}}
+    bert = {
+        **config["bert"],
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    return ReferringModel(config["lavt"], bert), config
+
+
+def settings(method, updates, **options):
+    common = {
+        "lr": 2e-3,
+        "weight_decay": 1e-2,
+        "warmup": 10,
+        "clip": 5.0,
+        "match": "greedy",
+        "precision": "no",
+        "accumulate": 1,
+        "save_every": 1000,
+        "eval_every": 1000,
+    }
+    return Settings(method, updates, **common | options)
+
+
+def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64, **options):
+    """One training; returns the trained model."""
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=True)
+    data = Squares(pictures)
+    store = None if method == "supervised" else Wrong(data, share)
+    with accelerator.main_process_first():
+        examples = Examples.cached(data, store, SIZE, cache, workers=0, manifest=f"wrong {share}")
+    start, config = model(options.pop("dropout", 0.1))
+    parts = accelerator.num_processes
+    plan = Plan(8, parts, 1 if method == "bootstrap" else 0, flip=True, seed=0)
+    return fit(
+        settings(method, updates, **options),
+        plan,
+        examples,
+        network or start,
+        tokenizer(),
+        config,
+        out,
+        accelerator,
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    out = Path(sys.argv[2])
+    dropout = float(sys.argv[4]) if len(sys.argv) > 4 else 0.1
+    train(sys.argv[1], out, int(sys.argv[3]), out.parent / "cache", save_every=3, dropout=dropout)

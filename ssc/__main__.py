@@ -151,8 +151,6 @@ def find_images(image: str) -> list[Path]:
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     """The pipeline that the options describe; says so where it has no stage 3 and none was off."""
     import ssc
-    from ssc.pipeline import Pipeline
-    from ssc.select import Select
 
     correct = {None: True, "off": False}.get(args.correct, args.correct)
     pipeline = (load or ssc.load)(args.models, correct)
@@ -162,10 +160,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
             "Name the folder of one with --correct.",
             file=sys.stderr,
         )
-    select = pipeline.select
-    if (args.prompt, args.rule) != (select.prompt, select.rule):
-        select = Select(select.clip, args.prompt, rule=args.rule)
-    return Pipeline(pipeline.segment, select, pipeline.correct)
+    return pipeline.varied(args.prompt, rule=args.rule)
 
 
 def segment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,34 @@ class Pipeline:
         self.segment = segment
         self.select = select
         self.correct = correct
+
+    def varied(
+        self,
+        prompt: str | None = None,
+        sigma: float | None = None,
+        rule: str | None = None,
+        box_threshold: float | None = None,
+        correct: bool = True,
+    ) -> Pipeline:
+        """This pipeline with other settings; the models and what they have kept are shared.
+
+        Args:
+            prompt, sigma, rule: of `Select`; None keeps the setting.
+            box_threshold: least score of a box in [0, 1]; None keeps the detector's.
+            correct: False leaves stage 3 out.
+
+        Raises:
+            InputError: a setting that the stages do not know.
+        """
+        segment = self.segment
+        if box_threshold is not None:
+            if not 0 <= box_threshold <= 1:
+                raise InputError(f"box threshold: expected 0 to 1, got {box_threshold}")
+            segment = copy(segment)
+            segment.detector = copy(segment.detector)
+            segment.detector.threshold = box_threshold
+        select = self.select.varied(prompt, sigma, rule)
+        return Pipeline(segment, select, self.correct if correct else None)
 
     def __call__(
         self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -36,6 +37,9 @@ class FakeClip:
 class FakeSegment:
     """Finds the objects of `SCENE` in any picture; none for expressions with "unicorn"."""
 
+    def __init__(self) -> None:
+        self.detector = SimpleNamespace(threshold=0.5)
+
     def __call__(self, image: np.ndarray, expressions: Sequence[str]) -> Result:
         height, width = image.shape[:2]
         noun = expressions[0].split()[-1]
@@ -46,6 +50,7 @@ class FakeSegment:
             empty = Candidates.empty(height, width)
             return Result(tuple(expressions), (match,), empty, (("laptop", 0.2),), timings=timings)
         candidates = scene_candidates(height, width)
+        candidates = candidates[candidates.scores > self.detector.threshold]
         return Result(tuple(expressions), (match,) * len(expressions), candidates, timings=timings)
 
 

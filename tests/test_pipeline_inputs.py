@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_pipeline import fake_pipeline, scene_image
 
 from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, check_image, check_objects
 from ssc.types import InputError
@@ -77,3 +78,35 @@ def test_good_images(shape: tuple[int, ...]):
 def test_bad_images(image: Any):
     with pytest.raises(InputError, match="expected an RGB uint8 image of shape H×W×3, got"):
         check_image(image)
+
+
+def test_varied_settings():
+    pipeline = fake_pipeline()
+    image = scene_image()
+    other = pipeline.varied("crop", 20, "matching", box_threshold=0.7, correct=False)
+    [plain], [varied] = pipeline(image, ["left laptop"]), other(image, ["left laptop"])
+    assert (len(plain.candidates), len(varied.candidates)) == (3, 2)
+    assert (varied.selection.prompt, varied.selection.rule) == ("crop", "matching")
+    assert varied.correction is None
+    assert (pipeline.select.prompt, pipeline.segment.detector.threshold) == ("reverse_blur", 0.5)
+
+
+def test_variants_share_what_is_kept_of_an_image_but_not_across_prompts():
+    pipeline = fake_pipeline()
+    image, seen = scene_image(), pipeline.select.clip.image_batches
+    pipeline(image, ["left laptop"])
+    pipeline.varied(rule="matching")(image, ["left laptop"])
+    assert seen == [3]
+    pipeline.varied(sigma=5)(image, ["left laptop"])
+    pipeline.varied("crop")(image, ["left laptop"])
+    assert seen == [3, 3, 3]
+    pipeline(image, ["right laptop"])
+    assert seen == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "setting", [{"prompt": "glow"}, {"sigma": 0}, {"rule": "best"}, {"box_threshold": 1.5}]
+)
+def test_bad_settings(setting: dict[str, Any]):
+    with pytest.raises(InputError, match="expected"):
+        fake_pipeline().varied(**setting)

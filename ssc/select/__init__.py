@@ -70,6 +70,19 @@ class Select:
         self._blurred: Cache[NDArray[np.uint8]] = Cache(KEPT_IMAGES)
         self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
 
+    def varied(
+        self, prompt: str | None = None, sigma: float | None = None, rule: str | None = None
+    ) -> Select:
+        """This stage with other settings, None keeps one; what it has kept of images is shared."""
+        other = Select(
+            self.clip,
+            self.prompt if prompt is None else prompt,
+            self.sigma if sigma is None else sigma,
+            self.rule if rule is None else rule,
+        )
+        other._blurred, other._seen = self._blurred, self._seen
+        return other
+
     def __call__(self, image: NDArray[np.uint8], results: Sequence[Result]) -> list[Result]:
         """Stage 2 of all objects of one image, in one call of each encoder at most.
 
@@ -106,10 +119,10 @@ class Select:
         embedded, each once.
         """
         with clock("prompts"):
-            frame = content_key(image)
+            shown_as = content_key(image), self.prompt, self.sigma
             keys = [
                 [
-                    (frame, content_key(mask), box.tobytes())
+                    (shown_as, content_key(mask), box.tobytes())
                     for mask, box in zip(candidates.masks, candidates.boxes)
                 ]
                 for candidates in objects

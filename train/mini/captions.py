@@ -50,7 +50,7 @@ def caption(rng: Rng, scene: Scene, k: int) -> str:
         phrase = _coloured(rng, instance, phrase)
     height, width = scene.ids.shape
     size = _size(scene, k)
-    if size and rng.random() < 0.45:
+    if size and rng.random() < 0.55:
         phrase = f"{_one(rng, SIZES[size])} {phrase}"
     if (sprite.having or sprite.doing) and rng.random() < 0.5:
         options = [f"with {thing}" for thing in sprite.having] + list(sprite.doing)

@@ -144,6 +144,21 @@ def _encode_text(model: Any, tokens: Tensor) -> Tensor:
     return x @ model.text_projection
 
 
+def _within_scenes(logits: Tensor, same: Tensor) -> Tensor:
+    """The contrast of the two pictures and captions of each scene, without the other scenes'.
+
+    Among all pairs of a batch what tells two dogs of one scene apart counts for little: size was
+    not learned at all.
+    """
+    pairs = torch.arange(len(logits)).view(-1, 2)  # S×2: both of a scene stand side by side
+    blocks = logits[pairs[:, :, None], pairs[:, None, :]]  # S×2×2
+    target = same[pairs[:, :, None], pairs[:, None, :]]
+    target = target / target.sum(2, keepdim=True)  # symmetric, as equality is
+    rows = F.cross_entropy(blocks.flatten(0, 1), target.flatten(0, 1))
+    columns = F.cross_entropy(blocks.mT.flatten(0, 1), target.flatten(0, 1))
+    return (rows + columns) / 2
+
+
 def train_clip(
     steps: int, batch: int, scenes: int, seed: int, runs: Path, tokenizer_path: Path
 ) -> tuple[nn.Module, float]:
@@ -182,6 +197,7 @@ def train_clip(
         labels = torch.tensor([k for _, k in words])
         return {
             "contrast": contrast / 2,
+            "within": _within_scenes(logits, same),
             "synonyms": 0.5 * F.cross_entropy(scale * synonyms @ classes.T, labels),
         }
 

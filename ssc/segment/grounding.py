@@ -1,0 +1,297 @@
+"""Grounding DINO (Liu et al. 2023): class names → boxes, through either implementation of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssc.cache import Cache, content_key
+from ssc.devices import in_chunks
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.segment.detect import Boxes
+
+BOX_THRESHOLD = 0.35  # a box's best token must be over it, and
+TEXT_THRESHOLD = 0.25  # a token over it is part of the box's phrase: the published values of both
+NMS_IOU = 0.8  # of two boxes that overlap more, the better stays
+SHORT_SIDE, LONG_SIDE = 800, 1333  # pixels that the network sees, as published
+TOKENS = 256  # that the network reads of a prompt
+IMAGES = 4  # seen at once; bounds memory, not results
+KEPT = 32  # answers, a few kB each
+
+MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
+STD = (0.229, 0.224, 0.225)
+
+
+class Network(Protocol):
+    """Either implementation of Grounding DINO."""
+
+    def __call__(self, pixels: Tensor, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Where each prompt's words are.
+
+        Args:
+            pixels: float32 B×3×h×w, as `preprocess` makes them.
+            prompts: B texts.
+
+        Returns:
+            logits float B×Q×`TOKENS` of each query and token, −inf beyond the text; boxes float
+            B×Q×4, centre and size as shares of the image.
+        """
+        ...
+
+
+class Prompt(NamedTuple):
+    """Classes as the network is asked for them, and where each stands in the text.
+
+    Attributes:
+        text: the classes in lower case, " . " between them and at the end.
+        names: the classes as the caller wrote them.
+        tokens: bool C×`TOKENS`, which tokens of the text are the words of each.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    tokens: Tensor
+
+
+class GroundingDetector:
+    """The `Detector` of the base and paper sets.
+
+    All classes are asked for in one prompt, as far as it holds them. Where nothing at all is
+    found, the classes are asked for once more as "all …s". A box belongs to the class whose
+    tokens have the highest mean probability, of those classes that have a token over
+    `text_threshold`; tokens are matched by position, so a phrase of half a name, or of parts of
+    two, is never a class of its own. Overlapping boxes are suppressed whatever their classes.
+
+    Args:
+        network: see `Network`.
+        tokenizer: of BERT, the network's own.
+        box_threshold, text_threshold: in [0, 1].
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: Any,
+        box_threshold: float = BOX_THRESHOLD,
+        text_threshold: float = TEXT_THRESHOLD,
+    ) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.box_threshold = box_threshold
+        self.text_threshold = text_threshold
+        self._answers: Cache[Boxes] = Cache(KEPT)
+
+    def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
+        """As `Detector.detect`; an image's last answers are kept."""
+        key = content_key(image), tuple(class_names)
+        return self._answers.get(key, lambda: self.detect_many([image], [class_names])[0])
+
+    def detect_many(
+        self, images: Sequence[NDArray[np.uint8]], class_names: Sequence[Sequence[str]]
+    ) -> list[Boxes]:
+        """As `detect` of each image and its class names, in batches of images of equal size.
+
+        Raises:
+            InputError: out of memory with a single image.
+        """
+        pixels = [preprocess(image) for image in images]
+        found = self._ask(pixels, class_names, "{}")
+        again = [i for i, (boxes, _, _) in enumerate(found) if not len(boxes) and class_names[i]]
+        names = [class_names[i] for i in again]
+        for i, boxes in zip(again, self._ask([pixels[i] for i in again], names, "all {}s")):
+            found[i] = boxes
+        return [_in_frame(boxes, image) for boxes, image in zip(found, images)]
+
+    def _ask(
+        self, pixels: list[Tensor], class_names: Sequence[Sequence[str]], form: str
+    ) -> list[tuple[Tensor, Tensor, tuple[str, ...]]]:
+        """For each image: boxes N×4, XYXY as shares of it, falling scores N, and N names."""
+        jobs = [
+            (i, prompt)
+            for i, names in enumerate(class_names)
+            for prompt in make_prompts(names, self.tokenizer, form)
+        ]
+        jobs.sort(key=lambda job: pixels[job[0]].shape)  # stable: batches of equal size
+        answers: list[list] = [[] for _ in pixels]
+        start = 0
+        while start < len(jobs):
+            shape = pixels[jobs[start][0]].shape
+            same = [job for job in jobs[start:] if pixels[job[0]].shape == shape]
+            start += len(same)
+            parts = in_chunks(lambda part: self._see(pixels, part), same, IMAGES, "images")
+            for (i, _), answer in zip(same, (answer for part in parts for answer in part)):
+                answers[i].append(answer)
+        return [_suppress(answer) for answer in answers]
+
+    def _see(
+        self, pixels: list[Tensor], jobs: Sequence[tuple[int, Prompt]]
+    ) -> list[tuple[Tensor, Tensor, tuple[str, ...]]]:
+        """What the network finds for each image and prompt, over the thresholds."""
+        batch = torch.stack([pixels[i] for i, _ in jobs])
+        with torch.inference_mode():
+            logits, boxes = self.network(batch, [prompt.text for _, prompt in jobs])
+        probabilities = logits.float().sigmoid().cpu()
+        return [
+            self._read(p, b, prompt)
+            for p, b, (_, prompt) in zip(probabilities, boxes.float().cpu(), jobs)
+        ]
+
+    def _read(
+        self, probabilities: Tensor, boxes: Tensor, prompt: Prompt
+    ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        """The boxes of one image over the thresholds, with the class that each belongs to."""
+        words = prompt.tokens.float()
+        of_class = probabilities @ (words / words.sum(1, keepdim=True)).T  # Q×T, T×C → Q×C
+        over = (probabilities > self.text_threshold).float() @ words.T > 0  # Q×C
+        scores = probabilities.amax(1)
+        keep = (scores > self.box_threshold) & over.any(1)
+        best = of_class.masked_fill(~over, -1)[keep].argmax(1)
+        return boxes[keep], scores[keep], tuple(prompt.names[k] for k in best.tolist())
+
+
+def make_prompts(names: Sequence[str], tokenizer: Any, form: str = "{}") -> list[Prompt]:
+    """As few prompts as hold all names: "a . b . c ." in lower case.
+
+    Dots and question marks in a name would end it; they are left out. A name of which nothing is
+    left, or too long for any prompt, is not asked for.
+
+    Args:
+        form: what is made of a name, with {} where it stands; of names that end in s already,
+            a final s of the form is left out.
+    """
+    phrases = []
+    for name in dict.fromkeys(names):
+        clean = " ".join(name.lower().replace(".", " ").replace("?", " ").split())
+        tokens = len(tokenizer.tokenize(clean))
+        if tokens and tokens + 6 <= TOKENS:
+            once = form[:-1] if form.endswith("s") and clean.endswith("s") else form
+            phrases.append((name, once.format(clean), once.index("{}")))
+    prompts, group, used = [], [], 2  # [CLS] and [SEP]
+    for phrase in phrases:
+        length = len(tokenizer.tokenize(phrase[1])) + 1
+        if used + length > TOKENS:
+            prompts.append(_prompt(group, tokenizer))
+            group, used = [], 2
+        group.append(phrase)
+        used += length
+    return [*prompts, _prompt(group, tokenizer)] if group else prompts
+
+
+def _prompt(phrases: list[tuple[str, str, int]], tokenizer: Any) -> Prompt:
+    """The prompt of (name, phrase, where the name begins in the phrase)."""
+    text = ""
+    spans = []
+    for _, phrase, start in phrases:
+        spans.append((len(text) + start, len(text) + len(phrase)))
+        text += f"{phrase} . "
+    text = text.strip()
+    offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    tokens = torch.zeros(len(phrases), TOKENS, dtype=torch.bool)
+    for row, (start, end) in zip(tokens, spans):
+        for k, (a, b) in enumerate(offsets):
+            row[k] = start <= a < b <= end
+    return Prompt(text, tuple(name for name, _, _ in phrases), tokens)
+
+
+def preprocess(image: NDArray[np.uint8]) -> Tensor:
+    """RGB uint8 H×W×3 → normalised float32 3×h×w, in size and values the authors' own: the short
+    side `SHORT_SIDE` pixels, fewer where the long one would be over `LONG_SIDE`."""
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    small, large = sorted((height, width))
+    side = min(SHORT_SIDE, round(LONG_SIDE * small / large))
+    long = int(side * large / small) if side else LONG_SIDE
+    side = max(1, side)
+    size = (side, long) if width < height else (long, side)  # width, height
+    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255  # h×w×3 → 3×h×w
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (MEAN, STD))
+    return (pixels - mean) / std
+
+
+def _suppress(
+    answers: Sequence[tuple[Tensor, Tensor, tuple[str, ...]]],
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """One image's answers to all its prompts, best first, as corners, without near-equals."""
+    from torchvision.ops import box_convert, nms
+
+    if not answers:
+        return torch.zeros(0, 4), torch.zeros(0), ()
+    boxes = box_convert(torch.cat([b for b, _, _ in answers]), "cxcywh", "xyxy").clamp(0, 1)
+    scores = torch.cat([s for _, s, _ in answers])
+    labels = [name for _, _, names in answers for name in names]
+    solid = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(1).nonzero()[:, 0]
+    keep = solid[nms(boxes[solid], scores[solid], NMS_IOU)]  # by falling score
+    return boxes[keep], scores[keep], tuple(labels[k] for k in keep.tolist())
+
+
+def _in_frame(found: tuple[Tensor, Tensor, tuple[str, ...]], image: NDArray[np.uint8]) -> Boxes:
+    boxes, scores, labels = found
+    h, w = image.shape[:2]
+    return (boxes * torch.tensor([w, h, w, h])).numpy(), scores.numpy(), labels
+
+
+class TransformersNetwork:
+    """transformers' implementation, the default: no compiled extension, batches of images.
+
+    Args:
+        model: a `GroundingDinoForObjectDetection`, for example of `load_grounding_dino`.
+        tokenizer: its own.
+        device: where it runs.
+        dtype: that matrix products are computed in; weights stay in float32.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.model = model.eval().to(device)
+        self.tokenizer = tokenizer
+        self.device = torch.device(device)
+        self.dtype = dtype
+
+    def __call__(self, pixels: Tensor, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """As `Network`."""
+        tokens = self.tokenizer(list(prompts), padding=True, return_tensors="pt")
+        half = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
+            outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
+        return outputs.logits, outputs.pred_boxes
+
+
+def load_grounding_dino(folder: Path) -> Any:
+    """transformers' network from its own `config.json` and `model.safetensors`.
+
+    Raises:
+        InputError: a file is missing or is not what it should be.
+    """
+    from transformers import GroundingDinoForObjectDetection
+
+    try:
+        model, info = GroundingDinoForObjectDetection.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{folder}: expected Grounding DINO, got: {reason}") from error
+    # Swin's final norm is in no checkpoint, since nothing reads it.
+    missing = [name for name in info["missing_keys"] if "swin.layernorm" not in name]
+    if missing or info["mismatched_keys"]:
+        raise InputError(
+            f"{folder}: expected all weights of Grounding DINO, got {len(missing)} missing and "
+            f"{len(info['mismatched_keys'])} of another shape; download it again"
+        )
+    return model

@@ -109,7 +109,9 @@ def fit(
     bare = model.to(accelerator.device)
     if world > 1:
         synchronise(bare)
-    bare_optimizer = torch.optim.AdamW(_groups(bare, settings.weight_decay), settings.lr)
+    bare_optimizer = torch.optim.AdamW(
+        _groups(bare, settings.weight_decay), settings.lr, fused=True
+    )
     schedule = LambdaLR(bare_optimizer, lambda update: _rate(update, settings))
     model, optimizer = accelerator.prepare(bare, bare_optimizer)
     run = {**asdict(settings), **asdict(plan), "pictures": len(examples)}
@@ -267,8 +269,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--data", required=True, help="refsprites:SPLIT:COUNT[:FIRST[:SEED]]")
     add("--store", type=Path, help="S1 and S2 of the same data, by train.pseudo")
     add("--out", type=Path, required=True)
-    add("--init", type=Path, help="checkpoint to start from")
-    add("--model", choices=tuple(CONFIGS), default="mini", help="without --init")
+    add("--init", type=Path, help="checkpoint to start from, of --model")
+    add("--model", choices=tuple(CONFIGS), default="mini", help="to build, and its defaults")
     add("--visual", type=Path, help="weights of LAVT's visual side, safetensors; without --init")
     add("--epochs", type=float, help="mini 8, swin_b 40")
     add("--steps", type=int, help="updates, instead of --epochs")
@@ -312,7 +314,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         examples = open_examples(args.data, args.store, size, args.cache, args.workers)
         val = open_examples(args.val, None, size, args.cache, args.workers) if args.val else None
     model, tokenizer, config = known or new_model(args.model, examples, args.visual, args.seed)
-    default = DEFAULTS["mini" if config["lavt"] == CONFIGS["mini"]["lavt"] else "swin_b"]
+    default = DEFAULTS[args.model]
     chosen = {k: v if getattr(args, k) is None else getattr(args, k) for k, v in default.items()}
     updates = args.steps or math.ceil(chosen["epochs"] * len(examples) / chosen["batch"])
     settings = Settings(

@@ -42,15 +42,16 @@ def open_examples(
     data: str, store: Path | None, size: Sequence[int], cache: Path, workers: int
 ) -> Examples:
     """The cached examples of `--data` with the masks of `--store`, or with true masks."""
-    if store is None:
-        masks, manifest = None, ""
-    else:
-        from train.store import Store
-
-        masks = Store.open(store)
-        manifest = "".join(path.read_text() for path in sorted(store.glob("*.json")))
+    masks, manifest = open_store(store) if store else (None, "")
     dataset = open_dataset(data)
     return Examples.cached(dataset, masks, size, cache, workers=workers, manifest=manifest)
+
+
+def open_store(folder: Path) -> tuple[Any, str]:
+    """S1 and S2 in a folder, and the text that tells them from any others."""
+    from train.store import Store
+
+    return Store.open(folder), "".join(path.read_text() for path in sorted(folder.glob("*.json")))
 
 
 def new_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from string import ascii_lowercase, digits
+from string import ascii_lowercase, digits, punctuation
 from typing import Any
 
 from ssc.vocabulary import COCO_80
@@ -39,7 +39,7 @@ def learn_tokenizer(expressions: Iterable[str], words: int) -> Any:
 
     normalise, split = BertNormalizer().normalize_str, BertPreTokenizer().pre_tokenize_str
     counts = Counter(word for text in expressions for word, _ in split(normalise(text)))
-    letters = sorted({*ascii_lowercase, *digits, *"".join(counts)})
+    letters = sorted({*ascii_lowercase, *digits, *punctuation, *"".join(counts)})
     always = [*EVERYDAY.split(), *" ".join(COCO_80).split()]
     pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters), *always]
     pieces += sorted(counts, key=lambda word: (-counts[word], word))

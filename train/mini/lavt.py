@@ -223,18 +223,19 @@ def train_lavt(args: argparse.Namespace) -> None:
         fit.main([method, *map(str, [*common, *options])])
         return folder
 
-    first = args.bootstrap_epochs
-    further = ("--epochs", args.correct_epochs, "--init", args.runs / "lavt-bootstrap")
-    run("bootstrap", "lavt-bootstrap", "--epochs", first, "--visual", visual)
-    corrected = run("correct", "lavt-correct", *further, "--expressions", args.expressions)
+    drawn = ("--expressions", args.expressions)
+    further = ("--epochs", args.correct_epochs, "--init", args.runs / "lavt-bootstrap", *drawn)
+    run("bootstrap", "lavt-bootstrap", "--epochs", args.bootstrap_epochs, "--visual", visual)
+    corrected = run("correct", "lavt-correct", *further)
     if args.rows:
         run("bootstrap", "lavt-plus", *further)
-        both = ("--epochs", first + args.correct_epochs, "--visual", visual)
-        run("supervised", "lavt-supervised", *both, "--expressions", 1)
+        epochs = args.bootstrap_epochs + args.correct_epochs
+        run("supervised", "lavt-supervised", "--epochs", epochs, "--visual", visual, *drawn)
+    steps = args.pretrain_steps
     for folder in ("lavt-bootstrap", "lavt-correct"):
         state = torch.load(args.runs / folder / "state.pt", weights_only=True)
-        seconds += state["seconds"]
-    publish(corrected, args.out / "lavt", args, seconds, state["update"])
+        seconds, steps = seconds + state["seconds"], steps + state["update"]
+    publish(corrected, args.out / "lavt", args, seconds, steps)
 
 
 def publish(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ssc.cache import Cache
+from ssc.devices import in_chunks
+from ssc.types import InputError
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
 BATCH = 64  # images encoded at once; bounds memory, not results
+TEXTS = 256  # texts, likewise
 
 
 class Clip:
@@ -24,46 +29,119 @@ class Clip:
         size: side of the square that images are squashed to, in pixels. Squashed, not cropped:
             an object at the edge of the picture must not be cut away.
         mean, std: of the model's preprocessing, per RGB channel, for values in [0, 1].
+        interpolation: of the model's preprocessing, "bilinear" or "bicubic".
+        device: where it runs, the preparation of pixels included.
+        dtype: that matrix products are computed in; weights and embeddings stay in float32.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, size: int, mean: Sequence[float], std: Sequence[float]
+        self,
+        model: Any,
+        tokenizer: Any,
+        size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        interpolation: str = "bilinear",
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | None = None,
     ) -> None:
-        self.model = model.eval()
+        import torch
+
+        self.model = model.eval().to(device)
         self.tokenizer = tokenizer
         self.size = size
         self.mean, self.std = tuple(mean), tuple(std)
+        self.interpolation = interpolation
+        self.device = torch.device(device)
+        self.dtype = dtype or torch.float32
         self._texts: Cache[NDArray[np.float32]] = Cache(4096)
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1; texts beyond the model's context are cut."""
-        import torch
-
         rows = {text: self._texts.peek(text) for text in texts}
         new = [text for text, row in rows.items() if row is None]
-        if new:
-            with torch.inference_mode():
-                embedded = self.model.encode_text(self.tokenizer(new), normalize=True)
-            for text, row in zip(new, embedded.float().cpu().numpy()):
+        for part in in_chunks(self._embed_text, new, TEXTS, "texts"):
+            for text, row in part.items():
                 rows[text] = self._texts.get(text, lambda row=row: row)
         return np.stack([rows[text] for text in texts]) if rows else np.zeros((0, 1), np.float32)
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3."""
+        if not len(images):
+            return np.zeros((0, 1), np.float32)
+        return np.concatenate(in_chunks(self._embed_images, images, BATCH, "prompts"))
+
+    def _embed_text(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        tokens = self.tokenizer(list(texts)).to(self.device)
+        return dict(zip(texts, self._encode(self.model.encode_text, tokens)))
+
+    def _embed_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         import torch
         from torch.nn import functional as F
 
-        if not len(images):
-            return np.zeros((0, 1), np.float32)
-        mean = torch.tensor(self.mean).view(3, 1, 1)
-        std = torch.tensor(self.std).view(3, 1, 1)
-        rows = []
-        for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH]))
-            pixels = batch.permute(0, 3, 1, 2).float() / 255  # N×h×w×3 → N×3×h×w
-            size = (self.size, self.size)
-            pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
-            with torch.inference_mode():
-                embedded = self.model.encode_image((pixels - mean) / std, normalize=True)
-            rows.append(embedded.float().cpu().numpy())
-        return np.concatenate(rows)
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        pixels = batch.permute(0, 3, 1, 2).float() / 255  # N×h×w×3 → N×3×h×w
+        size = (self.size, self.size)
+        pixels = F.interpolate(pixels, size, mode=self.interpolation, antialias=True)
+        if self.interpolation == "bicubic":  # it overshoots at edges
+            pixels = pixels.clamp(0, 1)
+        mean, std = (pixels.new_tensor(x).view(3, 1, 1) for x in (self.mean, self.std))
+        return self._encode(self.model.encode_image, (pixels - mean) / std)
+
+    def _encode(
+        self, encoder: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor
+    ) -> NDArray[np.float32]:
+        """float32 N×D, rows of length 1."""
+        import torch
+        from torch.nn import functional as F
+
+        half = self.dtype != torch.float32
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, self.dtype if half else None, enabled=half),
+        ):
+            embedded = encoder(batch)
+        return F.normalize(embedded.float(), dim=-1).cpu().numpy()
+
+
+OPENAI = ("ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "ViT-L-14-336-quickgelu")
+"""OpenAI's CLIPs as open_clip names them. They were trained with QuickGELU: under the names
+without it the same weights load, and give worse embeddings."""
+
+
+def load_openai_clip(
+    architecture: str,
+    path: Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Clip:
+    """OpenAI's weights in open_clip's network.
+
+    Args:
+        architecture: one of `OPENAI`.
+        path: their `open_clip_model.safetensors`, as timm's repositories on the Hub hold it.
+
+    Raises:
+        InputError: no such architecture, or the file is missing, damaged or another network's.
+    """
+    from open_clip import get_model_config, get_tokenizer
+    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+    from open_clip.model import CLIP
+
+    from ssc.weights import load_weights
+
+    if architecture not in OPENAI:
+        raise InputError(f"CLIP: expected one of {', '.join(OPENAI)}, got {architecture!r}")
+    config = get_model_config(architecture)
+    model = CLIP(**config)
+    load_weights(model, path)
+    return Clip(
+        model,
+        get_tokenizer(architecture),
+        config["vision_cfg"]["image_size"],
+        OPENAI_DATASET_MEAN,
+        OPENAI_DATASET_STD,
+        "bicubic",
+        device,
+        dtype,
+    )

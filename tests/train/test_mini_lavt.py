@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, Corrector
@@ -15,6 +16,13 @@ from tests.train.toy import CONFIG
 from train import start
 from train.data import RefSprites
 from train.mini import lavt
+
+
+@pytest.fixture(autouse=True)
+def _another_precision():
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_labels_are_those_of_the_cells_centres():

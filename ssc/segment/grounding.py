@@ -74,25 +74,26 @@ class GroundingDetector:
     Args:
         network: see `Network`.
         tokenizer: of BERT, the network's own.
-        box_threshold, text_threshold: in [0, 1].
+        threshold: least score of a box, which is its best token's probability; in [0, 1].
+        text_threshold: least probability of a word of a box's phrase.
     """
 
     def __init__(
         self,
         network: Network,
         tokenizer: Any,
-        box_threshold: float = BOX_THRESHOLD,
+        threshold: float = BOX_THRESHOLD,
         text_threshold: float = TEXT_THRESHOLD,
     ) -> None:
         self.network = network
         self.tokenizer = tokenizer
-        self.box_threshold = box_threshold
+        self.threshold = threshold
         self.text_threshold = text_threshold
         self._answers: Cache[Boxes] = Cache(KEPT)
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; an image's last answers are kept."""
-        key = content_key(image), tuple(class_names)
+        key = content_key(image), tuple(class_names), self.threshold, self.text_threshold
         return self._answers.get(key, lambda: self.detect_many([image], [class_names])[0])
 
     def detect_many(
@@ -153,7 +154,7 @@ class GroundingDetector:
         of_class = probabilities @ (words / words.sum(1, keepdim=True)).T  # Q×T, T×C → Q×C
         over = (probabilities > self.text_threshold).float() @ words.T > 0  # Q×C
         scores = probabilities.amax(1)
-        keep = (scores > self.box_threshold) & over.any(1)
+        keep = (scores > self.threshold) & over.any(1)
         best = of_class.masked_fill(~over, -1)[keep].argmax(1)
         return boxes[keep], scores[keep], tuple(prompt.names[k] for k in best.tolist())
 
@@ -270,6 +271,21 @@ class TransformersNetwork:
         with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
             outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
         return outputs.logits, outputs.pred_boxes
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """BERT's tokenizer from the files beside the network's.
+
+    Raises:
+        InputError: they are missing or broken.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{folder}: expected BERT's tokenizer, got: {reason}") from error
 
 
 def load_grounding_dino(folder: Path) -> Any:

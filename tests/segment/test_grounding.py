@@ -169,7 +169,7 @@ def test_out_of_memory_falls_back_to_fewer_images(tokenizer, image):
 @pytest.mark.usefixtures("small")
 def test_transformers_network_end_to_end_and_batch_equals_single(tokenizer, image):
     network = TransformersNetwork(shake(tiny_transformers()), tokenizer)
-    detector = GroundingDetector(network, tokenizer, box_threshold=0.5, text_threshold=0.3)
+    detector = GroundingDetector(network, tokenizer, threshold=0.5, text_threshold=0.3)
     pictures = [image, image[::-1], image[:, :30]]
     asked = [["person", "hot dog"], ["dog"], ["traffic light", "car", "person"]]
     together = detector.detect_many(pictures, asked)

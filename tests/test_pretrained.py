@@ -1,0 +1,108 @@
+"""The base and paper sets: complete tables, one clear message without weights, built from files."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from safetensors.torch import save_file
+
+from ssc import clip, pretrained
+from ssc.pretrained import CLIPS, SAMS, SETS, WEIGHTS, build, files_of
+from ssc.types import InputError
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    caches = build, pretrained._clip, pretrained._detector, pretrained._segmenter
+    for function in caches:
+        function.cache_clear()
+    yield tmp_path / "hub"
+    for function in caches:
+        function.cache_clear()
+
+
+def test_table(cache):
+    files = [file for group in WEIGHTS.values() for file in group]
+    for file in files:
+        assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+        assert not file.revision or re.fullmatch("[0-9a-f]{40}", file.revision)
+        assert file.url.startswith("https://")
+        assert file.url.endswith(f"/{file.file}")
+        assert file.path.is_relative_to(cache)
+    assert len({file.path for file in files}) == len(files)
+    for parts in SETS.values():
+        assert set(parts) <= WEIGHTS.keys()
+        assert parts.projection in CLIPS
+        assert parts.selection in CLIPS
+        assert parts.segmenter in SAMS
+        # What a set runs on is pinned by hash, and so is every large file by size.
+        assert all(file.sha256 for part in parts for file in WEIGHTS[part])
+        assert all(WEIGHTS[part][0].size for part in parts)
+    assert set(CLIPS.values()) == set(clip.OPENAI)
+
+
+@pytest.mark.parametrize("name", list(SETS))
+def test_clean_cache_without_network(cache, name):
+    with pytest.raises(InputError) as told:
+        build(name)
+    message = str(told.value)
+    assert f"run python -m ssc models --download {name}" in message
+    assert "GB" in message
+    assert str(cache) in message
+    assert "\n" not in message
+    assert not cache.exists()  # and nothing was begun
+
+
+def test_names(cache):
+    assert {file.file for file in files_of("sam-vit-l")} == {"sam_vit_l_0b3195.pth"}
+    with pytest.raises(InputError, match=r"expected one of base, paper, .* got 'large'"):
+        files_of("large")
+
+
+def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
+    """Files of tiny random networks in the cache; all else is what real weights go through."""
+    import segment_anything
+    import torch
+
+    from ssc.segment import grounding
+    from tests.segment.test_sam import tiny_sam
+    from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
+    from tests.test_clip import TINY, tiny
+
+    for name in SETS["base"]:
+        for file in WEIGHTS[name]:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            file.path.write_bytes(b"")
+        path = WEIGHTS[name][0].path
+        if name in SAMS:
+            torch.save(tiny_sam().state_dict(), path)
+        elif name in CLIPS:
+            save_file(tiny().state_dict(), path)
+        else:
+            shutil.rmtree(path.parent)
+            shake(tiny_transformers()).save_pretrained(path.parent)
+            tiny_tokenizer().save_pretrained(path.parent)
+            words = tiny_tokenizer().get_vocab()
+            (path.parent / "vocab.txt").write_text("\n".join(sorted(words, key=words.get)))
+    monkeypatch.setattr(
+        type(files_of("sam-vit-b")[0]), "present", property(lambda f: f.path.exists())
+    )
+    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny_sam)
+    monkeypatch.setattr("open_clip.get_model_config", lambda _: TINY)
+    monkeypatch.setattr(grounding, "SHORT_SIDE", 64)
+    pipeline = build("base")
+    assert build("base") is pipeline
+    pipeline.segment.detector.threshold = 0.5
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    objects = ["the person on the left", ["a dog", "the hot dog"]]
+    together = pipeline(image, objects)
+    assert any(len(result.candidates) for result in together)
+    for item, result in zip(objects, together):
+        [single] = pipeline(image, [item])
+        assert single.candidates.labels == result.candidates.labels
+        assert np.array_equal(single.candidates.masks, result.candidates.masks)
+        np.testing.assert_allclose(single.selection.scores, result.selection.scores, atol=1e-5)
+        assert set(result.candidates.labels) <= set(result.classes)

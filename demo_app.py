@@ -2,13 +2,15 @@
 
 python demo_app.py                       # http://127.0.0.1:7860
 python demo_app.py --host 0.0.0.0 --port 8000
+python demo_app.py --correct my/checkpoint      # your own stage 3; "off" for none
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,198 +19,245 @@ import gradio as gr
 import numpy as np
 
 import ssc
-from ssc.draw import colour_of, draw_candidates, draw_mask, for_screen
-from ssc.export import result_record
-from ssc.types import ANY_CLASS, ClassMatch, InputError, Result
+from ssc.export import zip_result
+from ssc.page.layout import lay_out
+from ssc.page.session import Session, compare, stream
+from ssc.page.snippets import as_curl, as_python
+from ssc.page.style import CSS, THEME
+from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.types import InputError
 
 EXAMPLES = Path(__file__).parent / "assets" / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full
+AT_ONCE = 2  # requests that run models at the same time
+SESSIONS = 64  # visitors whose last result is kept
+KEPT = 30 * 60  # seconds that a result is kept
 MAX_UPLOAD = "40mb"
-
-THEME = gr.themes.Default(
-    primary_hue="blue",
-    neutral_hue="slate",
-    # The system's own fonts: nothing is fetched, and the page works offline.
-    font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
-    font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
-).set(  # Gradio's own greys and blue are too pale to read (below 4.5 : 1)
-    body_text_color_subdued="*neutral_600",
-    body_text_color_subdued_dark="*neutral_300",
-    block_info_text_color="*neutral_600",
-    block_info_text_color_dark="*neutral_300",
-    input_placeholder_color="*neutral_500",
-    input_placeholder_color_dark="*neutral_400",
-    button_primary_background_fill="*primary_600",
-    button_primary_background_fill_hover="*primary_700",
-    button_primary_background_fill_dark="*primary_600",
-    button_primary_background_fill_hover_dark="*primary_700",
-)
-
-CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto; }
-.intro, .stage, .words, .html-container { padding: 0 !important; }
-.intro h1 { margin: 0 0 .25rem; font-size: 1.6rem; font-weight: 650; }
-.stage h2 { margin: .5rem 0 0; font-size: 1.1rem; font-weight: 650; }
-.intro p, .stage p, .words .steps { margin: 0; color: var(--body-text-color-subdued); }
-.words { overflow-wrap: anywhere; }
-.words .object { margin: 0 0 .75rem; }
-.words .said { font-weight: 600; }
-.words .outcome { margin: 0; }
-/* Galleries whose pictures keep their proportions, in as many columns as there is room for. */
-.pictures .grid-wrap { min-height: 0 !important; max-height: none !important;
-    padding-top: 2.25rem !important; overflow: visible; }
-.pictures .grid-container { grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr))
-    !important; }
-.pictures.small .grid-container { grid-template-columns:
-    repeat(auto-fill, minmax(min(47%, 11rem), 1fr)) !important; }
-.pictures:has(.preview) .gallery-container { min-height: 26rem; }
-.pictures .thumbnail-lg { aspect-ratio: auto !important; height: auto !important; }
-"""
-
-INTRO = """
-<h1>Segment, Select, Correct</h1>
-<p>Say what you mean in a picture and see how it is found: every candidate, how each was shown to
-CLIP, and which one matched your words best.</p>
-"""
 
 
 def build(pipeline: ssc.Pipeline) -> gr.Blocks:
     """The page over a pipeline; `serve` launches it."""
+    with gr.Blocks(
+        title="Segment, Select, Correct", analytics_enabled=False, delete_cache=(600, 2 * KEPT)
+    ) as page:
+        ui = lay_out(pipeline, KEPT)
 
-    def segment(picture, expressions, progress=gr.Progress()):  # noqa: B008 (Gradio's way)
-        """Segments what each line of `expressions` names.
-
-        Lines are objects; " | " within a line joins expressions of one object. The last output
-        holds everything, masks as COCO RLE; {"error": message} where the input is bad.
-        """
+    def run(
+        picture,
+        expressions,
+        prompt,
+        sigma,
+        rule,
+        box_threshold,
+        correct,
+        progress=gr.Progress(),  # noqa: B008 (Gradio's way)
+    ) -> Iterator[dict]:
+        """The page's outputs after each stage."""
+        options = prompt, sigma, rule, box_threshold, correct
         try:
-            progress(0.05, desc="Opening the picture")
-            if not picture:
-                raise InputError("Choose a picture first: upload, paste or take one.")
-            image = ssc.load_image(picture)
-            lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
-            if not lines:
-                raise InputError("Say what to look for: one object a line.")
-            progress(0.1, desc="Segment: finding candidates")
-            for results in pipeline.stream(image, lines):
-                progress(0.6, desc="Select: comparing candidates with your words")
-                yield show(Path(picture).name, image, results)
+            for session in stream(pipeline, picture, expressions, options, progress):
+                yield show(session, clear=session.results[0].selection is None)
         except InputError as error:
-            message = str(error).replace(str(picture), "The file")
-            gr.Warning(escape(message))
-            yield _cleared(message)
+            gr.Warning(escape(str(error)))
+            yield nothing(str(error))
 
-    with gr.Blocks(title="Segment, Select, Correct", analytics_enabled=False) as page:
-        gr.HTML(INTRO, elem_classes="intro", padding=False)
-        with gr.Row(equal_height=False):
-            with gr.Column(min_width=300):
-                picture = gr.Image(
-                    type="filepath",
-                    label="Picture",
-                    sources=["upload", "webcam", "clipboard"],
-                    height=340,
-                    elem_id="picture",
-                )
-                # Handed over unopened, so that `ssc.load_image` judges every file. (Not a subclass:
-                # Gradio writes a .pyi file next to the source of each.)
-                picture.preprocess = lambda payload: payload and payload.path
-                expressions = gr.Textbox(
-                    label="What to look for",
-                    info="One object a line. Enter runs, Shift+Enter starts a new line; "
-                    "“ | ” joins expressions of one object.",
-                    placeholder="the red car on the left",
-                    lines=1,  # with more, Enter would start a line
-                    max_lines=8,
-                    elem_id="expressions",
-                )
-                run = gr.Button("Segment", variant="primary", elem_id="run")
-                place_of_examples = gr.Column(min_width=300)
-            with gr.Column(min_width=300):
-                answers = _gallery("Answer", "answers")
-                words = gr.HTML(elem_classes="words", elem_id="words", padding=False)
-        with gr.Row(equal_height=False):
-            with gr.Column(min_width=300):
-                gr.HTML(
-                    "<h2>1 · Segment</h2><p>All of the class that your words name, numbered.</p>",
-                    elem_classes="stage",
-                    padding=False,
-                )
-                candidates = _gallery("Candidates", "candidates")
-            with gr.Column(min_width=300):
-                gr.HTML(
-                    "<h2>2 · Select</h2><p>Each as CLIP was shown it, best match first.</p>",
-                    elem_classes="stage",
-                    padding=False,
-                )
-                prompts = _gallery("Visual prompts and scores", "prompts", "small")
-        with gr.Accordion("result.json", open=False):
-            record = gr.JSON(show_label=False, elem_id="record")
-        inputs, outputs = [picture, expressions], [answers, words, candidates, prompts, record]
-        gr.on(
-            [run.click, expressions.submit],
-            segment,
-            inputs,
-            outputs,
-            api_name="segment",
-            show_progress_on=[answers],
+    def segment(
+        picture,
+        expressions,
+        prompt,
+        sigma,
+        rule,
+        box_threshold,
+        correct,
+        progress=gr.Progress(),  # noqa: B008
+    ) -> dict[str, Any]:
+        """Segments what each line of `expressions` names; masks come as COCO RLE.
+
+        Lines are objects; " | " within a line joins expressions of one object. Returns
+        {"results": [a record per object]}, or {"error": message} where the input is bad.
+        """
+        options = prompt, sigma, rule, box_threshold, correct
+        try:
+            *_, session = stream(pipeline, picture, expressions, options, progress)
+        except InputError as error:
+            return {"error": str(error)}
+        return session.record()
+
+    def show(session: Session, clear: bool = False) -> dict:
+        """All outputs of a session; `clear` also empties those of stages that have not run."""
+        titles = [" | ".join(r.expressions) for r in session.results]
+        choices = [(f"{n} · {title}", n - 1) for n, title in enumerate(titles, 1)]
+        outputs = {
+            ui.state: session,
+            ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
+            **show_answer(session),
+        }
+        result = session.result
+        if clear or result.selection is not None:
+            outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
+        if clear or result.correction is not None:
+            outputs |= show_correction(session)
+            outputs[ui.threshold] = result.correction.threshold if result.correction else 0.5
+        return outputs
+
+    def show_answer(session: Session) -> dict:
+        return {
+            ui.answers: session.answers(),
+            ui.slider: session.pair(),
+            ui.words: describe(session.results, session.active),
+            ui.candidates: session.candidates(),
+            ui.undo: gr.Button(visible=session.result.override is not None),
+            ui.record: session.record(),
+            ui.take: gr.Button(interactive=session.result.selection is not None),
+        }
+
+    def show_correction(session: Session) -> dict:
+        return {ui.heat: session.heat(), ui.ious: iou_bars(session.result)}
+
+    def nothing(message: str) -> dict:
+        return {
+            ui.state: None,
+            ui.objects: gr.Radio([], value=None, visible=False),
+            **{component: [] for component in (ui.answers, ui.prompts)},
+            **dict.fromkeys((ui.slider, ui.candidates, ui.heat)),
+            **dict.fromkeys((ui.words, ui.scores, ui.ious), ""),
+            ui.undo: gr.Button(visible=False),
+            ui.record: {"error": message},
+            ui.take: gr.Button(interactive=False),
+        }
+
+    def look_at(session: Session | None, active: int) -> dict:
+        if session is None or not 0 <= active < len(session.results):
+            return gone(session)
+        return show(session.looking_at(active), clear=True)
+
+    def click_picture(session: Session | None, event: gr.SelectData) -> dict:
+        if session is None:
+            return gone(session)
+        candidate = candidate_at(session.result.candidates, *session.to_image(*event.index))
+        if candidate < 0:
+            gr.Info("There is no candidate at that place.")
+            return {ui.state: session}
+        return choose(session, candidate)
+
+    def click_prompt(session: Session | None, event: gr.SelectData) -> dict:
+        if session is None or session.result.selection is None:
+            return gone(session)
+        return choose(session, int(session.result.selection.order[event.index]))
+
+    def choose(session: Session | None, candidate: int | None) -> dict:
+        """A person's choice; that of S+S itself is none."""
+        if session is None or session.result.selection is None:
+            return gone(session)
+        if candidate == session.result.selection.chosen:
+            candidate = None
+        session = session.with_result(session.result.with_override(candidate))
+        return {ui.state: session, ui.scores: score_bars(session.result), **show_answer(session)}
+
+    def move_threshold(session: Session | None, threshold: float) -> dict:
+        if session is None:
+            return gone(session)
+        session = session.at_threshold(threshold)
+        return {ui.state: session, **show_answer(session), **show_correction(session)}
+
+    def gone(session: Session | None) -> dict:
+        if session is None:
+            gr.Info("There is no result, or it is no longer kept: press Segment.")
+        return {ui.state: session}
+
+    def pack(session: Session | None) -> dict:
+        if session is None:
+            return gone(session)
+        stem = Path(session.name).stem
+        target = Path(tempfile.mkdtemp(prefix="ssc-"), f"{stem}.zip")
+        target.write_bytes(zip_result(stem, session.image, session.results, session.name))
+        return {ui.package: str(target)}
+
+    def compared(picture, expressions, a, b) -> tuple[Session, Session]:
+        """The last sessions under two settings of options."""
+        pair = (
+            list(stream(pipeline, picture, expressions, options, lambda *_, **__: None))
+            for options in (a, b)
         )
+        return tuple(sessions[-1] for sessions in pair)
+
+    def compare_both(picture, expressions, *options) -> tuple:
+        half = len(options) // 2
+        try:
+            a, b = compared(picture, expressions, options[:half], options[half:])
+        except InputError as error:
+            gr.Warning(escape(str(error)))
+            return [], "", [], "", ""
+        words = (describe(session.results, 0) for session in (a, b))
+        return a.answers(), next(words), b.answers(), next(words), overlaps(compare(a, b))
+
+    def compare_records(
+        picture,
+        expressions,
+        prompt_a,
+        sigma_a,
+        rule_a,
+        box_threshold_a,
+        correct_a,
+        prompt_b,
+        sigma_b,
+        rule_b,
+        box_threshold_b,
+        correct_b,
+    ) -> dict[str, Any]:
+        """The same picture and expressions under two settings, A and B.
+
+        Returns {"a": as of /segment, "b": likewise, "compared": [per object its expressions and
+        the IoU between A's masks and B's]}, or {"error": message} where the input is bad.
+        """
+        options_a = prompt_a, sigma_a, rule_a, box_threshold_a, correct_a
+        options_b = prompt_b, sigma_b, rule_b, box_threshold_b, correct_b
+        try:
+            a, b = compared(picture, expressions, options_a, options_b)
+        except InputError as error:
+            return {"error": str(error)}
+        return {"a": a.record(), "b": b.record(), "compared": compare(a, b)}
+
+    def write_code(picture, request: gr.Request, *settings) -> dict:
+        names = ("expressions", "prompt", "sigma", "rule", "box_threshold", "correct")
+        name = Path(picture).name if picture else "picture.jpg"
+        call = str(request.request.base_url), name, dict(zip(names, settings))
+        return {ui.python: as_python(*call), ui.curl: as_curl(*call)}
+
+    inputs = [ui.picture, ui.expressions, *ui.options]
+    outputs = [ui.state, ui.objects, ui.answers, ui.slider, ui.words, ui.candidates, ui.undo]
+    outputs += [ui.prompts, ui.scores, ui.heat, ui.threshold, ui.ious, ui.record, ui.take]
+    model: Any = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+    shown: Any = {"show_progress_on": [ui.answers], "api_visibility": "private", **model}
+    quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    with page:
+        ui.endpoint.click(segment, inputs, ui.record, api_name="segment", **model)
+        gr.on([ui.run.click, ui.expressions.submit], run, inputs, outputs, **shown)
+        ui.objects.input(look_at, [ui.state, ui.objects], outputs, **quiet)
+        ui.candidates.select(click_picture, ui.state, outputs, **quiet)
+        ui.prompts.select(click_prompt, ui.state, outputs, **quiet)
+        ui.undo.click(lambda session: choose(session, None), ui.state, outputs, **quiet)
+        moved = [ui.state, ui.threshold]
+        ui.threshold.input(move_threshold, moved, outputs, trigger_mode="always_last", **quiet)
+        ui.take.click(pack, ui.state, [ui.package, ui.state], api_visibility="private").then(
+            None, js="() => setTimeout(() => document.querySelector('#package').click(), 100)"
+        )
+        both = [*inputs, *ui.options_of_b]
+        ui.endpoint.click(compare_records, both, ui.comparison, api_name="compare", **model)
+        ui.compare.click(compare_both, both, [*ui.compared], api_visibility="private", **model)
+        ui.code.expand(write_code, inputs, [ui.python, ui.curl], **quiet)
         if examples := read_examples():
-            with place_of_examples:
-                gr.Examples(
+            with ui.place_of_examples:
+                chosen = gr.Examples(
                     examples,
-                    inputs,
-                    outputs,
-                    segment,
+                    [ui.picture, ui.expressions],
                     cache_examples=False,
-                    run_on_click=True,
                     visible_columns=[0],
                     label="Examples",
+                    api_visibility="private",
                 )
+            chosen.load_input_event.then(run, inputs, outputs, **shown)
     return page
-
-
-def show(name: str, image: Any, results: Sequence[Result]) -> tuple:
-    """The page's outputs for what is known so far: stage 1, or stages 1 and 2."""
-    answers, candidates, prompts, words = [], [], [], []
-    for number, result in enumerate(results, 1):
-        title = " | ".join(result.expressions)
-        several = len(results) > 1
-        caption = f"{number}: {title}" if several else None
-        of_object = f"object {number} " if several else ""
-        selection = result.selection
-        chosen = -1 if selection is None else selection.chosen
-        drawn, scaled = for_screen(image, result.candidates)
-        if selection is not None:
-            mask = scaled.masks[chosen] if chosen >= 0 else scaled.masks[:0].any(axis=0)
-            answers.append((draw_mask(drawn, mask, colour_of(max(chosen, 0))), caption))
-            prompts += [
-                (selection.prompts[i], f"{of_object}#{i + 1} · {selection.scores[i]:.3f}")
-                for i in selection.order
-            ]
-        candidates.append((draw_candidates(drawn, scaled, chosen), caption))
-        words.append(_describe(title, result))
-    records = [result_record(name, image, result) for result in results]
-    return answers, "".join(words), candidates, prompts, {"results": records}
-
-
-def _describe(title: str, result: Result) -> str:
-    """One object in words, as HTML: expression, noun → class, and what came of it."""
-    steps = "".join(f'<p class="steps">{_step(match)}</p>' for match in result.matches)
-    return (
-        f'<div class="object"><span class="said">“{escape(title)}”</span>{steps}'
-        f'<p class="outcome">{escape(result.message)}</p></div>'
-    )
-
-
-def _step(match: ClassMatch) -> str:
-    if match.name == ANY_CLASS:
-        return "no noun: every object is a candidate"
-    others = ", ".join(f"{escape(name)} {score:.2f}" for name, score in match.runners_up)
-    after = f"; then {others}" if others else ""
-    return (
-        f"noun <b>{escape(match.noun)}</b> → class <b>{escape(match.name)}</b> "
-        f"({match.similarity:.2f}{after})"
-    )
 
 
 def read_examples() -> list[list[str]]:
@@ -222,41 +271,31 @@ def read_examples() -> list[list[str]]:
 
 def serve(page: gr.Blocks, **options: Any) -> Any:
     """Launches the page with its looks and limits; `options` go to `Blocks.launch`."""
-    page.queue(max_size=QUEUE)
+    page.queue(max_size=QUEUE, default_concurrency_limit=4)
     return page.launch(
         theme=THEME,
         css=CSS,
         footer_links=["api", "settings"],
         run_history=False,
         max_file_size=MAX_UPLOAD,
+        state_session_capacity=SESSIONS,
         ssr_mode=False,
         **options,
     )
-
-
-def _gallery(label: str, name: str, size: str = "") -> gr.Gallery:
-    return gr.Gallery(
-        label=label,
-        elem_id=name,
-        elem_classes=["pictures", size],
-        object_fit="contain",
-        format="jpeg",
-        buttons=["download", "fullscreen"],
-        interactive=False,
-    )
-
-
-def _cleared(message: str) -> tuple:
-    return [], "", [], [], {"error": message}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument(
+        "--correct",
+        metavar="FOLDER|off",
+        help="checkpoint of the corrected model, or off; default: that of the model set",
+    )
     args = parser.parse_args(argv)
     try:
-        pipeline = ssc.load("mini")
+        pipeline = ssc.load("mini", {None: True, "off": False}.get(args.correct, args.correct))
         pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])  # loads what loads at its first use
         serve(build(pipeline), server_name=args.host, server_port=args.port)
     except (InputError, OSError) as error:

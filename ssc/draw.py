@@ -44,6 +44,11 @@ def colour_of(index: int) -> Colour:
     return PALETTE[index % len(PALETTE)] if index >= 0 else OWN
 
 
+def ink_of(colour: Colour) -> str:
+    """ "black" or "white", whichever is the clearer on `colour`."""
+    return "black" if _luminance(colour) > 0.18 else "white"
+
+
 def for_screen(
     image: NDArray[np.uint8], candidates: Candidates
 ) -> tuple[NDArray[np.uint8], Candidates]:
@@ -110,7 +115,7 @@ def draw_mask(
 def draw_probability(
     image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float | None = None
 ) -> NDArray[np.uint8]:
-    """A heat map on the greyed picture: black and violet for unlikely, yellow for certain.
+    """A heat map on the greyed picture: grey for unlikely, violet, orange, yellow for certain.
 
     Args:
         image: RGB uint8 H×W×3.
@@ -125,7 +130,8 @@ def draw_probability(
     level = np.rint(probability * 255).astype(np.uint8)
     heat = cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1]  # OpenCV's maps are BGR
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
-    canvas = (0.3 * grey + 0.7 * heat).astype(np.uint8)
+    part = 0.1 + 0.7 * probability[..., None]  # the likelier, the less of the picture
+    canvas = ((1 - part) * 0.6 * grey + part * heat).astype(np.uint8)
     if threshold is not None:
         _outline(canvas, probability > threshold, (255, 255, 255), 2 * _unit(image))
     return canvas
@@ -177,7 +183,7 @@ def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> N
         badge = Image.new("RGBA", (side * sharper, side * sharper))
         pen = ImageDraw.Draw(badge)
         fill = colour_of(i)
-        ink = "black" if _luminance(fill) > 0.18 else "white"
+        ink = ink_of(fill)
         for ring, shade in ((0.0, (0, 0, 0, 255)), (0.06, (255, 255, 255, 255)), (0.18, fill)):
             inset = ring * radius * sharper
             pen.ellipse((inset, inset, badge.width - 1 - inset, badge.width - 1 - inset), shade)

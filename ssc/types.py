@@ -136,17 +136,18 @@ class Selection:
         return np.argsort(-self.scores, kind="stable")
 
     @property
-    def margin(self) -> float:
-        """How sure the choice is, in [0, 1]: the best softmax share of the scores less the next.
-
-        At CLIP's own temperature of 0.01, which it is trained to. 1 for an only candidate, 0 for
-        none.
-        """
+    def shares(self) -> NDArray[np.float64]:
+        """float64 N in [0, 1]: softmax of the scores at CLIP's own temperature of 0.01."""
         if not len(self.scores):
-            return 0.0
+            return np.zeros(0)
         shares = np.exp(100.0 * (self.scores.astype(np.float64) - self.scores.max()))
-        shares = np.sort(shares / shares.sum())[::-1]
-        return float(shares[0] - shares[1]) if len(shares) > 1 else 1.0
+        return shares / shares.sum()
+
+    @property
+    def margin(self) -> float:
+        """The largest of `shares` less the next; 1 for an only candidate, 0 for none."""
+        best, second = sorted([*self.shares, 0.0, 0.0], reverse=True)[:2]
+        return float(best - second)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,297 @@
+"""The page's components, in the order that one reads them; `demo_app.py` wires them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from ssc.page.style import HOW, INTRO, SCALE
+from ssc.select.choose import RULES
+from ssc.select.prompts import VISUAL_PROMPTS
+
+if TYPE_CHECKING:
+    from gradio.components import Component
+    from gradio.data_classes import ImageData
+
+    from ssc.pipeline import Pipeline
+
+NO_STAGE_3 = (
+    "This page has no corrected model and shows S+S alone. "
+    "Started with <code>--correct FOLDER</code> it shows stage 3 of that checkpoint."
+)
+
+
+@dataclass
+class Parts:
+    """The components by name; `options` are in the order of `Pipeline.varied`."""
+
+    state: gr.State
+    picture: gr.Image
+    expressions: gr.Textbox
+    run: gr.Button
+    options: list[Component]
+    place_of_examples: gr.Column
+    objects: gr.Radio
+    answers: gr.Gallery
+    slider: gr.ImageSlider
+    words: gr.HTML
+    candidates: gr.Image
+    undo: gr.Button
+    prompts: gr.Gallery
+    scores: gr.HTML
+    heat: gr.Image
+    threshold: gr.Slider
+    ious: gr.HTML
+    take: gr.Button
+    package: gr.DownloadButton
+    options_of_b: list[Component]
+    compare: gr.Button
+    compared: tuple[gr.Gallery, gr.HTML, gr.Gallery, gr.HTML, gr.HTML]
+    comparison: gr.JSON
+    code: gr.Accordion
+    python: gr.Code
+    curl: gr.Code
+    record: gr.JSON
+    endpoint: gr.Button
+
+
+def lay_out(pipeline: Pipeline, kept: int) -> Parts:
+    """All components, inside an open `gr.Blocks`; `kept` is how long a result is, in seconds."""
+    corrects = pipeline.correct is not None
+    parts = {"state": gr.State(None, time_to_live=kept)}
+    gr.HTML(INTRO, elem_classes="intro", padding=False)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300, scale=2):
+            parts |= _inputs(pipeline)
+        with gr.Column(min_width=300, scale=3):
+            parts |= _answer(corrects)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300):
+            parts |= _segment()
+        with gr.Column(min_width=300):
+            parts |= _select()
+        with gr.Column(min_width=300):
+            parts |= _correct(corrects)
+    parts["take"] = gr.Button(
+        "Download masks, overlays, cut-outs and result.json (ZIP)",
+        interactive=False,
+        elem_id="take",
+    )
+    parts["package"] = gr.DownloadButton("ZIP", visible="hidden", elem_id="package")
+    parts |= _compare(pipeline)
+    with gr.Accordion("The same call as code", open=False, elem_id="code") as code:
+        with gr.Tab("Python"):
+            python = gr.Code(language="python", show_label=False, elem_id="python")
+        with gr.Tab("curl"):
+            curl = gr.Code(language="shell", show_label=False, elem_id="curl")
+    parts |= {"code": code, "python": python, "curl": curl}
+    with gr.Accordion("result.json", open=False):
+        parts["record"] = gr.JSON(show_label=False, elem_id="record")
+    with gr.Accordion("How it works", open=False, elem_id="how"):
+        gr.HTML(HOW, elem_classes="how", padding=False)
+    parts["endpoint"] = gr.Button(visible=False)  # carries the named endpoints
+    return Parts(**parts)
+
+
+def _inputs(pipeline: Pipeline) -> dict:
+    picture = gr.Image(
+        type="filepath",
+        label="Picture",
+        sources=["upload", "webcam", "clipboard"],
+        height=320,
+        elem_id="picture",
+    )
+    # Handed over unopened, so that `ssc.load_image` judges every file. (Not a subclass: Gradio
+    # writes a .pyi file next to the source of each.)
+    picture.preprocess = _uploaded
+    expressions = gr.Textbox(
+        label="What to look for",
+        info="One object a line. Enter runs, Shift+Enter starts a new line; "
+        "“ | ” joins expressions of one object.",
+        placeholder="the red car on the left",
+        lines=1,  # with more, Enter would start a line
+        max_lines=8,
+        elem_id="expressions",
+    )
+    run = gr.Button("Segment", variant="primary", elem_id="run")
+    with gr.Accordion("Options", open=False, elem_id="options"):
+        options = _options(pipeline)
+    return {
+        "picture": picture,
+        "expressions": expressions,
+        "run": run,
+        "options": options,
+        "place_of_examples": gr.Column(min_width=300),
+    }
+
+
+def _uploaded(payload: ImageData | None) -> str | None:
+    """The path of an upload or example; Gradio lets calls of its API name any file here."""
+    if payload is None or not payload.path:
+        return None
+    if not Path(payload.path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+        raise gr.Error("The picture: expected an upload, got another file.", print_exception=False)
+    return payload.path
+
+
+def _options(pipeline: Pipeline, of: str = "") -> list[Component]:
+    """Prompt, sigma, rule, box threshold, stage 3: in the order of `Pipeline.varied`."""
+    detector = getattr(pipeline.segment, "detector", None)
+    box_score = getattr(detector, "threshold", None)
+    return [
+        gr.Dropdown(
+            [(name.replace("_", " "), name) for name in VISUAL_PROMPTS],
+            value=pipeline.select.prompt,
+            label=f"Visual prompt{of}",
+            info="How a candidate is shown to CLIP.",
+        ),
+        gr.Slider(
+            1,
+            100,
+            pipeline.select.sigma,
+            step=1,
+            label=f"Blur σ{of}",
+            info="Of reverse blur, in pixels of a picture of 640.",
+        ),
+        gr.Radio(
+            list(RULES),
+            value=pipeline.select.rule,
+            label=f"Choice{of}",
+            info="argmax: each object its best score. matching: no two objects the same candidate.",
+        ),
+        gr.Slider(
+            0.05,
+            0.95,
+            box_score,
+            step=0.01,
+            label=f"Box threshold{of}",
+            info="Least score of a detected box.",
+            visible=box_score is not None,
+        ),
+        gr.Checkbox(
+            pipeline.correct is not None,
+            label=f"Stage 3{of}",
+            info="Ask the corrected model too.",
+            visible=pipeline.correct is not None,
+        ),
+    ]
+
+
+def _answer(corrects: bool) -> dict:
+    objects = gr.Radio([], label="Object to look at", visible=False, elem_id="objects")
+    with gr.Tabs():
+        with gr.Tab("Side by side" if corrects else "Answer"):
+            answers = _gallery("Answer", "answers")
+        with gr.Tab("Slider", visible=corrects):
+            slider = gr.ImageSlider(
+                label="S+S on the left, S+S+C on the right",
+                elem_id="slider",
+                format="jpeg",
+                interactive=False,
+                buttons=["fullscreen"],
+                max_height=620,
+            )
+    words = gr.HTML(elem_classes="words", elem_id="words", padding=False)
+    return {"objects": objects, "answers": answers, "slider": slider, "words": words}
+
+
+def _segment() -> dict:
+    _stage(
+        "1 · Segment",
+        "All of the class that your words name, numbered. Click one to choose it yourself.",
+    )
+    return {
+        "candidates": _image("Candidates", "candidates"),
+        "undo": gr.Button("Take your choice back", visible=False, elem_id="undo"),
+    }
+
+
+def _select() -> dict:
+    _stage(
+        "2 · Select",
+        "Each as CLIP was shown it, best match first. Click one to choose it yourself.",
+    )
+    return {
+        "prompts": _gallery("Visual prompts and scores", "prompts", "small", preview=False),
+        "scores": gr.HTML(elem_classes="bars", elem_id="scores", padding=False),
+    }
+
+
+def _correct(corrects: bool) -> dict:
+    _stage(
+        "3 · Correct",
+        "Where the corrected model, which reads the picture itself, sees what your words name."
+        if corrects
+        else NO_STAGE_3,
+    )
+    heat = _image("Probability", "heat", visible=corrects)
+    gr.HTML(SCALE, padding=False, visible=corrects)
+    threshold = gr.Slider(
+        0.05,
+        0.95,
+        0.5,
+        step=0.05,
+        label="Threshold",
+        info="Above it a pixel is the object's. Nothing is computed anew.",
+        elem_id="threshold",
+        visible=corrects,
+    )
+    ious = gr.HTML(elem_classes="bars", elem_id="ious", padding=False)
+    return {"heat": heat, "threshold": threshold, "ious": ious}
+
+
+def _compare(pipeline: Pipeline) -> dict:
+    with gr.Accordion("Compare two settings", open=False, elem_id="compare-panel"):
+        gr.HTML(
+            "<p>The picture and words above with the options above (A), and with these (B).</p>",
+            elem_classes="stage",
+            padding=False,
+        )
+        with gr.Row(equal_height=True):
+            options_of_b = _options(pipeline, " of B")
+        compare = gr.Button("Compare", elem_id="compare")
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=300):
+                a = _gallery("A", "compared-a"), gr.HTML(elem_classes="words", padding=False)
+            with gr.Column(min_width=300):
+                b = _gallery("B", "compared-b"), gr.HTML(elem_classes="words", padding=False)
+        between = gr.HTML(elem_classes="words", elem_id="between", padding=False)
+        comparison = gr.JSON(visible=False)
+    return {
+        "options_of_b": options_of_b,
+        "compare": compare,
+        "compared": (*a, *b, between),
+        "comparison": comparison,
+    }
+
+
+def _stage(title: str, text: str) -> None:
+    gr.HTML(f"<h2>{title}</h2><p>{text}</p>", elem_classes="stage", padding=False)
+
+
+def _image(label: str, name: str, visible: bool = True) -> gr.Image:
+    return gr.Image(
+        label=label,
+        elem_id=name,
+        format="jpeg",
+        interactive=False,
+        buttons=["download", "fullscreen"],
+        visible=visible,
+    )
+
+
+def _gallery(label: str, name: str, size: str = "", preview: bool = True) -> gr.Gallery:
+    return gr.Gallery(
+        label=label,
+        elem_id=name,
+        elem_classes=["pictures", size],
+        object_fit="contain",
+        format="jpeg",
+        buttons=["download", "fullscreen"],
+        interactive=False,
+        allow_preview=preview,
+    )

@@ -1,0 +1,96 @@
+"""The page's looks."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+THEME = gr.themes.Default(
+    primary_hue="blue",
+    neutral_hue="slate",
+    # The system's own fonts: nothing is fetched, and the page works offline.
+    font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
+    font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+).set(  # Gradio's own greys and blue are too pale to read (below 4.5 : 1)
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_700",
+)
+
+CSS = """
+.gradio-container { max-width: 1440px !important; margin: 0 auto; }
+.intro, .stage, .words, .bars, .html-container { padding: 0 !important; }
+.intro h1 { margin: 0 0 .25rem; font-size: 1.6rem; font-weight: 650; }
+.stage h2 { margin: .5rem 0 0; font-size: 1.1rem; font-weight: 650; }
+.intro p, .stage p, .bars p { margin: 0; color: var(--body-text-color-subdued); }
+.stage p { min-height: 2.6em; }
+.words { overflow-wrap: anywhere; }
+.words .object { margin: 0 0 .75rem; }
+.words .objects .object { padding-left: .75rem; border-left: 3px solid transparent; }
+.words .objects .object.active { border-color: var(--color-accent); }
+.words p { margin: 0; }
+.words .said { font-weight: 600; }
+.words .steps { color: var(--body-text-color-subdued); }
+/* Bars: a table, so that screen readers read it as one. */
+.bars table { width: 100%; margin: 0; border: 0 !important; border-collapse: collapse;
+    font-variant-numeric: tabular-nums; }
+.bars caption { text-align: left; padding: 0 0 .35rem; color: var(--body-text-color-subdued); }
+.bars tr { border: 0 !important; }
+.bars th, .bars td { padding: .2rem .75rem .2rem 0 !important; font-weight: normal;
+    text-align: left; white-space: nowrap; border: 0 !important; }
+.bars td.bar { width: 100%; }
+.bars td.number { text-align: right; padding-right: 0 !important; }
+.bars td.number + td.number { padding-left: .75rem !important; }
+.bars .track { position: relative; display: block; height: .8rem; border-radius: .4rem;
+    background: var(--border-color-primary); overflow: hidden; }
+.bars .fill { position: absolute; inset: 0 auto 0 0; border-radius: .4rem; min-width: 2px; }
+.bars .limit { position: absolute; top: 0; bottom: 0; width: 2px;
+    background: var(--body-text-color); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.scale { display: flex; align-items: center; gap: .5rem; font-size: .85rem;
+    color: var(--body-text-color-subdued); }
+.scale i { flex: 1; height: .6rem; border-radius: .3rem; background: linear-gradient(to right,
+    #6b6b6b, #6a2b63, #a53f59, #e0663a, #f3a32a, #f6f58e); }
+.how p, .how li { max-width: 75ch; }
+.badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;
+    height: 1.5rem; border-radius: .75rem; font-size: .85rem; font-weight: 650; }
+.bars .mark { font-weight: 650; }
+/* Galleries whose pictures keep their proportions, in as many columns as there is room for. */
+.pictures .grid-wrap { min-height: 0 !important; max-height: none !important;
+    padding-top: 2.25rem !important; overflow: visible; }
+.pictures .grid-container { grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr))
+    !important; }
+.pictures.small .grid-container { grid-template-columns:
+    repeat(auto-fill, minmax(min(47%, 9.5rem), 1fr)) !important; }
+.pictures:has(.preview) .gallery-container { min-height: 26rem; }
+.pictures .thumbnail-lg { aspect-ratio: auto !important; height: auto !important; }
+"""
+
+INTRO = """
+<h1>Segment, Select, Correct</h1>
+<p>Say what you mean in a picture and see how it is found: every candidate, how each was shown to
+CLIP, which one matched your words best, and where the corrected model thinks otherwise.</p>
+"""
+
+SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
+
+HOW = """
+<ol>
+<li><b>Segment.</b> The key noun of your words (spaCy) is taken to the nearest class of a vocabulary
+(CLIP); a detector finds every instance of that class, and a segmenter gives each box a mask.</li>
+<li><b>Select.</b> Each candidate is marked on the picture, here by blurring all else, and CLIP says
+which marked picture is most like your words. Stages 1 and 2 need no training: this is S+S.</li>
+<li><b>Correct.</b> A network that reads picture and words at once (LAVT) is trained on those
+choices, then trained on with matching: in one picture no two objects may share a candidate, so
+wrong choices give way to right ones. Its answer, S+S+C, needs no candidates. Neither training nor
+answer uses a mask drawn by a person.</li>
+</ol>
+<p>From <a href="https://arxiv.org/abs/2310.13479">Segment, Select, Correct: A Framework for
+Weakly-Supervised Referring Segmentation</a> (Eiras and others).</p>
+"""

@@ -1,0 +1,150 @@
+"""A result in words and bars, as HTML; everything that a user wrote is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from ssc.correct import SNAP_IOU
+from ssc.draw import colour_of, ink_of
+from ssc.metrics import mask_iou
+from ssc.types import ANY_CLASS, Candidates, ClassMatch, Result
+
+
+def describe(results: Sequence[Result], active: int) -> str:
+    """Each object in words: expressions, noun → class, what came of it, and how long it took."""
+    several = len(results) > 1
+    objects = (
+        _describe(result, marked=several and number == active)
+        for number, result in enumerate(results)
+    )
+    return f'<div class="{"objects" if several else ""}">{"".join(objects)}</div>'
+
+
+def overlaps(rows: Sequence[dict[str, Any]]) -> str:
+    """IoU between the masks of two settings, a sentence per object; see `session.compare`."""
+    said = []
+    for row in rows:
+        words = f"S+S of A and B overlap with an IoU of {row['iou']:.2f}"
+        if row["corrected_iou"] is not None:
+            words += f", S+S+C with {row['corrected_iou']:.2f}"
+        said.append(f"<p>“{escape(' | '.join(row['expressions']))}”: {words}.</p>")
+    return "".join(said)
+
+
+def _describe(result: Result, marked: bool) -> str:
+    steps = "".join(f'<p class="steps">{_step(match)}</p>' for match in result.matches)
+    lines = [escape(result.message)]
+    if result.correction is not None and (result.found or result.correction.mask.any()):
+        overlap = mask_iou(result.mask, result.correction.mask)
+        name = "S+S" if result.override is None else "Your choice"
+        lines.append(f"{name} and S+S+C overlap with an IoU of {overlap:.2f}.")
+    if seconds := sum(result.timings.values()):
+        lines.append(f"Took {seconds:.2f} s.")
+    return (
+        f'<div class="object{" active" if marked else ""}">'
+        f'<p class="said">“{escape(" | ".join(result.expressions))}”</p>{steps}'
+        f'<p class="outcome">{" ".join(lines)}</p></div>'
+    )
+
+
+def _step(match: ClassMatch) -> str:
+    if match.name == ANY_CLASS:
+        return "no noun: every object is a candidate"
+    others = ", ".join(f"{escape(name)} {score:.2f}" for name, score in match.runners_up)
+    after = f"; then {others}" if others else ""
+    return (
+        f"noun <b>{escape(match.noun)}</b> → class <b>{escape(match.name)}</b> "
+        f"({match.similarity:.2f}{after})"
+    )
+
+
+def score_bars(result: Result) -> str:
+    """CLIP scores as bars, best first, each as long as its share of the softmax."""
+    selection = result.selection
+    if selection is None or not len(selection.scores):
+        return ""
+    shares = selection.shares
+    rows = [
+        _bar(
+            i,
+            shares[i],
+            f"{selection.scores[i]:.3f}",
+            f"{100 * shares[i]:.0f} %",
+            _marks(result, i),
+        )
+        for i in selection.order
+    ]
+    caption = (
+        "CLIP score, and its share of the softmax over the candidates. "
+        f"Margin of the best over the next: {100 * selection.margin:.0f} points."
+    )
+    return _table(caption, ("Candidate", "Share", "Score", "Share in per cent"), rows)
+
+
+def iou_bars(result: Result) -> str:
+    """IoU of the corrected mask with each candidate as bars, in the candidates' order."""
+    correction = result.correction
+    if correction is None:
+        return ""
+    if not len(correction.ious):
+        return "<p>There is no candidate to compare it with.</p>"
+    rows = [
+        _bar(i, iou, "", f"{iou:.2f}", "meant" if i == correction.snapped else "", SNAP_IOU)
+        for i, iou in enumerate(correction.ious)
+    ]
+    caption = (
+        "IoU of the corrected mask with each candidate. From the line on "
+        f"({SNAP_IOU}) a candidate counts as what the corrected model means."
+    )
+    return _table(caption, ("Candidate", "IoU as a bar", "", "IoU"), rows)
+
+
+def _marks(result: Result, candidate: int) -> str:
+    marks = ["chosen"] if candidate == result.selection.chosen else []
+    if candidate == result.override:
+        marks.append("yours")
+    return ", ".join(marks)
+
+
+def _bar(
+    candidate: int, share: float, left: str, right: str, mark: str, limit: float | None = None
+) -> str:
+    colour = colour_of(candidate)
+    fill = "#{:02x}{:02x}{:02x}".format(*colour)
+    line = "" if limit is None else f'<span class="limit" style="left:{100 * limit:.0f}%"></span>'
+    return (
+        f'<tr><th scope="row"><span class="badge" style="background:{fill};color:{ink_of(colour)}">'
+        f'{candidate + 1}</span> <span class="mark">{mark}</span></th>'
+        f'<td class="bar"><span class="track"><span class="fill" style="width:{100 * share:.1f}%;'
+        f'background:{fill}"></span>{line}</span></td>'
+        f'<td class="number">{left}</td><td class="number">{right}</td></tr>'
+    )
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
+    named = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return (
+        f'<table><caption>{caption}</caption><thead class="unseen"><tr>{named}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def candidate_at(candidates: Candidates, x: float, y: float) -> int:
+    """The candidate that a click at pixel (x, y) means, -1 for none.
+
+    Of the masks there, the smallest, as it may lie on a larger one; else of the boxes there.
+    """
+    height, width = candidates.masks.shape[1:]
+    column, row = min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1)
+    here = np.flatnonzero(candidates.masks[:, row, column])
+    if len(here):
+        return int(here[candidates.masks[here].sum(axis=(1, 2)).argmin()])
+    x0, y0, x1, y1 = candidates.boxes.T
+    here = np.flatnonzero((x0 <= x) & (x < x1) & (y0 <= y) & (y < y1))
+    if len(here):
+        return int(here[((x1 - x0) * (y1 - y0))[here].argmin()])
+    return -1

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ssc.types import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -52,7 +54,13 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Picture: ...
+    def __getitem__(self, index: int) -> Picture:
+        """Raises InputError or OSError for a picture that cannot be read."""
+        ...
+
+    def picture_name(self, index: int) -> str:
+        """The name of picture `index`, without reading it."""
+        ...
 
 
 class RefSprites:
@@ -76,4 +84,26 @@ class RefSprites:
             Referred(str(k), tuple(e.text for e in said), masks[k], tuple(e.kind for e in said))
             for k, said in scene.referred.items()
         )
-        return Picture(f"{self.split}-{self.first + index:06d}", scene.image, objects, masks)
+        return Picture(self.picture_name(index), scene.image, objects, masks)
+
+    def picture_name(self, index: int) -> str:
+        return f"{self.split}-{self.first + index:06d}"
+
+
+def open_dataset(text: str) -> Dataset:
+    """`refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0.
+
+    Raises:
+        InputError: not such a text.
+    """
+    kind, *rest = text.split(":")
+    try:
+        split, count, *more = rest
+        first, seed = (*map(int, more), 0, 0)[:2]
+        if kind != "refsprites" or len(more) > 2:
+            raise ValueError
+        return RefSprites(split, int(count), seed, first)
+    except ValueError as error:
+        raise InputError(
+            f"data: expected refsprites:SPLIT:COUNT[:FIRST[:SEED]], got {text!r}"
+        ) from error

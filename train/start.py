@@ -13,29 +13,10 @@ import torch
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
 from ssc.types import InputError
 from train.batches import Examples
-from train.data import Dataset, RefSprites
+from train.data import open_dataset
 from train.words import learn_tokenizer
 
 BERT = "bert-base-uncased"
-
-
-def open_dataset(text: str) -> Dataset:
-    """`refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0.
-
-    Raises:
-        InputError: not such a text.
-    """
-    kind, *rest = text.split(":")
-    try:
-        split, count, *more = rest
-        first, seed = (*map(int, more), 0, 0)[:2]
-        if kind != "refsprites" or len(more) > 2:
-            raise ValueError
-        return RefSprites(split, int(count), seed, first)
-    except ValueError as error:
-        raise InputError(
-            f"data: expected refsprites:SPLIT:COUNT[:FIRST[:SEED]], got {text!r}"
-        ) from error
 
 
 def open_examples(

@@ -36,9 +36,7 @@ def detector(args: argparse.Namespace) -> None:
     from train.mini.card import write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
 
-    model, seconds = train_detector(
-        args.steps, args.batch, args.seed, args.runs, args.backbone
-    )
+    model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.backbone)
     folder = args.out / "detector"
     config = {"network": CONFIG, "threshold": 0.5}
     write_model(folder, model, config)

@@ -6,6 +6,8 @@ python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
 python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two share a candidate
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # your own stage 3
+python -m ssc models --download base                                    # the published networks
+python -m ssc photo.jpg "the man in blue" --models base
 """
 
 from __future__ import annotations
@@ -50,8 +52,13 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     Returns:
         Exit code: 0, 1 where some of several images failed, 2 for bad input.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return run(parse(argv), load)
+        if words[:1] == ["models"] and all(word.startswith("-") for word in words[1:2]):
+            from ssc.models_command import main as models
+
+            return models(words[1:])
+        return run(parse(words), load)
     except (InputError, OSError) as error:
         print(f"error: {_line(error)}", file=sys.stderr)
         return 2
@@ -66,6 +73,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Segments what an expression refers to. Writes for each image, as PNG, the "
         "overlay, mask and cut-out of S+S, its candidates, and overlay, mask and probability of "
         "the corrected model (S+S+C); and result.json with everything.",
+        epilog="python -m ssc models lists the model sets, and downloads them.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(

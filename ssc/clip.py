@@ -128,12 +128,13 @@ def load_openai_clip(
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     from open_clip.model import CLIP
 
-    from ssc.weights import load_weights
+    from ssc.weights import load_weights, unfilled
 
     if architecture not in OPENAI:
         raise InputError(f"CLIP: expected one of {', '.join(OPENAI)}, got {architecture!r}")
     config = get_model_config(architecture)
-    model = CLIP(**config)
+    with unfilled():
+        model = CLIP(**config)
     load_weights(model, path)
     return Clip(
         model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,17 @@ def _mini() -> Pipeline:
     return Pipeline(segment, Select(clip))
 
 
-MODEL_SETS = {"mini": _mini}
+def _published(name: str) -> Pipeline:
+    from ssc.pretrained import build
+
+    return build(name)
+
+
+MODEL_SETS = {
+    "mini": _mini,
+    "base": partial(_published, "base"),
+    "paper": partial(_published, "paper"),
+}
 
 
 @cache

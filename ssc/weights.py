@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,14 @@ def read_pth(path: Path) -> dict[str, Any]:
     if not isinstance(held, dict):
         raise InputError(f"{path}: expected names and tensors, got a {type(held).__name__}")
     return held
+
+
+def unfilled() -> AbstractContextManager[None]:
+    """Networks built in this context keep what memory held, for `fill` to fill: drawing random
+    weights only to replace them takes longer than reading the file."""
+    from transformers.initialization import no_init_weights
+
+    return no_init_weights()
 
 
 def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:

@@ -106,3 +106,42 @@ def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
         assert np.array_equal(single.candidates.masks, result.candidates.masks)
         np.testing.assert_allclose(single.selection.scores, result.selection.scores, atol=1e-5)
         assert set(result.candidates.labels) <= set(result.classes)
+
+
+@pytest.mark.slow
+def test_base_at_its_true_size(cache, monkeypatch):
+    """Random networks of the published configurations: minutes on two cores, 4 GB of memory."""
+    import open_clip
+    import torch
+    from segment_anything import sam_model_registry
+    from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
+
+    from tests.segment.tiny_grounding import tiny_tokenizer
+
+    torch.manual_seed(0)
+    monkeypatch.setattr(pretrained, "_require", lambda _: None)
+    monkeypatch.setattr(
+        "ssc.weights.load_weights",  # the CLIPs stay as they begin
+        lambda model, _: [torch.nn.init.normal_(p, std=0.02) for p in model.parameters()],
+    )
+    monkeypatch.setattr("ssc.segment.sam.load_sam", lambda name, _: sam_model_registry[name]())
+    monkeypatch.setattr(
+        "ssc.segment.grounding.load_grounding_dino",
+        lambda _: GroundingDinoForObjectDetection(GroundingDinoConfig()),
+    )
+    monkeypatch.setattr("ssc.segment.grounding.load_tokenizer", lambda _: tiny_tokenizer())
+    pipeline = build("base")
+    assert pipeline.select.clip.model.visual.image_size == (224, 224)
+    assert open_clip.get_model_config(CLIPS["clip-vit-b-16"])["vision_cfg"]["patch_size"] == 16
+    pipeline.segment.detector.threshold = 0.0  # whatever a random network's scores are
+    pipeline.segment.detector.text_threshold = 0.0
+    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    boxes, scores, labels = pipeline.segment.detector.detect(image, ["person", "dog"])
+    assert len(boxes) == len(scores) == len(labels) > 0
+    masks, qualities = pipeline.segment.segmenter.segment(image, boxes[:5])
+    assert masks.shape == (len(boxes[:5]), 480, 640)
+    assert np.isfinite(qualities).all()
+    rows = pipeline.select.clip.encode_images(np.stack([image, image[::-1]]))
+    assert rows.shape == (2, 512)
+    [match] = pipeline.segment.classes(["zebra"])
+    assert match.name == "zebra"

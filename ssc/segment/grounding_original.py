@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from ssc.types import InputError
-from ssc.weights import fill, read_pth
+from ssc.weights import fill, read_pth, unfilled
 
 LEFT_OVER = ("label_enc.weight", "bert.embeddings.position_ids")
 """In the published file, but in neither network: a part used in training, and 0, 1, 2, …"""
@@ -121,7 +121,8 @@ def load_original(path: Path, tokenizer: Any) -> nn.Module:
     Raises:
         InputError: the package or the file is missing, or the file is another network's.
     """
-    model = build_original(tokenizer)
+    with unfilled():
+        model = build_original(tokenizer)
     fill(model, read_original(path), path)
     return model
 
@@ -134,7 +135,8 @@ def load_into_transformers(path: Path) -> nn.Module:
     """
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 
-    model = GroundingDinoForObjectDetection(GroundingDinoConfig())  # Swin-T, the published one
+    with unfilled():
+        model = GroundingDinoForObjectDetection(GroundingDinoConfig())  # Swin-T, the published one
     fill(model, to_transformers(read_original(path)), path)
     return model
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
 from ssc.types import InputError
-from ssc.weights import fill, read_pth
+from ssc.weights import fill, read_pth, unfilled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +135,7 @@ def load_sam(architecture: str, path: Path) -> Any:
     if architecture not in ARCHITECTURES:
         raise InputError(f"SAM: expected one of {', '.join(ARCHITECTURES)}, got {architecture!r}")
     weights = read_pth(path)
-    model = sam_model_registry[architecture]()
+    with unfilled():
+        model = sam_model_registry[architecture]()
     fill(model, weights, path)
     return model

@@ -6,7 +6,7 @@ import torch
 
 from ssc.segment.grounding import GroundingDetector, TransformersNetwork, preprocess
 from ssc.types import InputError
-from ssc.weights import fill
+from ssc.weights import fill, unfilled
 from tests.segment.tiny_grounding import BERT, tiny_original, tiny_tokenizer, tiny_transformers
 
 pytest.importorskip("groundingdino", reason="groundingdino-py is not installed")
@@ -14,6 +14,9 @@ pytest.importorskip("groundingdino", reason="groundingdino-py is not installed")
 from ssc.segment.grounding_original import (
     LegacyBert,
     OriginalNetwork,
+    build_original,
+    load_into_transformers,
+    load_original,
     read_original,
     to_transformers,
 )
@@ -126,6 +129,29 @@ def test_legacy_masks_are_those_of_bert():
         bert.get_head_mask(torch.ones(2), 2)
 
 
+def test_published_file_in_either_network(original, same, tokenizer, tmp_path, monkeypatch):
+    from ssc.segment import grounding_original as module
+
+    path = tmp_path / "groundingdino.pth"
+    torch.save({"model": original.state_dict()}, path)
+    with unfilled():
+        blank = tiny_original(tokenizer, seed=5)
+    monkeypatch.setattr(module, "build_original", lambda _: blank)
+    monkeypatch.setattr("transformers.GroundingDinoConfig", lambda: same.config)
+    pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    pairs = [
+        (OriginalNetwork(load_original(path, tokenizer)), OriginalNetwork(original)),
+        (
+            TransformersNetwork(load_into_transformers(path), tokenizer),
+            TransformersNetwork(same, tokenizer),
+        ),
+    ]
+    with torch.inference_mode():
+        for loaded, expected in pairs:
+            for ours, theirs in zip(loaded(pixels, ["dog ."]), expected(pixels, ["dog ."])):
+                torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
 def test_published_file(original, tmp_path):
     path = tmp_path / "groundingdino.pth"
     held = {f"module.{name}": value for name, value in original.state_dict().items()}
@@ -138,3 +164,20 @@ def test_published_file(original, tmp_path):
         read_original(path)
     with pytest.raises(InputError, match=r"published weights, got bert2\.x"):
         to_transformers({"bert2.x": torch.zeros(1)})
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_both_implementations_agree_at_their_true_size(tokenizer):
+    from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
+
+    torch.manual_seed(0)
+    model = build_original(tokenizer).eval()
+    other = GroundingDinoForObjectDetection(GroundingDinoConfig())
+    fill(other, to_transformers(model.state_dict()), "the original")
+    pixels = torch.randn(1, 3, 320, 448)
+    logits, boxes = OriginalNetwork(model)(pixels, PROMPTS[:1])
+    theirs, their_boxes = TransformersNetwork(other, tokenizer)(pixels, PROMPTS[:1])
+    seen = logits.isfinite()
+    assert (logits[seen] - theirs[seen]).abs().max() <= 1e-3
+    assert (boxes - their_boxes).abs().max() <= 1e-3

@@ -52,7 +52,7 @@ def tiny_transformers():
     return GroundingDinoForObjectDetection(config).eval()
 
 
-def tiny_original(tokenizer):
+def tiny_original(tokenizer, seed=1):
     import groundingdino.models.GroundingDINO.backbone.backbone as theirs
     from groundingdino.models.GroundingDINO.backbone.swin_transformer import SwinTransformer
     from transformers import BertConfig
@@ -67,12 +67,12 @@ def tiny_original(tokenizer):
     options = {"hidden_dim": 256, "nheads": 8, "num_queries": 20, "dim_feedforward": 48}
     with patch.object(theirs, "build_swin_transformer", small):
         model = build_original(tokenizer, BertConfig(**BERT), **options, enc_layers=2, dec_layers=2)
-    return shake(model.eval())
+    return shake(model.eval(), seed)
 
 
-def shake(model):
+def shake(model, seed=1):
     """Weights far from the first ones, many of which are zero: boxes and words then matter."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in dict.fromkeys(model.parameters()):
             parameter += 0.03 * torch.randn(parameter.shape, generator=generator)

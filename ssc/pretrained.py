@@ -1,7 +1,7 @@
 """The model sets of published networks: `base` for any machine, `paper` as the paper has it.
 
-Sizes and hashes of weights are those that public repositories which pin these very files state, at
-least two each; what none states is None. On the Hub, the revision fixes the bytes as well.
+Revisions and hashes are those that public repositories which pin these very files state, at least
+two each; sizes are from one or more of them. What none states is None.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ssc.clip import Clip
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
-    from ssc.segment.rcnn import MiniNetwork
+    from ssc.segment.mini import MiniNetwork
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
@@ -90,11 +90,11 @@ def _correct(folder: Path) -> Correct:
 
 def load_mini_network(folder: Path) -> MiniNetwork:
     """The mini detector and segmenter from `config.json` and `model.safetensors`."""
-    from ssc.segment.rcnn import MiniNetwork, build_rcnn
+    from ssc.segment.mini import MiniFCOS, MiniNetwork
     from ssc.vocabulary import COCO_80
     from ssc.weights import load_weights
 
-    model = build_rcnn(_read_config(folder)["network"])
+    model = MiniFCOS(_read_config(folder)["network"])
     load_weights(model, folder / "model.safetensors")
     return MiniNetwork(model, COCO_80)
 

@@ -12,7 +12,7 @@ from ssc.types import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ssc.segment.rcnn import MiniNetwork
+    from ssc.segment.mini import MiniNetwork
 
 Boxes = tuple["NDArray[np.float32]", "NDArray[np.float32]", tuple[str, ...]]
 

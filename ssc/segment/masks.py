@@ -12,7 +12,7 @@ from ssc.types import Candidates
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ssc.segment.rcnn import MiniNetwork
+    from ssc.segment.mini import MiniNetwork
 
 DUPLICATE_IOU = 0.8
 """Two candidates whose masks overlap more than this are the same object."""

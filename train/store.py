@@ -10,10 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -157,11 +158,13 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
     Raises:
         InputError: the folder's manifest differs, with the first difference.
     """
-    manifest = {"format": FORMAT, **manifest}
+    manifest = {"format": FORMAT, **manifest, "pictures a shard": SHARD}
     old = read_manifest(folder)
     if old is None:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+        temporary = folder / f"{MANIFEST}.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n")
+        os.replace(temporary, folder / MANIFEST)
         return
     for key in sorted((old.keys() | manifest.keys()) - {"revision"}):
         if old.get(key) != manifest.get(key):
@@ -171,18 +174,48 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
             )
 
 
-def write_shard(folder: Path, shard: int, pictures: Iterable[PseudoPicture]) -> None:
-    """Writes a shard atomically; equal pictures give equal bytes."""
+@contextmanager
+def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
+    """Takes a shard for this process; no other can have it at the same time.
+
+    The lock is the kernel's and ends with its process, by kill -9 too; what is held is the file
+    that becomes the shard, so nothing is left behind.
+
+    Yields:
+        A file for `write_shard`; None where the shard is there, or another process is at it.
+    """
+    import fcntl
+
+    path = shard_file(folder, shard)
+    part = _part(path)
+    with part.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        if path.exists():  # another process had finished it before `part` was opened
+            part.unlink(missing_ok=True)
+            yield None
+            return
+        file.truncate(0)  # what a killed process had written
+        yield file
+
+
+def write_shard(
+    folder: Path, shard: int, pictures: Iterable[PseudoPicture], file: IO[bytes]
+) -> None:
+    """Writes a shard to the file of `claim`, atomically; equal pictures give equal bytes."""
     lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
-    _write(
-        shard_file(folder, shard), gzip.compress("".join(f"{x}\n" for x in lines).encode(), mtime=0)
-    )
+    file.write(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+    file.flush()
+    os.fsync(file.fileno())
+    path = shard_file(folder, shard)
+    os.replace(_part(path), path)
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def encode(picture: PseudoPicture) -> dict[str, Any]:

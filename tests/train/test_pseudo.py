@@ -5,7 +5,7 @@ import pytest
 
 import ssc
 from train import pseudo
-from train.data import Picture, Referred, RefSprites, open_dataset
+from train.data import Picture, Referred, RefSprites
 from train.pseudo import describe, look
 from train.scenes.slice import read_slice
 from train.store import decode, encode
@@ -41,15 +41,8 @@ def test_the_manifest_says_what_decides_the_masks(pipeline):
     assert manifest["pictures"] == 3
     assert all(len(digest) == 64 for digest in manifest["weights"].values())
     assert {"detector/model.safetensors", "clip/model.safetensors"} <= manifest["weights"].keys()
-    assert {"box threshold", "sigma", "visual prompt", "revision"} <= manifest.keys()
-
-
-def test_a_data_set_by_name():
-    dataset = open_dataset("refsprites:val:5:10:3")
-    assert (len(dataset), dataset.picture_name(2)) == (5, "val-000012")
-    for text in ("refsprites", "refsprites:val", "refsprites:val:x", "coco:val:3", "a:b:1:2:3:4"):
-        with pytest.raises(ssc.InputError, match="expected refsprites:SPLIT:COUNT"):
-            open_dataset(text)
+    assert {"detector", "sigma", "visual prompt", "rule", "nouns", "revision"} <= manifest.keys()
+    assert manifest["detector"] == {"threshold": pipeline.segment.detector.threshold}
 
 
 def test_help_is_quick(capsys):

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 from ssc.types import Candidates, InputError
 from train import store as files
-from train.store import PseudoObject, PseudoPicture, Store, begin, decode, encode, write_shard
+from train.store import (
+    PseudoObject,
+    PseudoPicture,
+    Store,
+    begin,
+    claim,
+    decode,
+    encode,
+    missing_shards,
+    write_shard,
+)
 
 H, W = 7, 9
 
@@ -49,6 +59,11 @@ def picture(seed, counts=(3, 0)):
         thing(rng, str(k), candidates(rng, n), ("a dog", "Hund")) for k, n in enumerate(counts)
     ]
     return PseudoPicture(f"picture {seed}", (H, W), tuple(objects))
+
+
+def write(folder, shard, pictures):
+    with claim(folder, shard) as file:
+        write_shard(folder, shard, pictures, file)
 
 
 def same(a, b):
@@ -87,7 +102,7 @@ def test_candidates_of_two_objects_are_held_once():
 
 def test_a_picture_that_could_not_be_read_keeps_its_place(tmp_path):
     begin(tmp_path, {"pictures": 2})
-    write_shard(tmp_path, 0, [PseudoPicture("broken", (0, 0), (), "truncated"), picture(1)])
+    write(tmp_path, 0, [PseudoPicture("broken", (0, 0), (), "truncated"), picture(1)])
     store = Store.open(tmp_path)
     assert store[0] == ()
     assert store.picture(0).error == "truncated"
@@ -99,7 +114,7 @@ def test_random_access_over_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "KEPT_SHARDS", 1)
     begin(tmp_path, {"pictures": 10})
     for shard in range(3):
-        write_shard(tmp_path, shard, [picture(k) for k in range(4 * shard, min(4 * shard + 4, 10))])
+        write(tmp_path, shard, [picture(k) for k in range(4 * shard, min(4 * shard + 4, 10))])
     store = Store.open(tmp_path)
     assert len(store) == 10
     for k in (9, 0, 5, 0, 3):
@@ -117,7 +132,8 @@ def test_what_is_not_a_whole_store_is_named(tmp_path):
     (tmp_path / "shard-00000.jsonl.gz").write_bytes(b"not gzip")
     with pytest.raises(InputError, match=r"shard-00000\.jsonl\.gz: expected a shard"):
         Store.open(tmp_path)[0]
-    write_shard(tmp_path, 0, [])
+    (tmp_path / "shard-00000.jsonl.gz").unlink()
+    write(tmp_path, 0, [])
     with pytest.raises(InputError, match="expected 1 pictures, got 0"):
         Store.open(tmp_path)[0]
     (tmp_path / "manifest.json").write_text('{"format": 99}')
@@ -135,18 +151,33 @@ def test_another_setting_is_refused_and_another_revision_is_not(tmp_path):
         begin(tmp_path, {"pictures": 1, "sigma": 25.0, "revision": "a"})
 
 
+def test_a_shard_is_one_processes_at_a_time(tmp_path):
+    begin(tmp_path, {"pictures": 1})
+    with claim(tmp_path, 0) as first, claim(tmp_path, 0) as second:
+        assert first is not None
+        assert second is None
+    with claim(tmp_path, 0) as again:  # the first gave up, as a killed one does
+        again.write(b"half")
+    write(tmp_path, 0, [picture(1)])
+    same(Store.open(tmp_path)[0][0], picture(1).objects[0])
+    with claim(tmp_path, 0) as done:
+        assert done is None
+    assert missing_shards(tmp_path, 1) == []
+    assert {p.name for p in tmp_path.iterdir()} == {"manifest.json", "shard-00000.jsonl.gz"}
+
+
 # The rest runs `train.pseudo` with models and data that cost nothing.
 
 FAKE = Path(__file__).parent / "toy_pseudo.py"
 
 
-def start(out, rank=0, world=1):
-    environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(world)}
-    return subprocess.Popen([sys.executable, str(FAKE), str(out)], env=environment)
+def start(out, log=os.devnull):
+    environment = os.environ | {"PYTHONPATH": str(FAKE.parents[2])}
+    return subprocess.Popen([sys.executable, str(FAKE), str(out), str(log)], env=environment)
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*"))}
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*.gz"))}
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +205,14 @@ def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
     assert content(tmp_path) == whole
     assert start(tmp_path).wait() == 0  # nothing is left to do
     assert content(tmp_path) == whole
+    assert len(list(tmp_path.iterdir())) == len(whole) + 1  # nor is anything left behind
 
 
-def test_two_processes_share_the_shards(tmp_path, whole):
-    processes = [start(tmp_path, rank, 2) for rank in range(2)]
+def test_two_processes_do_each_shard_once(tmp_path, whole):
+    out, log = tmp_path / "out", tmp_path / "log"
+    processes = [start(out, log) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    assert content(tmp_path) == whole
+    assert content(out) == whole
+    looked_at = [line.split() for line in log.read_text().splitlines()]
+    assert sorted(int(index) for _, index in looked_at) == list(range(22))
+    assert len({process for process, _ in looked_at}) == 2

@@ -1,4 +1,4 @@
-"""`train.pseudo` on toy pictures and stages; prints nothing. Usage: toy_pseudo.py OUT"""
+"""`train.pseudo` on toy pictures and stages; prints nothing. Usage: toy_pseudo.py OUT LOG"""
 
 import os
 import sys
@@ -24,6 +24,8 @@ class Toys:
         return f"toy-{index}"
 
     def __getitem__(self, index):
+        with log.open("a") as file:
+            file.write(f"{os.getpid()} {index}\n")
         if index == 13:
             raise InputError("toy-13: expected a picture, got none")
         image = np.random.default_rng(index).integers(0, 255, (12, 16, 3), dtype=np.uint8)
@@ -58,9 +60,7 @@ class Stages:
         return Selection(prompts, scores, int(scores.argmax()) if n else -1, "reverse_blur")
 
 
-out = Path(sys.argv[1])
+out, log = map(Path, sys.argv[1:])
 toys = Toys()
-rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 store.begin(out, {"pictures": len(toys)})
-shards = [k for k in store.missing_shards(out, len(toys)) if k % world == rank]
-list(pseudo.run(toys, Stages(), out, shards))
+list(pseudo.run(toys, Stages(), out, store.missing_shards(out, len(toys))))

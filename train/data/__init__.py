@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,12 +23,14 @@ class Referred:
         expressions: what they said, one or more.
         mask: bool H×W truth where the set has it; never read by weakly-supervised training.
         kinds: kind of each expression where the set knows it, for reports; else empty.
+        box: float32 4, XYXY pixels, the true box where the set has it; for evaluation only.
     """
 
     name: str
     expressions: tuple[str, ...]
     mask: NDArray[np.bool_] | None = None
     kinds: tuple[str, ...] = ()
+    box: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ class Picture:
 
 
 class Dataset(Protocol):
-    """A sequence of pictures, read from disk or rendered one at a time."""
+    """A sequence of pictures, read from disk or rendered one at a time.
+
+    Attributes:
+        name: tells this set from any other, also from one of the same place but other content;
+            fit for a file name.
+    """
 
     name: str
 
@@ -90,17 +98,42 @@ class RefSprites:
         return f"{self.split}-{self.first + index:06d}"
 
 
+SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]], refer:FOLDER:BY:SPLIT
+(refer:data/refcoco:unc:testA), or a .jsonl or .csv file"""
+
+
 def open_dataset(text: str) -> Dataset:
-    """`refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0.
+    """Opens a data set by what `--data` says.
+
+    - `refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0: rendered scenes.
+    - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
+    - the path of a `.jsonl` or `.csv` file: one's own pictures; `train.data.files`.
 
     Raises:
-        InputError: not such a text.
+        InputError: not such a text, or the data set is missing or not valid.
     """
-    kind, *rest = text.split(":")
+    kind, _, rest = text.partition(":")
+    if kind == "refsprites":
+        return _open_refsprites(text, rest.split(":"))
+    if kind == "refer":
+        from train.data.refer import Refer
+
+        parts = rest.rsplit(":", 2)
+        if len(parts) != 3:
+            raise InputError(f"data: expected refer:FOLDER:BY:SPLIT, got {text!r}")
+        return Refer(Path(parts[0]), *parts[1:])
+    if Path(text).suffix.lower() in (".jsonl", ".csv"):
+        from train.data.files import Files
+
+        return Files(Path(text))
+    raise InputError(f"data: expected {' '.join(SOURCES.split())}; got {text!r}")
+
+
+def _open_refsprites(text: str, parts: list[str]) -> RefSprites:
     try:
-        split, count, *more = rest
+        split, count, *more = parts
         first, seed = (*map(int, more), 0, 0)[:2]
-        if kind != "refsprites" or len(more) > 2:
+        if len(more) > 2:
             raise ValueError
         return RefSprites(split, int(count), seed, first)
     except ValueError as error:

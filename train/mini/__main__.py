@@ -1,7 +1,7 @@
 """Trains the bundled mini models into assets/mini/.
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
-python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
+python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
 python -m train.mini lavt --store runs/pseudo --seed 0
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
@@ -97,8 +97,8 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--data", default="refsprites:train:4000")
     add("--store", type=Path, help="pseudo-masks of --data, by train.pseudo")
     add("--val", default="refsprites:val:100", help="to watch; nothing is chosen by it")
-    add("--bootstrap-epochs", type=float, default=7)
-    add("--correct-epochs", type=float, default=12)
+    add("--bootstrap-epochs", type=float, default=5)
+    add("--correct-epochs", type=float, default=6)
     add("--expressions", type=int, default=2, help="drawn per object while matching")
     add("--batch", type=int, default=8, help="pictures of an update")
     add("--lr", type=float, default=1e-3)
@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(required=True)
-    for run, steps, batch in ((detector, 3000, 8), (clip, 3600, 144)):
+    for run, steps, batch in ((detector, 3000, 8), (clip, 3000, 144)):
         command = commands.add_parser(run.__name__)
         command.set_defaults(run=run)
         command.add_argument("--steps", type=int, default=steps)
@@ -126,7 +126,7 @@ def main() -> None:
         if run is detector:
             command.add_argument("--backbone", type=Path, help="an earlier detector's weights")
         if run is clip:
-            command.add_argument("--scenes", type=int, default=16000, help="rendered once")
+            command.add_argument("--scenes", type=int, default=9000, help="rendered once")
     command = commands.add_parser("lavt")
     command.set_defaults(run=lavt)
     _lavt_options(command)

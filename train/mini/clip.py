@@ -1,6 +1,6 @@
 """Trains the mini CLIP on pictures in which one object is sharp, with captions, and on synonyms.
 
-python -m train.mini clip --steps 3600 --batch 144 --scenes 16000 --seed 0
+python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
 """
 
 from __future__ import annotations

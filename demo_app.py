@@ -23,7 +23,7 @@ from ssc.export import zip_result
 from ssc.page.layout import lay_out
 from ssc.page.session import Session, compare, stream
 from ssc.page.snippets import as_curl, as_python
-from ssc.page.style import CSS, THEME
+from ssc.page.style import CSS, NAMES, THEME
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
 from ssc.types import InputError
 
@@ -187,9 +187,13 @@ def build(pipeline: ssc.Pipeline) -> gr.Blocks:
             a, b = compared(picture, expressions, options[:half], options[half:])
         except InputError as error:
             gr.Warning(escape(str(error)))
-            return [], "", [], "", ""
-        words = (describe(session.results, 0) for session in (a, b))
-        return a.answers(), next(words), b.answers(), next(words), overlaps(compare(a, b))
+            hidden = gr.Gallery([], visible=False)
+            return hidden, "", hidden, "", ""
+        shown = (
+            (gr.Gallery(session.answers(), visible=True), describe(session.results, 0))
+            for session in (a, b)
+        )
+        return *next(shown), *next(shown), overlaps(compare(a, b))
 
     def compare_records(
         picture,
@@ -246,7 +250,9 @@ def build(pipeline: ssc.Pipeline) -> gr.Blocks:
         ui.endpoint.click(compare_records, both, ui.comparison, api_name="compare", **model)
         ui.compare.click(compare_both, both, [*ui.compared], api_visibility="private", **model)
         ui.code.expand(write_code, inputs, [ui.python, ui.curl], **quiet)
-        if examples := read_examples():
+        examples = read_examples()
+        page.load(None, js=NAMES % json.dumps([words for _, words in examples]))
+        if examples:
             with ui.place_of_examples:
                 chosen = gr.Examples(
                     examples,
@@ -254,6 +260,7 @@ def build(pipeline: ssc.Pipeline) -> gr.Blocks:
                     cache_examples=False,
                     visible_columns=[0],
                     label="Examples",
+                    elem_id="examples",
                     api_visibility="private",
                 )
             chosen.load_input_event.then(run, inputs, outputs, **shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from ssc.page.style import HOW, INTRO, SCALE
+from ssc.page.style import HINT, HOW, INTRO, SCALE
 from ssc.select.choose import RULES
 from ssc.select.prompts import VISUAL_PROMPTS
 
@@ -195,7 +195,7 @@ def _answer(corrects: bool) -> dict:
                 buttons=["fullscreen"],
                 max_height=620,
             )
-    words = gr.HTML(elem_classes="words", elem_id="words", padding=False)
+    words = _words("words", HINT)
     return {"objects": objects, "answers": answers, "slider": slider, "words": words}
 
 
@@ -256,10 +256,16 @@ def _compare(pipeline: Pipeline) -> dict:
         compare = gr.Button("Compare", elem_id="compare")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
-                a = _gallery("A", "compared-a"), gr.HTML(elem_classes="words", padding=False)
+                a = (
+                    _gallery("A", "compared-a", "pair"),
+                    gr.HTML(elem_classes="words", padding=False),
+                )
             with gr.Column(min_width=300):
-                b = _gallery("B", "compared-b"), gr.HTML(elem_classes="words", padding=False)
-        between = gr.HTML(elem_classes="words", elem_id="between", padding=False)
+                b = (
+                    _gallery("B", "compared-b", "pair"),
+                    gr.HTML(elem_classes="words", padding=False),
+                )
+        between = _words("between")
         comparison = gr.JSON(visible=False)
     return {
         "options_of_b": options_of_b,
@@ -284,7 +290,13 @@ def _image(label: str, name: str, visible: bool = True) -> gr.Image:
     )
 
 
-def _gallery(label: str, name: str, size: str = "", preview: bool = True) -> gr.Gallery:
+def _words(name: str | None = None, value: str = "") -> gr.HTML:
+    return gr.HTML(value, elem_classes="words", elem_id=name, padding=False)
+
+
+def _gallery(
+    label: str, name: str, size: str = "", preview: bool = True, visible: bool = True
+) -> gr.Gallery:
     return gr.Gallery(
         label=label,
         elem_id=name,
@@ -294,4 +306,5 @@ def _gallery(label: str, name: str, size: str = "", preview: bool = True) -> gr.
         buttons=["download", "fullscreen"],
         interactive=False,
         allow_preview=preview,
+        visible=visible,
     )

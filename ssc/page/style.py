@@ -17,6 +17,8 @@ THEME = gr.themes.Default(
     block_info_text_color_dark="*neutral_300",
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
+    link_text_color="*primary_700",
+    link_text_color_dark="*primary_300",
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_dark="*primary_600",
@@ -58,6 +60,9 @@ CSS = """
 .scale i { flex: 1; height: .6rem; border-radius: .3rem; background: linear-gradient(to right,
     #6b6b6b, #6a2b63, #a53f59, #e0663a, #f3a32a, #f6f58e); }
 .how p, .how li { max-width: 75ch; }
+.how a { color: var(--link-text-color); }
+button[role=tab].selected { color: var(--link-text-color) !important; }
+.cm-line, .cm-line span { color: var(--body-text-color) !important; }
 .badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;
     height: 1.5rem; border-radius: .75rem; font-size: .85rem; font-weight: 650; }
 .bars .mark { font-weight: 650; }
@@ -68,6 +73,7 @@ CSS = """
     !important; }
 .pictures.small .grid-container { grid-template-columns:
     repeat(auto-fill, minmax(min(47%, 9.5rem), 1fr)) !important; }
+.pictures.pair .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
 .pictures:has(.preview) .gallery-container { min-height: 26rem; }
 .pictures .thumbnail-lg { aspect-ratio: auto !important; height: auto !important; }
 """
@@ -77,6 +83,23 @@ INTRO = """
 <p>Say what you mean in a picture and see how it is found: every candidate, how each was shown to
 CLIP, which one matched your words best, and where the corrected model thinks otherwise.</p>
 """
+
+NAMES = """() => {  // Gradio gives the buttons around pictures no names
+  const labels = {"#candidates button": "Candidates: click one to choose it yourself",
+    "#heat button": "Probability map"};
+  const examples = %s;
+  const name = () => {
+    document.querySelectorAll("#examples .gallery-item").forEach(
+      (button, i) => button.setAttribute("aria-label", examples[i]));
+    for (const [selector, label] of Object.entries(labels))
+      for (const picture of document.querySelectorAll(`${selector} > .image-frame`))
+        picture.parentElement.setAttribute("aria-label", label);
+  };
+  name();
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+}"""
+
+HINT = '<p class="steps">Choose a picture and say what to look for, or click an example.</p>'
 
 SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
 

@@ -72,8 +72,7 @@ def score_bars(result: Result) -> str:
         _bar(
             i,
             shares[i],
-            f"{selection.scores[i]:.3f}",
-            f"{100 * shares[i]:.0f} %",
+            (f"{selection.scores[i]:.3f}", f"{100 * shares[i]:.0f} %"),
             _marks(result, i),
         )
         for i in selection.order
@@ -82,7 +81,7 @@ def score_bars(result: Result) -> str:
         "CLIP score, and its share of the softmax over the candidates. "
         f"Margin of the best over the next: {100 * selection.margin:.0f} points."
     )
-    return _table(caption, ("Candidate", "Share", "Score", "Share in per cent"), rows)
+    return _table(caption, ("Candidate", "Share as a bar", "Score", "Share"), rows)
 
 
 def iou_bars(result: Result) -> str:
@@ -93,14 +92,14 @@ def iou_bars(result: Result) -> str:
     if not len(correction.ious):
         return "<p>There is no candidate to compare it with.</p>"
     rows = [
-        _bar(i, iou, "", f"{iou:.2f}", "meant" if i == correction.snapped else "", SNAP_IOU)
+        _bar(i, iou, (f"{iou:.2f}",), "meant" if i == correction.snapped else "", SNAP_IOU)
         for i, iou in enumerate(correction.ious)
     ]
     caption = (
         "IoU of the corrected mask with each candidate. From the line on "
         f"({SNAP_IOU}) a candidate counts as what the corrected model means."
     )
-    return _table(caption, ("Candidate", "IoU as a bar", "", "IoU"), rows)
+    return _table(caption, ("Candidate", "IoU as a bar", "IoU"), rows)
 
 
 def _marks(result: Result, candidate: int) -> str:
@@ -111,17 +110,18 @@ def _marks(result: Result, candidate: int) -> str:
 
 
 def _bar(
-    candidate: int, share: float, left: str, right: str, mark: str, limit: float | None = None
+    candidate: int, share: float, numbers: Sequence[str], mark: str, limit: float | None = None
 ) -> str:
     colour = colour_of(candidate)
     fill = "#{:02x}{:02x}{:02x}".format(*colour)
+    cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
     line = "" if limit is None else f'<span class="limit" style="left:{100 * limit:.0f}%"></span>'
     return (
         f'<tr><th scope="row"><span class="badge" style="background:{fill};color:{ink_of(colour)}">'
         f'{candidate + 1}</span> <span class="mark">{mark}</span></th>'
         f'<td class="bar"><span class="track"><span class="fill" style="width:{100 * share:.1f}%;'
         f'background:{fill}"></span>{line}</span></td>'
-        f'<td class="number">{left}</td><td class="number">{right}</td></tr>'
+        f"{cells}</tr>"
     )
 
 

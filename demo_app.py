@@ -2,6 +2,7 @@
 
 python demo_app.py                       # http://127.0.0.1:7860
 python demo_app.py --host 0.0.0.0 --port 8000
+python demo_app.py --models base                # or SSC_MODELS=base in the environment
 python demo_app.py --correct my/checkpoint      # your own stage 3; "off" for none
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -296,13 +298,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument(
+        "--models",
+        metavar="SET",
+        default=os.environ.get("SSC_MODELS", "mini"),
+        help="mini, base or paper; default: $SSC_MODELS, else mini",
+    )
+    parser.add_argument(
         "--correct",
         metavar="FOLDER|off",
         help="checkpoint of the corrected model, or off; default: that of the model set",
     )
     args = parser.parse_args(argv)
     try:
-        pipeline = ssc.load("mini", {None: True, "off": False}.get(args.correct, args.correct))
+        correct = {None: True, "off": False}.get(args.correct, args.correct)
+        pipeline = ssc.load(args.models, correct)
         pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])  # loads what loads at its first use
         serve(build(pipeline), server_name=args.host, server_port=args.port)
     except (InputError, OSError) as error:

@@ -1,0 +1,65 @@
+"""Looks through a data set before it is trained on.
+
+python -m train.data check my/pictures.jsonl
+python -m train.data check refer:data/refcoco:unc:val --pictures 500
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssc.types import InputError
+from train.data import SOURCES, open_dataset
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, 1 where pictures do not open or expressions contradict, 2 for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m train.data", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(dest="command", required=True, metavar="check")
+    add = commands.add_parser(
+        "check", help="counts, broken pictures, doubtful expressions"
+    ).add_argument
+    add("data", metavar="DATA", help=SOURCES)
+    add("--pictures", type=int, help="look at this many, evenly spread; default: all")
+    add("--models", default="mini", help="model set whose nouns and classes are asked")
+    add("--low", type=float, help="list nouns whose similarity to their class is below")
+    add("--sheet", type=int, default=12, help="pictures on the sheet; default: 12")
+    add("--out", type=Path, default=Path("check.png"), help="the sheet; default: check.png")
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except InputError as error:
+        for problem in getattr(error, "problems", [error]):
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+
+
+def run(args: argparse.Namespace) -> int:
+    dataset = open_dataset(args.data)
+
+    from PIL import Image
+    from tqdm import tqdm
+
+    import ssc
+    from train.data.check import LOW, check, describe, draw_sheet
+
+    step = max(1, len(dataset) // args.pictures) if args.pictures else 1
+    indices = range(0, len(dataset), step)[: args.pictures]
+    segment = ssc.load(args.models, correct=False).segment
+    found = check(dataset, tqdm(indices, unit="picture", mininterval=1), segment, args.sheet)
+    print(describe(found, LOW if args.low is None else args.low))
+    if found.sheet:
+        temporary = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
+        Image.fromarray(draw_sheet(found.sheet)).save(temporary, "PNG")
+        os.replace(temporary, args.out)
+        print(f"Look at {args.out}: {len(found.sheet)} pictures with what is said about them")
+    return 1 if found.broken or found.contradictions else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""RefCOCO, RefCOCO+ and RefCOCOg in the layout that their authors published (REFER).
+
+ROOT/refcoco/instances.json             pictures, annotations and categories, as COCO has them
+ROOT/refcoco/refs(unc).p                refs: ref_id, ann_id, image_id, split, sentences
+ROOT/images/mscoco/images/train2014/    COCO's pictures; ROOT/images/train2014/ will do
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from array import array
+from collections import defaultdict
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.types import InputError
+from train.data import Picture, Referred
+from train.data.masks import decode_segmentation
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+    from numpy.typing import NDArray
+
+IMAGES = ("images/mscoco/images/train2014", "images/train2014", "train2014")
+"""Where the pictures may be, under ROOT."""
+
+
+class Refer:
+    """The pictures of a split, each with all its referred objects.
+
+    An object's name is its `ref_id`, its expressions are the `sent` of its sentences in their
+    order; a picture's name is its file's. Refs of one annotation are one object, under the first
+    one's id. `instances` are all annotations of the picture.
+
+    Args:
+        folder: ROOT/refcoco, ROOT/refcoco+ or ROOT/refcocog.
+        by: who made the splits: unc, umd or google.
+        split: train, val, test, testA or testB; "test" is all of them.
+
+    Raises:
+        InputError: files are missing, damaged or of another form, or there is no such split.
+    """
+
+    def __init__(self, folder: Path, by: str, split: str) -> None:
+        refs_file = folder / f"refs({by}).p"
+        refs = _checked_refs(refs_file, read_plain_pickle(refs_file))
+        chosen = [ref for ref in refs if _is_in(split, ref["split"])]
+        if not chosen:
+            known = ", ".join(sorted({ref["split"] for ref in refs}))
+            raise InputError(f"{refs_file}: expected split {known}, got {split!r}")
+        self._objects: dict[int, list[dict[str, Any]]] = _grouped(chosen)
+        self._ids = list(self._objects)  # of the pictures, in the refs' order
+        self._read_instances(folder / "instances.json")
+        self._images = _image_folder(folder.parent)
+        digest = sha256(refs_file.read_bytes()).hexdigest()[:12]
+        self.name = f"{folder.resolve().name}-{by}-{split}-{digest}"
+
+    def _read_instances(self, path: Path) -> None:
+        """Files, sizes and segmentations of the split's pictures."""
+        try:
+            content = json.loads(path.read_bytes())
+            self._files = {
+                row["id"]: (str(row["file_name"]), int(row["height"]), int(row["width"]))
+                for row in content["images"]
+                if row["id"] in self._objects
+            }
+            self._segmentations: dict[int, dict[int, Any]] = {id_: {} for id_ in self._ids}
+            for row in content["annotations"]:
+                if row["image_id"] in self._objects:
+                    small = _small(row["segmentation"])
+                    self._segmentations[row["image_id"]][row["id"]] = small
+        except OSError as error:
+            raise InputError(f"{path}: expected REFER's instances, got: {error}") from error
+        except (ValueError, TypeError, LookupError) as error:
+            raise InputError(
+                f"{path}: expected images and annotations as COCO has them, got: {error!r}"
+            ) from error
+        for id_, objects in self._objects.items():
+            if id_ not in self._files:
+                raise InputError(f"{path}: expected picture {id_}, which refs name, got none")
+            for thing in objects:
+                if thing["ann_id"] not in self._segmentations[id_]:
+                    raise InputError(
+                        f"{path}: expected annotation {thing['ann_id']} of picture {id_}, which "
+                        f"ref {thing['ref_id']} names, got none"
+                    )
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: int) -> Picture:
+        from ssc.images import load_image
+
+        id_ = self._ids[index]
+        file_name, height, width = self._files[id_]
+        image = load_image(self._images / file_name)
+        if image.shape[:2] != (height, width):
+            raise InputError(
+                f"{file_name}: expected {width}×{height} pixels as in instances.json, got "
+                f"{image.shape[1]}×{image.shape[0]}"
+            )
+        masks = {
+            ann_id: _decoded(segmentation, height, width, file_name, ann_id)
+            for ann_id, segmentation in self._segmentations[id_].items()
+        }
+        objects = tuple(
+            Referred(str(thing["ref_id"]), tuple(thing["expressions"]), masks[thing["ann_id"]])
+            for thing in self._objects[id_]
+        )
+        return Picture(self.picture_name(index), image, objects, np.stack(list(masks.values())))
+
+    def picture_name(self, index: int) -> str:
+        return Path(self._files[self._ids[index]][0]).stem
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Makes containers, numbers and text; whatever names code is refused before it is found."""
+
+    def __init__(self, file: BufferedReader, path: Path) -> None:
+        super().__init__(file, encoding="utf-8", errors="replace")  # written by Python 2
+        self.path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise InputError(
+            f"{self.path}: expected lists, dicts, numbers and text only, got a pickle that would "
+            f"run {module}.{name}; nothing was run, take the file from where it was published"
+        )
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise InputError(f"{self.path}: expected plain values only, got a reference to others")
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """What a pickle of plain containers, numbers and text holds; nothing else is ever made.
+
+    Raises:
+        InputError: the file is missing, damaged, or names anything that could run.
+    """
+    try:
+        with path.open("rb") as file:
+            return _PlainUnpickler(file, path).load()
+    except InputError:
+        raise
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise InputError(f"{path}: expected REFER's pickle, got: {error!r}") from error
+
+
+def _checked_refs(path: Path, refs: Any) -> list[dict[str, Any]]:
+    if not isinstance(refs, list) or not refs:
+        raise InputError(f"{path}: expected a list of refs, got {type(refs).__name__}")
+    for number, ref in enumerate(refs):
+        try:
+            ids = [ref[key] for key in ("ref_id", "ann_id", "image_id")]
+            texts = [ref["split"], *(sentence["sent"] for sentence in ref["sentences"])]
+            fits = all(isinstance(i, int) for i in ids) and all(isinstance(t, str) for t in texts)
+        except (TypeError, LookupError):
+            fits = False
+        if not fits:
+            raise InputError(
+                f"{path}, ref {number}: expected ref_id, ann_id, image_id, split and sentences "
+                f"with sent, got {str(ref)[:200]}"
+            )
+    return refs
+
+
+def _is_in(wanted: str, split: str) -> bool:
+    """Whether a ref of `split` is in the wanted one: a "testAB" is in testA, testB and test."""
+    if wanted.startswith("test") and split.startswith("test"):
+        return set(wanted[4:]) <= set(split[4:])
+    return wanted == split
+
+
+def _grouped(refs: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """image_id → its objects, without sentences that have no word."""
+    pictures: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for ref in refs:
+        said = [" ".join(sentence["sent"].split()) for sentence in ref["sentences"]]
+        said = [text for text in said if text]
+        if not said:
+            continue
+        thing = pictures[ref["image_id"]].setdefault(
+            ref["ann_id"], {"ref_id": ref["ref_id"], "ann_id": ref["ann_id"], "expressions": []}
+        )
+        thing["expressions"] += said
+    return {id_: list(objects.values()) for id_, objects in pictures.items()}
+
+
+def _small(segmentation: Any) -> Any:
+    """Polygons in an eighth of the memory that lists of floats take."""
+    if isinstance(segmentation, list):
+        return [array("d", polygon) for polygon in segmentation]
+    return segmentation
+
+
+def _decoded(
+    segmentation: Any, height: int, width: int, file_name: str, ann_id: int
+) -> NDArray[np.bool_]:
+    try:
+        return decode_segmentation(segmentation, height, width)
+    except InputError as error:
+        raise InputError(f"{file_name}, annotation {ann_id}: {error}") from error
+
+
+def _image_folder(root: Path) -> Path:
+    for place in IMAGES:
+        if (root / place).is_dir():
+            return root / place
+    raise InputError(
+        f"{root}: expected COCO's train2014 pictures in {', '.join(IMAGES)}, found none of these"
+    )

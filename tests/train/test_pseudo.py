@@ -1,5 +1,7 @@
 """Stages 1 and 2 over a data set, with the bundled models on the committed slice."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ import ssc
 from train import pseudo
 from train.data import Picture, Referred, RefSprites
 from train.pseudo import describe, look
-from train.scenes.slice import read_slice
-from train.store import decode, encode
+from train.scenes.slice import SLICE, read_slice
+from train.store import Store, decode, encode
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,31 @@ def test_the_manifest_says_what_decides_the_masks(pipeline):
     assert {"detector/model.safetensors", "clip/model.safetensors"} <= manifest["weights"].keys()
     assert {"detector", "sigma", "visual prompt", "rule", "nouns", "revision"} <= manifest.keys()
     assert manifest["detector"] == {"threshold": pipeline.segment.detector.threshold}
+
+
+def test_a_data_set_from_beginning_to_end(tmp_path, capsys):
+    rows = []
+    for scene in read_slice()[:2]:
+        said = [[e["text"] for e in o["expressions"]] for o in scene.objects if o["expressions"]]
+        rows.append({"image": str(SLICE / f"{scene.name}.jpg"), "objects": said})
+    rows.insert(1, {"image": "missing.jpg", "objects": [["the dog"]]})
+    data, out = tmp_path / "data.jsonl", tmp_path / "pseudo"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["--data", str(data), "--out", str(out)]
+    pseudo.main(command)
+    assert "1 pictures could not be read" in capsys.readouterr().err
+    store = Store.open(out)
+    assert [store.name(k) for k in range(3)] == [row["image"] for row in rows]
+    assert f"{data}:2: " in store.picture(1).error
+    for k in (0, 2):
+        assert [list(o.expressions) for o in store[k]] == rows[k]["objects"]
+        assert sum(len(o.candidates) for o in store[k])
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.iterdir()}
+    pseudo.main(command)  # nothing is left to do
+    assert before == {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.iterdir()}
+    data.write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(SystemExit, match=r"error: .*expected to go on with data = 'data-"):
+        pseudo.main(command)
 
 
 def test_help_is_quick(capsys):

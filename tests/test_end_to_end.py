@@ -64,7 +64,7 @@ def test_everything_intermediate_is_there(answers):
         assert np.abs(result.selection.scores).max(initial=0) <= 1
         assert (np.diff(result.candidates.scores) <= 0).all()
         steps = {"nouns", "classes", "boxes", "masks", "prompts", "scores"}
-        assert set(result.timings) == steps
+        assert set(result.timings) - {"correct"} == steps  # the last where the set has stage 3
 
 
 def test_many_expressions_in_one_call_equal_one_at_a_time(pipeline):

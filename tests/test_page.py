@@ -465,6 +465,7 @@ def test_without_stage_3_the_page_says_so(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
         tab = context.new_page()
+        tab.set_default_timeout(WAIT)
         tab.goto(url)
         tab.wait_for_selector("#run")
         upload(tab, PHOTO)

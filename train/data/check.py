@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ssc.segment import Segment
     from train.data import Dataset, Picture, Referred
 
+    Line = tuple[str, tuple[int, int, int] | None]
+
 LOW = 0.7
 """Similarity of noun and class below which one looks twice; of the everyday nouns that the mini
 set projects right, 95 % are above. Other CLIPs have other scales."""
@@ -161,9 +163,11 @@ def _tile(picture: Picture) -> NDArray[np.uint8]:
     drawn = draw_candidates(*for_screen(picture.image, _truth(marked, h, w)))
     size = (TILE, max(1, min(2 * TILE, round(TILE * h / w))))
     shown = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
-    lines = [(f"{k + 1}: {t}", colour_of(k)) for k, o in enumerate(marked) for t in o.expressions]
-    lines += [(text, (0, 0, 0)) for thing in others for text in thing.expressions]
-    return np.vstack([shown, _text([(picture.name, (110, 110, 110)), *lines])])
+    lines: list[Line] = [
+        (f"{k + 1}: {t}", colour_of(k)) for k, o in enumerate(marked) for t in o.expressions
+    ]
+    lines += [(text, None) for thing in others for text in thing.expressions]
+    return np.vstack([shown, _text([(picture.name, None), *lines])])
 
 
 def _truth(things: Sequence[Referred], height: int, width: int) -> Candidates:
@@ -186,8 +190,8 @@ def _bounds(mask: NDArray[np.bool_] | None) -> tuple[int, int, int, int]:
     return (xs[0], ys[0], xs[-1] + 1, ys[-1] + 1) if len(xs) else (0, 0, 1, 1)
 
 
-def _text(lines: Sequence[tuple[str, tuple[int, int, int]]]) -> NDArray[np.uint8]:
-    """Lines of text in their colours on white, RGB uint8 h×TILE×3; what is too long is cut."""
+def _text(lines: Sequence[Line]) -> NDArray[np.uint8]:
+    """Lines of text on white, a square of its colour before each that has one, RGB uint8 h×TILE×3; what is too long is cut."""
     from PIL import Image, ImageDraw, ImageFont
 
     step = 16
@@ -195,8 +199,9 @@ def _text(lines: Sequence[tuple[str, tuple[int, int, int]]]) -> NDArray[np.uint8
     pen = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(12)
     for k, (text, colour) in enumerate(lines):
-        pen.rectangle((4, step * k + 6, 10, step * k + 14), colour)
-        pen.text((15, step * k + 2), text, "black", font)
+        if colour is not None:
+            pen.rectangle((4, step * k + 6, 10, step * k + 14), colour)
+        pen.text((4 if colour is None else 15, step * k + 2), text, "black", font)
     return np.array(canvas)
 
 

@@ -191,7 +191,7 @@ def _bounds(mask: NDArray[np.bool_] | None) -> tuple[int, int, int, int]:
 
 
 def _text(lines: Sequence[Line]) -> NDArray[np.uint8]:
-    """Lines of text on white, a square of its colour before each that has one, RGB uint8 h×TILE×3; what is too long is cut."""
+    """RGB uint8 h×TILE×3: lines on white, each after a square of its colour; long ones are cut."""
     from PIL import Image, ImageDraw, ImageFont
 
     step = 16

@@ -92,9 +92,9 @@ class Backbone(nn.Module):
 class MiniFCOS(FCOS):
     """torchvision's FCOS (Tian et al. 2019) on the small backbone, and a mask for any box.
 
-    FCOS, since each pixel of an object teaches it class and box: from scratch it learns in a
-    third of the time of a Mask R-CNN of the same backbone. Class k of the vocabulary has label
-    k + 1. Masks do not depend on the class: a box alone gives one.
+    FCOS, since each pixel of an object teaches it class and box, where a Mask R-CNN learns from a
+    few boxes a picture. Class k of the vocabulary has label k + 1. Masks do not depend on the
+    class: a box alone gives one.
     """
 
     def __init__(self, config: dict[str, Any] = CONFIG) -> None:
@@ -146,7 +146,7 @@ class MiniFCOS(FCOS):
 def paste_masks(probability: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:
     """Masks in their boxes' frames to the picture's: bool N×height×width, over one half.
 
-    torchvision's own rounds boxes to whole pixels, which costs small objects a tenth of their IoU.
+    torchvision's own rounds boxes to whole pixels, which matters to small objects.
 
     Args:
         probability: float N×m×m in [0, 1].

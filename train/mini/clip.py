@@ -133,7 +133,7 @@ def words_of(step: int, seed: int) -> list[tuple[str, int]]:
 def _encode_text(model: Any, tokens: Tensor) -> Tensor:
     """`model.encode_text` without the columns of padding behind the longest text.
 
-    Equal, since attention is causal and the last token is read; half the time. In float32: flash
+    Equal, since attention is causal and the last token is read, and quicker. In float32: flash
     attention's backward in bfloat16 is slower on CPU.
     """
     tokens = tokens[:, : int(tokens.argmax(1).max()) + 1]  # the end token has the highest number
@@ -148,7 +148,7 @@ def _within_scenes(logits: Tensor, same: Tensor) -> Tensor:
     """The contrast of the two pictures and captions of each scene, without the other scenes'.
 
     Among all pairs of a batch what tells two dogs of one scene apart counts for little: size was
-    not learned at all.
+    hardly learned without this.
     """
     pairs = torch.arange(len(logits)).view(-1, 2)  # S×2: both of a scene stand side by side
     blocks = logits[pairs[:, :, None], pairs[:, None, :]]  # S×2×2

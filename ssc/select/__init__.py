@@ -10,6 +10,7 @@ import numpy as np
 from ssc.cache import Cache, content_key
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
+from ssc.select.spatial import guide
 from ssc.timing import Clock
 from ssc.types import Candidates, InputError, Result, Selection
 
@@ -43,6 +44,8 @@ class Select:
         prompt: a key of `prompts.VISUAL_PROMPTS`.
         sigma: of the blur; see `prompts.make_prompts`.
         rule: a key of `choose.RULES`.
+        spatial: whether words for a place count too, as `spatial.guide` has it; a selection's
+            scores are then CLIP's less what a candidate is out of place.
 
     Raises:
         InputError: no such prompt or rule, or `sigma` is not above 0.
@@ -54,6 +57,7 @@ class Select:
         prompt: str = "reverse_blur",
         sigma: float = SIGMA,
         rule: str = "argmax",
+        spatial: bool = False,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise InputError(
@@ -67,11 +71,16 @@ class Select:
         self.prompt = prompt
         self.sigma = sigma
         self.rule = rule
+        self.spatial = spatial
         self._blurred: Cache[NDArray[np.uint8]] = Cache(KEPT_IMAGES)
         self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
 
     def varied(
-        self, prompt: str | None = None, sigma: float | None = None, rule: str | None = None
+        self,
+        prompt: str | None = None,
+        sigma: float | None = None,
+        rule: str | None = None,
+        spatial: bool | None = None,
     ) -> Select:
         """This stage with other settings, None keeps one; what it has kept of images is shared."""
         other = Select(
@@ -79,6 +88,7 @@ class Select:
             self.prompt if prompt is None else prompt,
             self.sigma if sigma is None else sigma,
             self.rule if rule is None else rule,
+            self.spatial if spatial is None else spatial,
         )
         other._blurred, other._seen = self._blurred, self._seen
         return other
@@ -100,6 +110,11 @@ class Select:
         )
         with clock("scores"):
             scores = self._score([result.expressions for result in results], embeddings)
+            if self.spatial:
+                scores = [
+                    guide(row, result.expressions, result.candidates.boxes, *image.shape[:2])
+                    for row, result in zip(scores, results)
+                ]
             chosen = RULES[self.rule](scores, keys)
         selected = []
         for number, result in enumerate(results):

@@ -1,0 +1,199 @@
+"""Words for a place as a preference over boxes: what is read, and the laws it obeys."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssc.select import Select
+from ssc.select.spatial import HIGH, LOW, MIDDLE, Place, guide, misplacement, parse_places
+from ssc.types import Candidates, ClassMatch, Result
+
+W, H = 320, 240
+LEFT, RIGHT = Place("x", LOW), Place("x", HIGH)
+TOP, BOTTOM = Place("y", LOW), Place("y", HIGH)
+BACK, FRONT = Place("depth", LOW), Place("depth", HIGH)
+READ = {
+    "left man": [LEFT],
+    "man on the left side of the picture": [LEFT],
+    "far right zebra": [RIGHT],
+    "right-most cat": [RIGHT],
+    "left hand side": [LEFT],
+    "second from the left": [Place("x", LOW, 2)],
+    "third zebra from right": [Place("x", HIGH, 3)],
+    "zebra 2nd from the right": [Place("x", HIGH, 2)],
+    "2nd left guy": [Place("x", LOW, 2)],
+    "from left second": [Place("x", LOW, 2)],
+    "second man on the left": [Place("x", LOW, 2)],
+    "second from the top": [Place("y", LOW, 2)],
+    "upper left bird": [LEFT, TOP],
+    "lower right corner": [RIGHT, BOTTOM],
+    "bird on top": [TOP],
+    "i mean the bottom guy please": [BOTTOM],
+    "middle guy": [Place("x", MIDDLE)],
+    "guy in the middle left": [LEFT, Place("y", MIDDLE)],
+    "closest to the camera": [FRONT],
+    "man in front": [FRONT],
+    "person in the background": [BACK],
+    "back right car": [RIGHT, BACK],
+    "farthest left": [LEFT],
+    "right car behind the tree": [RIGHT],
+}
+NOT_READ = (
+    "",
+    "red car",
+    "man to the left of the car",
+    "woman next to the left car",
+    "right next to the car",
+    "man facing left",
+    "man in white top",
+    "on top of the car",
+    "in front of the car",
+    "man with his back turned",
+    "raised left hand",
+    "not the left one",
+    "left and right",
+    "middle of the road",
+    "日本語",
+)
+
+
+@pytest.mark.parametrize("text", READ)
+def test_places_are_read(text):
+    assert list(parse_places(text)) == READ[text]
+    assert parse_places(text.upper()) == parse_places(text)
+
+
+@pytest.mark.parametrize("text", NOT_READ)
+def test_what_is_no_place_in_the_picture_is_not_read(text):
+    assert parse_places(text) == ()
+
+
+def boxes_at(xs, ys, side=20):
+    return np.array([(x, y, x + side, y + side) for x, y in zip(xs, ys)], np.float32)
+
+
+def test_the_place_named_is_chosen():
+    boxes = boxes_at((200, 10, 150, 80), (10, 60, 120, 200))
+    chosen = {
+        "left": 1,
+        "right": 0,
+        "second from left": 3,
+        "second from right": 2,
+        "fourth from right": 1,
+        "top": 0,
+        "bottom": 3,
+        "middle": 2,
+        "closest": 3,
+        "in the background": 0,
+    }
+    equal = np.full(4, 0.2, np.float32)
+    for text, number in chosen.items():
+        assert guide(equal, [text], boxes, H, W).argmax() == number, text
+
+
+def test_no_candidates_and_fewer_than_the_rank():
+    none = guide(np.zeros(0, np.float32), ["left"], np.zeros((0, 4), np.float32), H, W)
+    assert none.shape == (0,)
+    boxes = boxes_at((10, 100), (0, 0))
+    assert guide(np.zeros(2, np.float32), ["third from left"], boxes, H, W).argmax() == 1
+
+
+def test_clip_decides_among_equals_and_several_expressions_share():
+    boxes = boxes_at((10, 10, 200), (0, 100, 50))
+    scores = np.array([0.1, 0.15, 0.3], np.float32)
+    assert guide(scores, ["left one"], boxes, H, W).argmax() == 1
+    once, twice = (guide(scores, texts, boxes, H, W) for texts in (["left"], ["left", "red"]))
+    np.testing.assert_allclose(scores - twice, (scores - once) / 2, atol=1e-6)
+
+
+NOUN = st.sampled_from(["man", "red car", "woman with the hat", "zebra"])
+PLACED = st.sampled_from(
+    [
+        "left {}",
+        "{} on the right",
+        "second {} from the left",
+        "{} third from right",
+        "upper left {}",
+        "{} in the bottom right corner",
+        "middle {}",
+        "{} facing left",
+        "{} left of the tree",
+        "{} right next to a car on the left",
+        "front {} on the right side",
+        "big {}",
+    ]
+)
+BOXES = st.lists(
+    st.tuples(*[st.integers(0, 139)] * 2, *[st.integers(1, 90)] * 2), min_size=1, max_size=6
+).map(lambda rows: np.array([(x, y, x + w, y + h) for x, y, w, h in rows], np.float32))
+
+
+@given(NOUN, PLACED, BOXES, st.integers(0, 99))
+def test_a_mirrored_picture_and_sentence_give_the_mirrored_scores(noun, form, boxes, seed):
+    text = form.format(noun)
+    scores = np.random.default_rng(seed).uniform(-0.2, 0.4, len(boxes)).astype(np.float32)
+    other = {"left": "right", "right": "left"}
+    swapped = re.sub("left|right", lambda match: other[match.group()], text)
+    mirrored = boxes.copy()
+    mirrored[:, [0, 2]] = W - boxes[:, [2, 0]]
+    expected = guide(scores, [text], boxes, H, W)
+    np.testing.assert_allclose(guide(scores, [swapped], mirrored, H, W), expected, atol=1e-6)
+
+
+@given(NOUN, PLACED, BOXES, st.integers(1, 8))
+def test_the_size_of_the_picture_and_the_order_of_boxes_do_not_matter(noun, form, boxes, factor):
+    text = [form.format(noun)]
+    scores = np.linspace(0, 0.3, len(boxes), dtype=np.float32)
+    expected = guide(scores, text, boxes, H, W)
+    scaled = guide(scores, text, boxes * factor, H * factor, W * factor)
+    np.testing.assert_allclose(scaled, expected, atol=1e-6)
+    turned = guide(scores[::-1], text, boxes[::-1], H, W)
+    np.testing.assert_allclose(turned[::-1], expected, atol=1e-6)
+
+
+@given(NOUN, BOXES)
+def test_without_a_place_the_scores_are_as_they_were(noun, boxes):
+    scores = np.linspace(-0.1, 0.3, len(boxes), dtype=np.float32)
+    assert guide(scores, [noun, f"the {noun} near the left car"], boxes, H, W) is scores
+
+
+@given(PLACED, BOXES)
+def test_some_box_is_in_place(form, boxes):
+    places = parse_places(form.format("man"))
+    if places:
+        out = misplacement(places, boxes, H, W)
+        assert out.min() == 0
+        assert np.isfinite(out).all()
+
+
+class Undecided:
+    """A CLIP to which all pictures and texts are the same."""
+
+    def encode_images(self, images):
+        return np.ones((len(images), 1), np.float32)
+
+    def encode_text(self, texts):
+        return np.full((len(texts), 1), 0.5, np.float32)
+
+
+def test_stage_2_listens_where_it_is_told_to():
+    boxes = boxes_at((10, 200, 100), (10, 10, 10))
+    masks = np.zeros((3, H, W), bool)
+    for mask, (x0, y0, x1, y1) in zip(masks, boxes.astype(int)):
+        mask[y0:y1, x0:x1] = True
+    ones = np.ones(3, np.float32)
+    candidates = Candidates(boxes, ones, ("dog",) * 3, masks, ones)
+    asked = [
+        Result((text,), (ClassMatch("dog", "dog", 1.0),), candidates)
+        for text in ("right dog", "second dog from the right", "big dog")
+    ]
+    image = np.zeros((H, W, 3), np.uint8)
+    plain = Select(Undecided(), "crop")
+    assert [r.chosen for r in plain(image, asked)] == [0, 0, 0]
+    spatial = plain.varied(spatial=True)
+    assert [r.chosen for r in spatial(image, asked)] == [1, 2, 0]
+    assert [r.chosen for r in spatial.varied(rule="matching")(image, asked[:2])] == [1, 2]
+    assert spatial.varied().spatial

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,25 +43,23 @@ class Pipeline:
         rule: str | None = None,
         box_threshold: float | None = None,
         correct: bool = True,
+        text_threshold: float | None = None,
+        vocabulary: Sequence[str] | None = None,
+        project: bool | None = None,
+        spatial: bool | None = None,
     ) -> Pipeline:
         """This pipeline with other settings; the models and what they have kept are shared.
 
         Args:
-            prompt, sigma, rule: of `Select`; None keeps the setting.
-            box_threshold: least score of a box in [0, 1]; None keeps the detector's.
+            prompt, sigma, rule, spatial: of `Select.varied`; None keeps the setting.
+            box_threshold, text_threshold, vocabulary, project: of `Segment.varied`; likewise.
             correct: False leaves stage 3 out.
 
         Raises:
             InputError: a setting that the stages do not know.
         """
-        segment = self.segment
-        if box_threshold is not None:
-            if not 0 <= box_threshold <= 1:
-                raise InputError(f"box threshold: expected 0 to 1, got {box_threshold}")
-            segment = copy(segment)
-            segment.detector = copy(segment.detector)
-            segment.detector.threshold = box_threshold
-        select = self.select.varied(prompt, sigma, rule)
+        segment = self.segment.varied(vocabulary, project, box_threshold, text_threshold)
+        select = self.select.varied(prompt, sigma, rule, spatial)
         return Pipeline(segment, select, self.correct if correct else None)
 
     def __call__(

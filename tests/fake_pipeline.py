@@ -12,8 +12,12 @@ from PIL import Image, ImageFilter
 
 from ssc.correct import Correct
 from ssc.pipeline import Pipeline
+from ssc.segment import Segment
+from ssc.segment.classes import ClassProjection
+from ssc.segment.nouns import SpacyNouns
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch, Result
+from ssc.vocabulary import COCO_80
 
 SCENES = Path(__file__).parent / "data" / "scenes"
 SCENE = "val-03"
@@ -34,16 +38,19 @@ class FakeClip:
         return _unit(np.stack([np.random.default_rng(s).normal(size=3) for s in seeds]))
 
 
-class FakeSegment:
+class FakeSegment(Segment):
     """Finds the objects of `SCENE` in any picture; none for expressions with "unicorn"."""
 
     def __init__(self) -> None:
-        self.detector = SimpleNamespace(threshold=0.5)
+        detector = SimpleNamespace(threshold=0.5, classes=COCO_80)
+        super().__init__(SpacyNouns(), ClassProjection(FakeClip(), COCO_80), detector, None)
 
     def __call__(self, image: np.ndarray, expressions: Sequence[str]) -> Result:
         height, width = image.shape[:2]
         noun = expressions[0].split()[-1]
-        match = ClassMatch(noun, "laptop", 0.93, (("tv", 0.71), ("keyboard", 0.64)))
+        others = (("tv", 0.71), ("keyboard", 0.64)) if self.project else ()
+        others = tuple(pair for pair in others if pair[0] in self.classes.vocabulary)
+        match = ClassMatch(noun, "laptop", 0.93, others)
         timings = dict.fromkeys(("nouns", "classes", "boxes", "masks"), 0.01)
         if "unicorn" in expressions[0]:
             match = ClassMatch("unicorn", "horse", 0.61, (("zebra", 0.55), ("cow", 0.41)))

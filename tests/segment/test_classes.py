@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from ssc.segment.classes import ClassProjection
-from ssc.types import ANY_CLASS, ClassMatch
+from ssc.segment.classes import ClassProjection, as_classes
+from ssc.types import ANY_CLASS, ClassMatch, InputError
 
 ANGLES = {"dog": 0, "cat": 40, "car": 100, "bus": 120, "boat": 170, "puppy": 10, "taxi": 99}
 VOCABULARY = ("dog", "cat", "car", "bus", "boat")
@@ -84,6 +84,25 @@ def test_the_same_word_wins_over_a_class_of_the_same_embedding(clip: Compass):
     (match,) = ClassProjection(clip, ["hound", "dog", "cat"])(["dog"])
     assert match.name == "dog"
     assert match.runners_up[0][0] == "hound"
+
+
+def test_onto_another_vocabulary(classes: ClassProjection):
+    other = classes.onto(["car", "boat"])
+    assert [m.name for m in other(["puppy", "taxi"])] == ["car", "car"]
+    assert other.vocabulary == ("car", "boat")
+    assert classes.vocabulary == VOCABULARY
+
+
+def test_without_projection_a_noun_is_its_own_class():
+    assert as_classes([], None) == ()
+    assert as_classes(["slow loris", ""], None) == (
+        ClassMatch("slow loris", "slow loris", 1.0),
+        ClassMatch("", ANY_CLASS, 0.0),
+    )
+    dog, dogs = as_classes(["dog", "dogs"], VOCABULARY)
+    assert (dog.name, dogs.noun, dogs.name) == ("dog", "dogs", "dog")
+    with pytest.raises(InputError, match=r"'puppy' is looked for as it is, .* turn projection on"):
+        as_classes(["dog", "puppy"], VOCABULARY)
 
 
 def test_a_batch_equals_its_nouns_and_asks_once(classes: ClassProjection, clip: Compass):

@@ -131,6 +131,20 @@ def test_an_expression_without_noun_adds_nothing_to_one_with():
     assert detector.asked == [["dog"]]
 
 
+def test_without_projection_the_noun_is_looked_for():
+    class Elsewhere(Classes):
+        def __call__(self, nouns):
+            return tuple(ClassMatch(noun, "bus", 0.5) for noun in nouns)
+
+    detector = Detector()
+    stage = Segment(lambda text: text.split()[-1], Elsewhere(), detector, Segmenter())
+    picture = np.zeros((H, W, 3), np.uint8)
+    stage(picture, ["left dog"])
+    stage.varied(project=False)(picture, ["left dog"])
+    everything = list(Classes.vocabulary)  # looked for where nothing of the class was found
+    assert detector.asked == [["bus"], everything, ["dog"]]
+
+
 def test_what_is_there_instead_is_offered():
     result, _ = run("the bus")
     assert not result.found

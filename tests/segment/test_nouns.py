@@ -70,6 +70,13 @@ def test_words_of_the_users_vocabulary_are_nouns():
     assert SpacyNouns(["slow loris", "brushing"])("left brushing") == "brushing"
 
 
+def test_an_extractor_for_another_vocabulary_shares_the_parser():
+    other = NOUNS.knowing(["slow loris"])
+    assert other("slow loris on the left") == "slow loris"
+    assert other("hot dog on the left") == "hot dog"
+    assert other._parser is NOUNS._parser
+
+
 @pytest.mark.parametrize(
     "expression",
     [

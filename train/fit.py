@@ -37,6 +37,7 @@ from ssc.correct.predict import CONFIGS, ReferringModel, preprocess
 from train.batches import Batch, Examples, Plan
 from train.batchnorm import synchronise
 from train.checkpoint import Log, State, save_checkpoint
+from train.data import SOURCES
 from train.start import new_model, open_checkpoint, open_examples
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("method", choices=METHODS)
-    add("--data", required=True, help="refsprites:SPLIT:COUNT[:FIRST[:SEED]]")
+    add("--data", required=True, help=SOURCES)
     add("--store", type=Path, help="S1 and S2 of the same data, by train.pseudo")
     add("--out", type=Path, required=True)
     add("--init", type=Path, help="checkpoint to start from, of --model")

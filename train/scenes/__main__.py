@@ -1,6 +1,8 @@
-"""Looks at RefSprites and writes the committed slice.
+"""Looks at RefSprites, writes scenes as a data set of one's own, and the committed slice.
 
 python -m train.scenes preview --split hard --count 24 --out out/preview.png
+python -m train.scenes export DIR --count 60                       # DIR/train.jsonl and PNGs
+python -m train.scenes export DIR --split val --count 20 --masks   # DIR/val.jsonl, with the truth
 python -m train.scenes slice                  # tests/data/scenes and assets/examples
 python -m train.scenes speed                  # scenes a second on one core
 """
@@ -8,12 +10,16 @@ python -m train.scenes speed                  # scenes a second on one core
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
+from train.data import Picture, RefSprites
+from train.scenes.export import export
 from train.scenes.render import SPLITS, Scene, render
 from train.scenes.slice import write_slice
 
@@ -46,19 +52,33 @@ def sheet(scenes: list[Scene], columns: int = 4) -> np.ndarray:
     return np.vstack(rows)
 
 
-def main() -> None:
+def _pictures(split: str, count: int, seed: int) -> Iterator[Picture]:
+    scenes = RefSprites(split, count, seed)
+    return (scenes[index] for index in range(count))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.scenes", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("command", choices=("preview", "slice", "speed"))
+    parser.add_argument("command", choices=("preview", "export", "slice", "speed"))
+    parser.add_argument("folder", nargs="?", type=Path, help="of export: where to write")
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--masks", action="store_true", help="export true masks too")
     parser.add_argument("--out", type=Path, default=Path("out/preview.png"))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    if (args.folder is None) == (args.command == "export"):
+        parser.error("export needs a folder, the other commands have none")
     if args.command == "slice":
         write_slice()
         return
     cv2.setNumThreads(1)
+    if args.command == "export":
+        pictures = tqdm(_pictures(args.split, args.count, args.seed), args.split, args.count)
+        file = export(pictures, args.folder / f"{args.split}.jsonl", args.masks)
+        print(f"wrote {file} and its pictures")
+        return
     if args.command == "speed":
         for index in range(args.count):  # draws the sprites once
             render(args.split, index, args.seed + 1)

@@ -1,0 +1,53 @@
+"""Writes pictures as a data set of one's own: a JSONL file, PNGs beside it (`train.data.files`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from train.data import Picture
+
+
+def export(pictures: Iterable[Picture], file: Path, masks: bool = False) -> Path:
+    """Writes `file` and, in its folder, `STEM-000000.png`, … for pictures and masks.
+
+    The file comes last: where it is, all that it names is there.
+
+    Args:
+        pictures: read one at a time.
+        file: .jsonl; its folder is made where missing.
+        masks: with the true masks of the objects, where they have one.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as lines:
+        for number, picture in enumerate(pictures):
+            stem = f"{file.stem}-{number:06d}"
+            _write(file.parent / f"{stem}.png", picture.image[..., ::-1])  # OpenCV's order
+            objects = []
+            for k, thing in enumerate(picture.objects):
+                row: dict[str, Any] = {"name": thing.name, "expressions": thing.expressions}
+                if thing.kinds:
+                    row["kinds"] = thing.kinds
+                if masks and thing.mask is not None:
+                    row["mask"] = f"{stem}-{k}.png"
+                    _write(file.parent / row["mask"], thing.mask.astype(np.uint8) * 255)
+                objects.append(row)
+            row = {"image": f"{stem}.png", "name": picture.name, "objects": objects}
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+    os.replace(temporary, file)
+    return file
+
+
+def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
+    if not cv2.imwrite(str(path), pixels):
+        raise OSError(f"{path}: expected to write a picture there, could not")

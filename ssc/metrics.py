@@ -1,4 +1,7 @@
-"""The paper's measures on masks: IoU, oIoU, mIoU, P@X, and which instance an answer means."""
+"""The paper's measures on masks: IoU, oIoU, mIoU, P@X, and which instance an answer means.
+
+And the IoU of boxes, for data sets that know no masks.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,32 @@ def pairwise_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.float
     areas_a, areas_b = flat_a.sum(axis=1), flat_b.sum(axis=1)
     unions = areas_a[:, None] + areas_b[None, :] - intersections
     return np.divide(intersections, unions, out=np.ones_like(intersections), where=unions > 0)
+
+
+def mask_box(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The box around a mask bool H×W: float32 4, XYXY pixels; zeros where it is empty."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(xs):
+        return np.zeros(4, np.float32)
+    return np.array([xs[0], ys[0], xs[-1] + 1, ys[-1] + 1], np.float32)
+
+
+def pairwise_box_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    """IoU of each box of `a` with each of `b`.
+
+    Args:
+        a: float N×4, XYXY.
+        b: float M×4, likewise; N or M may be 0.
+
+    Returns:
+        float64 N×M in [0, 1]; 0 where both boxes are empty.
+    """
+    a, b = np.asarray(a, np.float64)[:, None], np.asarray(b, np.float64)[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersections = sides.clip(0).prod(axis=-1)  # N×M×2 → N×M
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (a, b)]
+    unions = areas[0] + areas[1] - intersections
+    return np.divide(intersections, unions, out=np.zeros_like(intersections), where=unions > 0)
 
 
 def chosen_instance(prediction: NDArray[np.bool_], instances: NDArray[np.bool_]) -> int:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ssc.metrics import Scores, chosen_instance, mask_iou, pairwise_iou
+from ssc.metrics import (
+    Scores,
+    chosen_instance,
+    mask_box,
+    mask_iou,
+    pairwise_box_iou,
+    pairwise_iou,
+)
 
 FRAME = (5, 7)
 masks = arrays(np.bool_, FRAME)
@@ -130,3 +137,27 @@ def test_the_chosen_instance():
     assert chosen_instance(box(0, 4, 7, 5), instances) == -1
     assert chosen_instance(EMPTY, instances) == -1
     assert chosen_instance(box(0, 0, 2, 2), instances[:0]) == -1
+
+
+def test_the_box_around_a_mask():
+    mask = np.zeros((6, 9), bool)
+    assert mask_box(mask).tolist() == [0, 0, 0, 0]
+    mask[2:5, 3] = mask[4, 7] = True
+    assert mask_box(mask).tolist() == [3, 2, 8, 5]
+    assert mask_box(mask).dtype == np.float32
+
+
+def test_no_boxes_have_no_overlaps():
+    none = np.zeros((0, 4), np.float32)
+    assert pairwise_box_iou(none, np.ones((3, 4), np.float32)).shape == (0, 3)
+    assert pairwise_box_iou(np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)) == 0
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 7)] * 2, *[st.integers(1, 5)] * 2), min_size=1))
+def test_box_iou_is_that_of_filled_boxes(rows: list[tuple[int, int, int, int]]):
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in rows], np.float32)
+    masks = np.zeros((len(boxes), 12, 12), bool)
+    for mask, (x0, y0, x1, y1) in zip(masks, boxes.astype(int)):
+        mask[y0:y1, x0:x1] = True
+    np.testing.assert_allclose(pairwise_box_iou(boxes, boxes), pairwise_iou(masks, masks))
+    np.testing.assert_array_equal([mask_box(mask) for mask in masks], boxes)

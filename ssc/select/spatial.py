@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STRENGTH = 0.5
-"""Cosine similarity that a candidate loses per frame's length out of place."""
+"""Cosine similarity that a candidate loses per frame's length out of place.
+
+Chosen on RefSprites' val split with the mini set, among 0.1 to 5; from 0.2 on it hardly matters.
+"""
 
 LOW, MIDDLE, HIGH = -1, 0, 1
 

@@ -80,7 +80,10 @@ class Group:
             self.chance.append(1 / len(result.candidates))
         if instances is None or not len(instances):
             return
-        target = int(pairwise_iou(instances, thing.mask[None])[:, 0].argmax())
+        same = pairwise_iou(instances, thing.mask[None])[:, 0]
+        if same.max() < FOUND_IOU:  # several things at once, or none
+            return
+        target = int(same.argmax())
         for row, mask in masks.items():
             right = chosen_instance(mask, instances) == target
             self.right.setdefault(row, []).append(right)

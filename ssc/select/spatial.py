@@ -104,18 +104,23 @@ _SIDES = {
         r"background|in (?:the )?distance|(?:in|at|on) (?:the )?(?:very |far )?(?:back|rear)|"
         r"(?:far|very|way) back|^back(?= \w)|back(?= row)|"
         r"(?:farthest|furthest)(?! (?:left|right|up|down|top|bottom))",
-        r"(?<!from )(?<!from the )(?:front|frontmost)(?! view)|foreground|closest|nearest",
+        r"(?<!from )(?<!from the )\bfront(?:most)?\b(?! view)|foreground|closest|nearest",
     ),
 }
 _ENDS = (LOW, HIGH)
-_MIDDLE = "middle|mid|center|centre|central|centered"
+_MIDDLE = "middle|center|centre|central|centered"
+_COUNTED = {**_SIDES, "depth": ("back|rear", "front|camera")}  # after "second from the"
 _RANKS = {
     word: rank
     for rank, words in enumerate(("first 1st", "second 2nd", "third 3rd", "fourth 4th"), 1)
     for word in words.split()
 }
+_COUNTS = {"2": 2, "two": 2, "3": 3, "three": 3, "4": 4, "four": 4}  # "3 from left"
 _WORD = r"left|right|top|bottom|middle|center|centre|front|back"
-_PICTURE = r"pictures?|photo|photograph|image|pic|screen|frame|shot|scene|view|row|group|line"
+_PICTURE = (
+    r"pictures?|photo|photograph|image|pic|screen|frame|shot|scene|view|row|group|line|center|"
+    r"middle|two|three|both|pair"
+)
 _SIDE = "(?:hand side|side|edge|end|part|corner)"
 _VIEWER = "us|me|you|camera|viewer|front"
 _PART = (
@@ -146,7 +151,10 @@ _NOT_PLACES = tuple(
         (rf"(?<!on )(?<!the )(?<!far )(?<!from )\b(?:left|right)(?= (?:{_BESIDE})\b)", " "),
         (rf"\b(?:{_WORD}|upper|lower) (?:{_PART})\b", " "),
         (rf"\b(?:{_TOPS}|a) top\b(?! (?:left|right))", " "),
+        (r"\b(?:his|her|their|its) (?:left|right)\b", " "),
         # What follows these is about another object.
+        (rf"\b(?:closest|nearest)(?: \w+){{1,3}} to (?!(?:the )?(?:{_VIEWER})\b).*", " "),
+        (rf"\b(?:farthest|furthest)(?: \w+){{0,3}} from (?!(?:the )?(?:{_VIEWER})\b).*", " "),
         (rf"\b(?:(?:on|to|at|in) )?(?:the )?(?:far )?(?:{_WORD})(?: {_SIDE})* of\b.*", " "),
         (rf"\b(?:{_RELATION})\b.*", " "),
     )
@@ -165,7 +173,7 @@ def parse_places(expression: str) -> tuple[Place, ...]:
         text = " ".join(pattern.sub(new, text).split())
     places: dict[str, Place] = {}
     for axis, sides in _SIDES.items():
-        found, text = _ranked(text, axis, sides) if axis != "depth" else ([], text)
+        found, text = _ranked(text, axis)
         if not found:
             found = [
                 Place(axis, end)
@@ -181,21 +189,22 @@ def parse_places(expression: str) -> tuple[Place, ...]:
     return tuple(places.values())
 
 
-def _ranked(text: str, axis: str, sides: tuple[str, str]) -> tuple[list[Place], str]:
+def _ranked(text: str, axis: str) -> tuple[list[Place], str]:
     """Places like "second from the left" on an axis, and the text without them."""
     found = []
-    ranks = "|".join(_RANKS)
-    for end, words in zip(_ENDS, sides):
+    ranks, counts = "|".join(_RANKS), "|".join(_COUNTS)
+    for end, words in zip(_ENDS, _COUNTED[axis]):
         side = rf"(?:the )?(?:far )?(?:{words})\b"
         forms = (
             rf"\b({ranks})(?! (?:row|shelf|level))(?: \w+){{0,3}}? (?:from|to|on|in) {side}",
             rf"\b({ranks}) {side}",
             rf"\bfrom {side}(?: the)? ({ranks})\b",
+            rf"\b({counts}) (?:in )?from {side}",
         )
         for form in forms:
             match = re.search(form, text)
             if match:
-                found.append(Place(axis, end, _RANKS[match.group(1)]))
+                found.append(Place(axis, end, (_RANKS | _COUNTS)[match.group(1)]))
                 text = text[: match.start()] + " " + text[match.end() :]
                 break
     return found, text

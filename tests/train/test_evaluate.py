@@ -80,6 +80,18 @@ def test_truth_decides_what_is_measured():
         evaluate(pipeline(), rows_of("s+s"), Data(Picture("a", image, (unknown,))))
 
 
+def test_what_is_no_single_instance_has_no_choice():
+    image, masks = squares()
+    all_three = Referred("0", ("red ones",), masks.any(axis=0))
+    nothing = Referred("1", ("unicorn",), np.zeros_like(masks[0]))
+    report = evaluate(
+        pipeline(), rows_of("s+s"), Data(Picture("a", image, (all_three, nothing), masks))
+    )
+    row = report["all"]["rows"]["S+S"]
+    assert row["mIoU"] == pytest.approx((1 / 3 + 1) / 2)
+    assert row["choice accuracy"] is None
+
+
 def test_the_first_pictures():
     data = Data(*[picture(*ASKED)] * 3)
     rows = rows_of("s+s")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ssc.types import InputError
+from tests.train.test_refer import root  # noqa: F401
 from tests.train.test_rows import ASKED, candidates_of, picture, pipeline, squares
 from train import evaluate as module
 from train.data import Picture, Referred
@@ -198,3 +199,47 @@ def test_the_bundled_set_on_scenes_and_its_ablations(tmp_path, monkeypatch, caps
     for caption, titles in tables.items():
         assert caption in printed
         assert all(f"| {title} | " in printed for title in titles)
+
+
+def tiny_published():
+    """The networks of the published sets, tiny and random: their answers mean nothing."""
+    from ssc.pipeline import Pipeline
+    from ssc.segment import Segment
+    from ssc.segment.classes import ClassProjection
+    from ssc.segment.grounding import GroundingDetector, TransformersNetwork
+    from ssc.segment.nouns import SpacyNouns
+    from ssc.segment.sam import SamSegmenter
+    from ssc.select import Select
+    from tests.segment.test_sam import tiny_sam
+    from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
+    from tests.train.test_rows import tiny_clip
+
+    tokenizer = tiny_tokenizer()
+    network = TransformersNetwork(shake(tiny_transformers()), tokenizer)
+    segment = Segment(
+        SpacyNouns(),
+        ClassProjection(tiny_clip(resnet=True), ("person", "dog", "car")),
+        GroundingDetector(network, tokenizer, 0.5),
+        SamSegmenter(tiny_sam()),
+    )
+    return Pipeline(segment, Select(tiny_clip(resnet=False)))
+
+
+def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, capsys):  # noqa: F811
+    monkeypatch.setattr("ssc.segment.grounding.SHORT_SIDE", 64)
+    parts = tiny_published()
+    monkeypatch.setattr("ssc.load", lambda name, correct: parts)
+    source, out = f"refer:{root}/refcoco:unc:train", tmp_path / "report.json"
+    rows = ("random", "oracle", "s+s", "matched", "spatial", "best-box", "sam+select", "gl-clip")
+    run(monkeypatch, "--models", "paper", "--data", source, "--rows", *rows, "--json", out)
+    report = json.loads(out.read_text())
+    found = report["splits"][source]["all"]["rows"]
+    assert list(found)[5:] == ["G-DINO + SAM", "SAM + Select", "GL CLIP (SAM)"]
+    assert {row["samples"] for row in found.values()} == {4}
+    assert {row["choice accuracy"] is None for row in found.values()} == {False}
+    assert "nouns" not in report
+    capsys.readouterr()
+    run(monkeypatch, "--models", "paper", "--data", source, "--ablations")
+    printed = capsys.readouterr().out
+    for title in ("no projection", "red_ellipse, clip-vit-b-32", "red_ellipse, clip-vit-l-14-336"):
+        assert f"| {title} | " in printed

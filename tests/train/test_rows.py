@@ -221,7 +221,8 @@ def test_grounding_is_asked_with_the_expression_and_its_best_box_counts():
     assert segment.detector.threshold == 0.35  # the pipeline's own is as it was
 
 
-def test_grounding_dino_itself_always_has_a_best_box():
+def test_grounding_dino_itself_always_has_a_best_box(monkeypatch):
+    monkeypatch.setattr("ssc.segment.grounding.SHORT_SIDE", 64)
     from ssc.segment.grounding import GroundingDetector, TransformersNetwork
     from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
 

@@ -5,7 +5,7 @@ python -m train.fit correct    --data refsprites:train:4000 --store runs/pseudo 
                                --init runs/boot
 python -m train.fit bootstrap  … --init runs/boot --out runs/plus       # the paper's "+40 epochs"
 python -m train.fit supervised --data refsprites:train:4000 --out runs/supervised
-accelerate launch --num_processes 4 -m train.fit bootstrap …            # several GPUs or processes
+torchrun --nproc_per_node 4 -m train.fit bootstrap …                    # several GPUs or processes
 
 A killed run goes on where it stopped when the same command is given again.
 """

@@ -48,18 +48,27 @@ class PixelWordAttention(nn.Module):
         dim: channels of both.
         language_dim: channels of the words.
         heads: the attention's heads.
+        words_norm: LAVT's normalisation of what was gathered, over the pixels. It takes away what
+            all pixels gathered alike, such as the one noun of a short expression, and turns a
+            fresh network's output into noise of full strength. Without it the module starts as
+            nearly the constant 1, so that visual layers trained without words keep what they know.
     """
 
-    def __init__(self, dim: int, language_dim: int, heads: int) -> None:
+    def __init__(self, dim: int, language_dim: int, heads: int, words_norm: bool = True) -> None:
         super().__init__()
         self.heads = heads
         self.f_query = nn.Sequential(Pointwise(dim, dim), PixelNorm())
         self.f_key = nn.Sequential(Pointwise(language_dim, dim))
         self.f_value = nn.Sequential(Pointwise(language_dim, dim))
-        self.W = nn.Sequential(Pointwise(dim, dim), PixelNorm())
+        self.W = nn.Sequential(Pointwise(dim, dim))
+        if words_norm:
+            self.W.append(PixelNorm())
+        else:
+            nn.init.ones_(self.W[0].bias)
 
     def forward(self, query: Tensor, words: Tensor, mask: Tensor) -> Tensor:
-        """Attends from pixels to words.
+        """Attends from pixels to words, at the weights' precision under autocast too: the pixels
+        gather nearly the same, and the normalisation would magnify half precision's rounding.
 
         Args:
             query: float N×P×C, `f_query` of P pixels.
@@ -69,6 +78,11 @@ class PixelWordAttention(nn.Module):
         Returns:
             float N×P×C.
         """
+        with torch.autocast(query.device.type, enabled=False):
+            dtype = self.f_key[0].weight.dtype
+            return self._gather(query.to(dtype), words.to(dtype), mask)
+
+    def _gather(self, query: Tensor, words: Tensor, mask: Tensor) -> Tensor:
         c, split = query.shape[2], (self.heads, query.shape[2] // self.heads)
         key, value = self.f_key(words), self.f_value(words)
         value = value * mask.to(value.dtype)
@@ -82,10 +96,10 @@ class PixelWordAttention(nn.Module):
 class Fusion(nn.Module):
     """The pixel-word attention module: F_i, pixels times what they gathered (equations 6 and 7)."""
 
-    def __init__(self, dim: int, language_dim: int, heads: int) -> None:
+    def __init__(self, dim: int, language_dim: int, heads: int, words_norm: bool = True) -> None:
         super().__init__()
         self.vis_project = nn.Sequential(Pointwise(dim, dim), nn.GELU())
-        self.image_lang_att = PixelWordAttention(dim, language_dim, heads)
+        self.image_lang_att = PixelWordAttention(dim, language_dim, heads, words_norm)
         self.project_mm = nn.Sequential(Pointwise(dim, dim), nn.GELU())
 
     def see(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "window_size": 8,
         "num_heads_fusion": (1, 1, 1, 1),
         "language_dim": 128,
-        "decoder_dim": 32,
+        "decoder_dim": 64,
+        "words_norm": False,
     },
     "swin_b": {
         "embed_dim": 128,
@@ -62,6 +63,7 @@ class Stage(nn.Module):
         drop_paths: Sequence[float],
         language_dim: int,
         fusion_heads: int,
+        words_norm: bool,
         last: bool,
     ) -> None:
         super().__init__()
@@ -71,7 +73,7 @@ class Stage(nn.Module):
                 for i, drop_path in enumerate(drop_paths)
             )
         )
-        self.fusion = Fusion(dim, language_dim, fusion_heads)
+        self.fusion = Fusion(dim, language_dim, fusion_heads, words_norm)
         self.res_gate = Gate(dim)
         self.downsample = None if last else PatchMerging(dim)
         if last:  # in checkpoints, but nothing comes after it: it gets no gradient
@@ -89,6 +91,7 @@ class Backbone(nn.Module):
         window_size: int,
         num_heads_fusion: Sequence[int],
         language_dim: int,
+        words_norm: bool,
         drop_path: float,
     ) -> None:
         super().__init__()
@@ -106,6 +109,7 @@ class Backbone(nn.Module):
                     rates[i].tolist(),
                     language_dim,
                     num_heads_fusion[i],
+                    words_norm,
                     last,
                 )
             )
@@ -176,6 +180,7 @@ class LAVT(nn.Module):
         window_size: side of an attention window.
         num_heads_fusion: heads of the four pixel-word attentions.
         language_dim: channels of a word.
+        words_norm: see `PixelWordAttention`; published checkpoints have it.
         decoder_dim: channels of the decoder; four times `embed_dim` in the paper, which is most
             of the time of a small backbone.
         drop_path: stochastic depth of the last Swin block while training, rising from 0.
@@ -189,12 +194,20 @@ class LAVT(nn.Module):
         window_size: int,
         num_heads_fusion: Sequence[int],
         language_dim: int,
+        words_norm: bool = True,
         decoder_dim: int | None = None,
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone = Backbone(
-            embed_dim, depths, num_heads, window_size, num_heads_fusion, language_dim, drop_path
+            embed_dim,
+            depths,
+            num_heads,
+            window_size,
+            num_heads_fusion,
+            language_dim,
+            words_norm,
+            drop_path,
         )
         self.classifier = Decoder(embed_dim, decoder_dim or 4 * embed_dim)
 

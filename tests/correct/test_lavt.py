@@ -150,6 +150,29 @@ def test_fusion_equals_its_equations(heads):
     torch.testing.assert_close(fused, F.gelu(expected).transpose(1, 2), rtol=1e-4, atol=1e-5)
 
 
+def test_half_precision_leaves_what_was_gathered_as_it_is():
+    torch.manual_seed(3)
+    attention = Fusion(8, 12, 1).image_lang_att
+    query, words, mask = torch.randn(2, 30, 8), torch.randn(2, 5, 12), torch.ones(2, 5, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        gathered = attention(query, words, mask)
+    torch.testing.assert_close(gathered, attention(query, words, mask), rtol=0, atol=0)
+
+
+def test_without_the_words_norm_one_word_reaches_all_pixels_alike():
+    torch.manual_seed(3)
+    x, words, mask = torch.randn(2, 30, 8), torch.randn(2, 1, 12), torch.ones(2, 1, 1)
+    for norm in (True, False):
+        module = Fusion(8, 12, 1, norm)
+        factor = module.image_lang_att(module.see(x)[1], words, mask)
+        torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), rtol=0, atol=1e-4)
+        if norm:
+            assert factor.abs().max() < 0.01  # nothing of the word is left
+        else:
+            assert (factor[0] - factor[1]).abs().mean() > 0.05
+            assert abs(factor.mean() - 1) < 0.3
+
+
 def test_batch_equals_single():
     model, (image, text, mask) = tiny(), inputs()
     with torch.inference_mode():

@@ -11,6 +11,7 @@ from ssc.types import InputError
 from train.data import open_dataset
 from train.data.files import Files, InvalidData
 from train.data.masks import decode_segmentation
+from train.scenes.sprites import FONT
 
 H, W = 20, 30
 PLAIN = {"image": "a.png", "objects": [["left dog", "the brown dog"], ["cat"]]}
@@ -41,6 +42,25 @@ def test_refsprites_by_name():
     for text in ("coco:val:3", "pictures", "x.json"):
         with pytest.raises(InputError, match=r"expected refsprites:.* or a \.jsonl or \.csv file"):
             open_dataset(text)
+
+
+@pytest.mark.skipif(not FONT.exists(), reason=f"{FONT} is not installed")
+def test_classes_are_all_their_pixels_and_one_class_is_not_there():
+    scenes, classes = open_dataset("refsprites:val:3"), open_dataset("classes:val:3")
+    assert classes.name != scenes.name
+    for k in range(3):
+        scene, asked = scenes[k], classes[k]
+        assert np.array_equal(scene.image, asked.image)
+        assert len({thing.name for thing in asked.objects}) == len(asked.objects)
+        *shown, absent = asked.objects
+        assert not absent.mask.any()
+        assert np.array_equal(
+            np.any([thing.mask for thing in shown], axis=0), scene.instances.any(0)
+        )
+        for instance in scene.instances:  # each belongs to one class, whole
+            assert sum(bool((instance <= thing.mask).all()) for thing in shown) == 1
+        for thing in asked.objects:
+            assert thing.expressions[0] == thing.name
 
 
 def test_the_least_that_one_writes(folder):

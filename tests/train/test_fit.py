@@ -34,14 +34,14 @@ def examples(cache, share=0.45, pictures=64):
     )
 
 
-def launch(out, updates, *, processes=1, dropout=0.1, wait=True):
+def launch(out, updates, *options, processes=1, dropout=0.1, wait=True):
     """The toy's training in processes of its own."""
     command = [sys.executable, "tests/train/toy.py", "bootstrap", str(out), str(updates)]
-    command.append(str(dropout))
+    command += [str(dropout), *options]
     if processes > 1:
-        head = [sys.executable, "-m", "accelerate.commands.launch", "--cpu"]
-        head += ["--num_processes", str(processes), "--num_machines", "1"]
-        command = [*head, "--mixed_precision", "no", "--dynamo_backend", "no", *command[1:]]
+        # `accelerate launch` starts one process where there is no GPU, whatever it is asked for.
+        head = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
+        command = [*head, *command[1:]]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     run = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
     if wait:
@@ -222,11 +222,13 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
-    launch(tmp_path / "one", 20, dropout=0.0)
-    launch(tmp_path / "two", 20, dropout=0.0, processes=2)
+    launch(tmp_path / "one", 20, "--calm", dropout=0.0)
+    launch(tmp_path / "two", 20, "--calm", dropout=0.0, processes=2)
+    for run, processes in (("one", 1), ("two", 2)):
+        assert len(torch.load(tmp_path / run / "state.pt", weights_only=True)["rng"]) == processes
     a, b = (load_file(tmp_path / run / "model.safetensors") for run in ("one", "two"))
     start = toy.model(0.0)[0].state_dict()
-    assert max((a[n].float() - start[n].float()).abs().max() for n in a) > 1e-3
+    assert max((a[n].float() - start[n].float()).abs().max() for n in a) > 3e-4
     for name in a:
         torch.testing.assert_close(a[name], b[name], atol=1e-5, rtol=0, msg=name)
 

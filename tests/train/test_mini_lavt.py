@@ -49,7 +49,7 @@ def test_pixel_classes_train_the_visual_layers_under_lavts_names():
     fresh = LAVT(**CONFIG["lavt"])
     fit = fresh.load_state_dict(network.visual_weights(), strict=False)
     assert not fit.unexpected_keys
-    assert all("image_lang_att" in k or "conv1_1" in k for k in fit.missing_keys)
+    assert all("image_lang_att" in k or "classifier." in k for k in fit.missing_keys)
     idle = [
         k
         for k, p in network.lavt.named_parameters()
@@ -92,6 +92,7 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         data="refsprites:train:12",
         store=None,
         val="refsprites:val:2",
+        names_epochs=0.8,
         bootstrap_epochs=2.0,
         correct_epochs=1.0,
         expressions=2,
@@ -109,7 +110,13 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     args.store = tmp_path / "store"
     args.store.mkdir()
     lavt.train_lavt(args)
-    for run, updates in {"bootstrap": 6, "correct": 3, "plus": 3, "supervised": 9}.items():
+    for run, updates in {
+        "names": 4,
+        "bootstrap": 6,
+        "correct": 3,
+        "plus": 3,
+        "supervised": 9,
+    }.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
         assert state["update"] == updates, run
     folder = tmp_path / "assets" / "lavt"

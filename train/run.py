@@ -66,11 +66,15 @@ class Step:
         launch = [*self.launch, "-m", self.module] if self.launch else ["-m", self.module]
         return shlex.join(["python", *launch, *self.options])
 
-    def run(self) -> None:
-        """Raises SystemExit where the step ends with an error."""
+    def run(self, locks: Sequence[int] = ()) -> None:
+        """Raises SystemExit where the step ends with an error.
+
+        Args:
+            locks: open files that a process of its own holds too, and longer than a killed parent.
+        """
         if self.launch is not None:
             command = [sys.executable, *self.launch, "-m", self.module, *self.options]
-            if status := subprocess.run(command).returncode:
+            if status := subprocess.run(command, pass_fds=locks).returncode:
                 sys.exit(f"error: this ended with status {status}: {self.command}")
             return
         import torch
@@ -169,7 +173,7 @@ def run(args: argparse.Namespace) -> None:
         InputError: bad data or options, or `--out` is another run's, or one is at work there.
     """
     args.out.mkdir(parents=True, exist_ok=True)
-    with _alone(args.out):
+    with _alone(args.out) as lock:
         _begin(args)
         plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
         for number, step in enumerate(plan, 1):
@@ -178,7 +182,7 @@ def run(args: argparse.Namespace) -> None:
                 print(f"{place}: complete, skipped ({step.output})", flush=True)
             else:
                 print(f"{place}\n  {step.command}", flush=True)
-                step.run()
+                step.run([lock])
                 worked = True
             if step.output.name == "correct" and not checkpoint.exists():
                 publish(step.output, checkpoint)
@@ -191,14 +195,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Two runs in a folder would spoil each other's files; the lock ends with its process."""
+def _alone(out: Path) -> Iterator[int]:
+    """Two runs in a folder would spoil each other's files; the lock ends with its processes.
+
+    Yields:
+        The file descriptor that holds it.
+    """
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{out}: expected no other run at work there, got one") from error
-        yield
+        yield file.fileno()
 
 
 def _begin(args: argparse.Namespace) -> None:

@@ -178,6 +178,24 @@ def test_one_run_in_a_folder_at_a_time(data, tmp_path):
         run.run(args)
 
 
+def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatch):
+    started = []
+
+    def start(command, pass_fds):
+        child = [sys.executable, "-c", "input()"]
+        started.append(subprocess.Popen(child, stdin=subprocess.PIPE, pass_fds=pass_fds))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", start)
+    with run._alone(tmp_path) as lock:
+        run.Step("", "train.report", [], tmp_path, launch=()).run([lock])
+    with pytest.raises(InputError, match="no other run at work"), run._alone(tmp_path):
+        pass
+    started[0].communicate(b"\n")
+    with run._alone(tmp_path):
+        pass
+
+
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
     step = run.Step("", "train.report", [str(tmp_path)], tmp_path / "report.md", launch=())
     with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.report"):

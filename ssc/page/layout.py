@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from ssc.page.style import HINT, HOW, INTRO, SCALE
-from ssc.select.choose import RULES
-from ssc.select.prompts import VISUAL_PROMPTS
+from ssc.page.choices import OFF
+from ssc.page.options import lay_out_options
+from ssc.page.texts import HINT, HOW, SCALE, intro
 
 if TYPE_CHECKING:
     from gradio.components import Component
     from gradio.data_classes import ImageData
 
-    from ssc.pipeline import Pipeline
+    from ssc.page.choices import Choices
 
 NO_STAGE_3 = (
     "This page has no corrected model and shows S+S alone. "
@@ -27,7 +27,7 @@ NO_STAGE_3 = (
 
 @dataclass
 class Parts:
-    """The components by name; `options` are in the order of `Pipeline.varied`."""
+    """The components by name; `options` are in the order of `choices.OPTIONS`."""
 
     state: gr.State
     picture: gr.Image
@@ -35,6 +35,7 @@ class Parts:
     run: gr.Button
     options: list[Component]
     place_of_examples: gr.Column
+    note: gr.HTML
     objects: gr.Radio
     answers: gr.Gallery
     slider: gr.ImageSlider
@@ -59,14 +60,14 @@ class Parts:
     endpoint: gr.Button
 
 
-def lay_out(pipeline: Pipeline, kept: int) -> Parts:
+def lay_out(choices: Choices, kept: int) -> Parts:
     """All components, inside an open `gr.Blocks`; `kept` is how long a result is, in seconds."""
-    corrects = pipeline.correct is not None
+    corrects = choices.corrects != [OFF]
     parts = {"state": gr.State(None, time_to_live=kept)}
-    gr.HTML(INTRO, elem_classes="intro", padding=False)
+    gr.HTML(intro(corrects), elem_classes="intro", padding=False)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300, scale=2):
-            parts |= _inputs(pipeline)
+            parts |= _inputs(choices)
         with gr.Column(min_width=300, scale=3):
             parts |= _answer(corrects)
     with gr.Row(equal_height=False):
@@ -82,7 +83,7 @@ def lay_out(pipeline: Pipeline, kept: int) -> Parts:
         elem_id="take",
     )
     parts["package"] = gr.DownloadButton("ZIP", visible="hidden", elem_id="package")
-    parts |= _compare(pipeline)
+    parts |= _compare(choices)
     with gr.Accordion("The same call as code", open=False, elem_id="code") as code:
         with gr.Tab("Python"):
             python = gr.Code(language="python", show_label=False, elem_id="python")
@@ -97,7 +98,7 @@ def lay_out(pipeline: Pipeline, kept: int) -> Parts:
     return Parts(**parts)
 
 
-def _inputs(pipeline: Pipeline) -> dict:
+def _inputs(choices: Choices) -> dict:
     picture = gr.Image(
         type="filepath",
         label="Picture",
@@ -119,7 +120,7 @@ def _inputs(pipeline: Pipeline) -> dict:
     )
     run = gr.Button("Segment", variant="primary", elem_id="run")
     with gr.Accordion("Options", open=False, elem_id="options"):
-        options = _options(pipeline)
+        options = lay_out_options(choices)
     return {
         "picture": picture,
         "expressions": expressions,
@@ -138,50 +139,8 @@ def _uploaded(payload: ImageData | None) -> str | None:
     return payload.path
 
 
-def _options(pipeline: Pipeline, of: str = "") -> list[Component]:
-    """Prompt, sigma, rule, box threshold, stage 3: in the order of `Pipeline.varied`."""
-    detector = getattr(pipeline.segment, "detector", None)
-    box_score = getattr(detector, "threshold", None)
-    return [
-        gr.Dropdown(
-            [(name.replace("_", " "), name) for name in VISUAL_PROMPTS],
-            value=pipeline.select.prompt,
-            label=f"Visual prompt{of}",
-            info="How a candidate is shown to CLIP.",
-        ),
-        gr.Slider(
-            1,
-            100,
-            pipeline.select.sigma,
-            step=1,
-            label=f"Blur σ{of}",
-            info="Of reverse blur, in pixels of a picture of 640.",
-        ),
-        gr.Radio(
-            list(RULES),
-            value=pipeline.select.rule,
-            label=f"Choice{of}",
-            info="argmax: each object its best score. matching: no two objects the same candidate.",
-        ),
-        gr.Slider(
-            0.05,
-            0.95,
-            box_score,
-            step=0.01,
-            label=f"Box threshold{of}",
-            info="Least score of a detected box.",
-            visible=box_score is not None,
-        ),
-        gr.Checkbox(
-            pipeline.correct is not None,
-            label=f"Stage 3{of}",
-            info="Ask the corrected model too.",
-            visible=pipeline.correct is not None,
-        ),
-    ]
-
-
 def _answer(corrects: bool) -> dict:
+    note = gr.HTML(visible=False, elem_id="note", padding=False)
     objects = gr.Radio([], label="Object to look at", visible=False, elem_id="objects")
     with gr.Tabs():
         with gr.Tab("Side by side" if corrects else "Answer"):
@@ -196,7 +155,13 @@ def _answer(corrects: bool) -> dict:
                 max_height=620,
             )
     words = _words("words", HINT)
-    return {"objects": objects, "answers": answers, "slider": slider, "words": words}
+    return {
+        "note": note,
+        "objects": objects,
+        "answers": answers,
+        "slider": slider,
+        "words": words,
+    }
 
 
 def _segment() -> dict:
@@ -244,15 +209,15 @@ def _correct(corrects: bool) -> dict:
     return {"heat": heat, "threshold": threshold, "ious": ious}
 
 
-def _compare(pipeline: Pipeline) -> dict:
-    with gr.Accordion("Compare two settings", open=False, elem_id="compare-panel"):
+def _compare(choices: Choices) -> dict:
+    with gr.Accordion("Compare two configurations", open=False, elem_id="compare-panel"):
         gr.HTML(
             "<p>The picture and words above with the options above (A), and with these (B).</p>",
             elem_classes="stage",
             padding=False,
         )
-        with gr.Row(equal_height=True):
-            options_of_b = _options(pipeline, " of B")
+        with gr.Row(equal_height=False, elem_classes="settings"):
+            options_of_b = lay_out_options(choices, " of B")
         compare = gr.Button("Compare", elem_id="compare")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,14 @@ from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, fo
 from ssc.export import result_record
 from ssc.images import load_image
 from ssc.metrics import mask_iou
+from ssc.photo import is_unknown
 from ssc.types import InputError, Result
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ssc.pipeline import Pipeline
+    from ssc.page.choices import Choices
     from ssc.types import Candidates
 
     Picture = NDArray[np.uint8]
@@ -40,12 +41,14 @@ class Session:
         image: RGB uint8 H×W×3.
         results: one per object.
         active: index of the object whose stages are shown.
+        unknown: whether the models that were asked can't know such a picture; see `ssc.photo`.
     """
 
     name: str
     image: Picture
     results: list[Result]
     active: int = 0
+    unknown: bool = False
     _scaled: dict[int, tuple[Picture, Candidates]] = field(default_factory=dict, repr=False)
 
     @property
@@ -137,26 +140,31 @@ class Session:
         return self._scaled[number]
 
 
-def stream(
-    pipeline: Pipeline,
-    picture: str | None,
-    expressions: str | None,
-    options: Sequence[Any],
-    progress: Callable[..., Any],
-) -> Iterator[Session]:
-    """A session after each stage.
+@dataclass(frozen=True)
+class Question:
+    """A picture and what is asked about it.
+
+    Attributes:
+        name: of the picture's file.
+        image: RGB uint8 H×W×3.
+        objects: the expressions of each object.
+    """
+
+    name: str
+    image: Picture
+    objects: list[list[str]]
+
+
+def read_question(picture: str | None, expressions: str | None) -> Question:
+    """What a visitor gave, opened.
 
     Args:
-        pipeline: its models.
         picture: path of a file.
         expressions: an object a line; " | " joins expressions of one object.
-        options: of `Pipeline.varied`, in its order.
-        progress: called with a share in [0, 1] and `desc`, the stage's name.
 
     Raises:
-        InputError: a picture, an expression or an option that is none.
+        InputError: a picture that is none, or no expression.
     """
-    progress(0.05, desc="Opening the picture")
     if not picture:
         raise InputError("Choose a picture first: upload, paste or take one.")
     try:
@@ -166,12 +174,24 @@ def stream(
     lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
     if not lines:
         raise InputError("Say what to look for: one object a line.")
-    varied = pipeline.varied(*options)
-    progress(0.1, desc=STAGES[0])
-    for number, results in enumerate(varied.stream(image, lines), 1):
-        if number < len(STAGES):
-            progress(0.1 + 0.3 * number, desc=STAGES[number])
-        yield Session(Path(picture).name, image, results)
+    return Question(Path(picture).name, image, lines)
+
+
+def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iterator[Session]:
+    """A session after each stage.
+
+    Args:
+        choices: what the options choose from.
+        question: the picture and its objects.
+        options: in the order of `choices.OPTIONS`.
+
+    Raises:
+        InputError: an expression or an option that is none.
+    """
+    pipeline = choices.vary(options)
+    for results in pipeline.stream(question.image, question.objects):
+        unknown = is_unknown(pipeline.segment.detector, question.image)
+        yield Session(question.name, question.image, results, unknown=unknown)
 
 
 def compare(a: Session, b: Session) -> list[dict[str, Any]]:

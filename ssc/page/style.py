@@ -32,6 +32,13 @@ CSS = """
 .stage h2 { margin: .5rem 0 0; font-size: 1.1rem; font-weight: 650; }
 .intro p, .stage p, .bars p { margin: 0; color: var(--body-text-color-subdued); }
 .stage p { min-height: 2.6em; }
+.note { display: flex; gap: .75rem; align-items: flex-start; padding: .75rem 1rem;
+    border: 1px solid var(--border-color-primary); border-left: 4px solid var(--color-accent);
+    border-radius: .5rem; background: var(--background-fill-secondary); }
+.note p { margin: 0; overflow-wrap: anywhere; }
+.note button { flex: none; width: 2rem; height: 2rem; margin: -.25rem -.5rem 0 auto;
+    border-radius: .4rem; font-size: 1.25rem; line-height: 1; color: var(--body-text-color); }
+.note button:hover { background: var(--border-color-primary); }
 .words { overflow-wrap: anywhere; }
 .words .object { margin: 0 0 .75rem; }
 .words .objects .object { padding-left: .75rem; border-left: 3px solid transparent; }
@@ -59,7 +66,13 @@ CSS = """
     color: var(--body-text-color-subdued); }
 .scale i { flex: 1; height: .6rem; border-radius: .3rem; background: linear-gradient(to right,
     #6b6b6b, #6a2b63, #a53f59, #e0663a, #f3a32a, #f6f58e); }
-.how p, .how li { max-width: 75ch; }
+.how ol { display: grid; gap: 1.5rem; margin: 0 0 1rem !important; padding: 0 !important;
+    grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); list-style: none; }
+.how li { margin: 0; }
+.how h2 { margin: 0 0 .5rem; font-size: 1rem; font-weight: 650; }
+.how svg { display: block; width: 100%; max-width: 24rem; margin: 0 0 .5rem;
+    color: var(--body-text-color); }
+.how p { max-width: 75ch; margin: 0; }
 .how a { color: var(--link-text-color); }
 button[role=tab].selected { color: var(--link-text-color) !important; }
 .cm-line, .cm-line span { color: var(--body-text-color) !important; }
@@ -78,12 +91,6 @@ button[role=tab].selected { color: var(--link-text-color) !important; }
 .pictures .thumbnail-lg { aspect-ratio: auto !important; height: auto !important; }
 """
 
-INTRO = """
-<h1>Segment, Select, Correct</h1>
-<p>Say what you mean in a picture and see how it is found: every candidate, how each was shown to
-CLIP, which one matched your words best, and where the corrected model thinks otherwise.</p>
-"""
-
 NAMES = """() => {  // Gradio gives the buttons around pictures no names
   const labels = {"#candidates button": "Candidates: click one to choose it yourself",
     "#heat button": "Probability map"};
@@ -98,22 +105,3 @@ NAMES = """() => {  // Gradio gives the buttons around pictures no names
   name();
   new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
 }"""
-
-HINT = '<p class="steps">Choose a picture and say what to look for, or click an example.</p>'
-
-SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
-
-HOW = """
-<ol>
-<li><b>Segment.</b> The key noun of your words (spaCy) is taken to the nearest class of a vocabulary
-(CLIP); a detector finds every instance of that class, and a segmenter gives each box a mask.</li>
-<li><b>Select.</b> Each candidate is marked on the picture, here by blurring all else, and CLIP says
-which marked picture is most like your words. Stages 1 and 2 need no training: this is S+S.</li>
-<li><b>Correct.</b> A network that reads picture and words at once (LAVT) is trained on those
-choices, then trained on with matching: in one picture no two objects may share a candidate, so
-wrong choices give way to right ones. Its answer, S+S+C, needs no candidates. Neither training nor
-answer uses a mask drawn by a person.</li>
-</ol>
-<p>From <a href="https://arxiv.org/abs/2310.13479">Segment, Select, Correct: A Framework for
-Weakly-Supervised Referring Segmentation</a> (Eiras and others).</p>
-"""

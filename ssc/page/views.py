@@ -54,6 +54,8 @@ def _describe(result: Result, marked: bool) -> str:
 def _step(match: ClassMatch) -> str:
     if match.name == ANY_CLASS:
         return "no noun: every object is a candidate"
+    if match.noun == match.name and not match.runners_up:
+        return f"noun <b>{escape(match.noun)}</b>, looked for as it is"
     others = ", ".join(f"{escape(name)} {score:.2f}" for name, score in match.runners_up)
     after = f"; then {others}" if others else ""
     return (

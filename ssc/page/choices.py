@@ -1,0 +1,234 @@
+"""What a visitor may choose: each stage's options, the model set, the checkpoint of stage 3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from ssc.pipeline import Pipeline
+from ssc.types import InputError
+
+if TYPE_CHECKING:
+    from ssc.correct import Correct
+
+OPTIONS = (
+    "prompt",
+    "sigma",
+    "rule",
+    "box_threshold",
+    "correct",
+    "text_threshold",
+    "vocabulary",
+    "project",
+    "spatial",
+    "models",
+)
+"""Names of the options in the order of the page's components and of the endpoints' arguments."""
+
+OWN, OFF = "own", "off"  # of stage 3: the model set's own, and none
+MAX_WORDS = 300
+"""Most words of a visitor's own vocabulary: each is read by CLIP at its first use."""
+
+NEEDS = {
+    "mini": "Comes with the program and runs anywhere, but knows rendered scenes only.",
+    "base": "Real networks in their smaller sizes, for photographs: any machine, better a GPU.",
+    "paper": "The networks of the paper, for photographs: a GPU, or much patience.",
+}
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """A model set as the page offers it.
+
+    Attributes:
+        name: shown, and in the API.
+        load: its pipeline with its own stage 3, where it has one; the same at each call.
+        needs: a sentence on what it is for and needs.
+        missing: one sentence that says what to do where files are missing; empty where none are.
+    """
+
+    name: str
+    load: Callable[[], Pipeline]
+    needs: str = ""
+    missing: Callable[[], str] = lambda: ""
+
+    def thresholds(self) -> tuple[float | None, float | None]:
+        """Its detector's own box and text thresholds, None for one that it does not have."""
+        if self.missing():
+            return None, None
+        detector = self.load().segment.detector
+        return getattr(detector, "threshold", None), getattr(detector, "text_threshold", None)
+
+
+class Choices:
+    """The model sets and checkpoints that one page offers; each is loaded once, when first asked.
+
+    Args:
+        sets: the model sets, the first of which is the default.
+        checkpoints: short name → stage 3 of a checkpoint given at start; the first is the default.
+        own: whether the model sets' own stage 3 is offered, where they have one.
+    """
+
+    def __init__(
+        self,
+        sets: Sequence[ModelSet],
+        checkpoints: Mapping[str, Correct] | None = None,
+        own: bool = True,
+    ) -> None:
+        self.sets = {model_set.name: model_set for model_set in sets}
+        self.checkpoints = dict(checkpoints or {})
+        self.own = own
+        self._lock = Lock()
+
+    @property
+    def models(self) -> str:
+        """The default model set."""
+        return next(iter(self.sets))
+
+    @property
+    def correct(self) -> str:
+        """The default of stage 3: a checkpoint given at start, else the set's own, else none."""
+        if self.checkpoints:
+            return next(iter(self.checkpoints))
+        return OWN if self.own and self.pipeline(self.models).correct is not None else OFF
+
+    @property
+    def corrects(self) -> list[str]:
+        """All that stage 3 may be."""
+        own = self.correct == OWN or (self.own and bool(self.checkpoints))
+        return [*self.checkpoints, *([OWN] if own else []), OFF]
+
+    def pipeline(self, models: str, correct: str = OWN) -> Pipeline:
+        """The pipeline of a model set with stage 3 of choice.
+
+        Raises:
+            InputError: no such set or checkpoint, or the set's files are missing.
+        """
+        if models not in self.sets:
+            raise InputError(f"model set: expected one of {', '.join(self.sets)}, got {models!r}")
+        if why := self.sets[models].missing():
+            raise InputError(why)
+        with self._lock:  # lest two visitors load the same models at once
+            pipeline = self.sets[models].load()
+        if correct == OWN and self.own:
+            return pipeline
+        if correct not in (OWN, OFF, *self.checkpoints):
+            known = ", ".join(self.corrects)
+            raise InputError(f"stage 3: expected one of {known}, got {correct!r}")
+        return Pipeline(pipeline.segment, pipeline.select, self.checkpoints.get(correct))
+
+    def vary(self, options: Sequence[Any]) -> Pipeline:
+        """The pipeline that a visitor's options, in the order of `OPTIONS`, ask for.
+
+        Raises:
+            InputError: an option that is none.
+        """
+        chosen = dict(zip(OPTIONS, options, strict=True))
+        pipeline = self.pipeline(chosen.pop("models"), chosen.pop("correct"))
+        chosen["vocabulary"] = read_words(chosen["vocabulary"])
+        return pipeline.varied(**chosen)
+
+
+def read_words(text: str | None) -> list[str] | None:
+    """Words of a vocabulary, one a line or parted by commas; None where the text is blank.
+
+    Raises:
+        InputError: over `MAX_WORDS`.
+    """
+    if not text or not text.strip():
+        return None
+    words = [word for word in re.split(r"[,\n]", text) if word.strip()]
+    if len(words) > MAX_WORDS:
+        raise InputError(f"vocabulary: expected at most {MAX_WORDS} words, got {len(words)}")
+    return words
+
+
+def find_choices(models: str = "mini", corrects: Sequence[str] = ()) -> Choices:
+    """All model sets, `models` first, and the checkpoints named: folders, Hub ids, or "off".
+
+    Raises:
+        InputError: no such model set, its files are missing, or a checkpoint that is none.
+    """
+    import ssc
+    from ssc.models import MODEL_SETS
+
+    if models not in MODEL_SETS:
+        raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {models!r}")
+    names = [models, *(name for name in MODEL_SETS if name != models)]
+    sets = [
+        ModelSet(
+            name,
+            lambda name=name: ssc.load(name),
+            NEEDS.get(name, ""),
+            lambda name=name: _missing(name),
+        )
+        for name in names
+    ]
+    ssc.load(models, False)  # says in full what is missing
+    folders = {name: find_checkpoint(name) for name in corrects if name != OFF}
+    titles = dict(zip(folders, short_names(list(folders))))
+    checkpoints = {
+        titles[name]: ssc.load(models, folder).correct for name, folder in folders.items()
+    }
+    return Choices(sets, checkpoints, own=OFF not in corrects)
+
+
+def find_checkpoint(name: str) -> Path:
+    """The folder of a checkpoint, given by its path or by its id on the Hub, which is downloaded.
+
+    Raises:
+        InputError: neither is there.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise InputError(f"{name}: expected the folder of a checkpoint or its id on the Hub")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.txt"]  # weights and words; nothing that is run
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"{name}: expected the folder of a checkpoint or its id on the Hub; there is no such "
+            f"folder, and the Hub says: {reason}"
+        ) from error
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """For each path its last part, with as many before it as tell it from the others."""
+    parts = [Path(path).parts for path in paths]
+    taken = {OWN, OFF}
+    names = []
+    for own in parts:
+        length = next(
+            n
+            for n in range(1, len(own) + 1)
+            if n == len(own)
+            or (
+                "/".join(own[-n:]) not in taken
+                and sum(other[-n:] == own[-n:] for other in parts) == 1
+            )
+        )
+        names.append("/".join(own[-length:]))
+    return names
+
+
+def _missing(name: str) -> str:
+    from ssc.pretrained import SETS, files_of
+
+    absent = [file for file in files_of(name) if not file.present] if name in SETS else []
+    if not absent:
+        return ""
+    size = sum(file.size or 0 for file in absent) / 1e9
+    return (
+        f"The {name} set's weights are not on this machine yet: run "
+        f"python -m ssc models --download {name} there ({size:.1f} GB), then try again."
+    )

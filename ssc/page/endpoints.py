@@ -1,0 +1,104 @@
+"""From what a visitor sends to sessions, and the named endpoints over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from inspect import Parameter, Signature
+from typing import Any
+
+import gradio as gr
+
+from ssc.page.choices import OPTIONS, Choices
+from ssc.page.gpu import on_gpu
+from ssc.page.session import STAGES, Session, compare, read_question, stream
+from ssc.types import InputError
+
+Ask = Callable[..., Iterator[Session]]
+
+
+def asks(choices: Choices) -> Ask:
+    """What answers a visitor: picture, expressions, options and progress → sessions."""
+
+    def run(*question: Any) -> Iterator[Session]:
+        yield from stream(choices, *question)
+
+    answer = on_gpu(run)
+
+    def ask(
+        picture: str | None,
+        expressions: str | None,
+        options: Sequence[Any],
+        progress: Callable[..., Any] = lambda *_, **__: None,
+    ) -> Iterator[Session]:
+        """A session after each stage; raises InputError as `read_question` and `stream`."""
+        progress(0.05, desc="Opening the picture")
+        question = read_question(picture, expressions)
+        choices.vary(options)  # here, where models stay loaded, and before a GPU is asked for
+        progress(0.1, desc=STAGES[0])
+        for number, session in enumerate(answer(question, options), 1):
+            if number < len(STAGES):
+                progress(0.1 + 0.3 * number, desc=STAGES[number])
+            yield session
+
+    return ask
+
+
+def signed(*names: str) -> Callable[[Callable], Callable]:
+    """Gives a function of `*inputs` these parameters, and Gradio's progress as the last one.
+
+    Gradio names the arguments of its endpoints by them; those of options may be left out.
+    """
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    given = [
+        Parameter(
+            name, kind, default=Parameter.empty if name in ("picture", "expressions") else None
+        )
+        for name in names
+    ]
+    parameters = [*given, Parameter("progress", kind, default=gr.Progress())]
+
+    def sign(function: Callable) -> Callable:
+        function.__signature__ = Signature(parameters)
+        return function
+
+    return sign
+
+
+def compared(ask: Ask, picture: Any, expressions: Any, options: Sequence[Any]) -> list[Session]:
+    """The last sessions under two configurations: the options of A, then those of B."""
+    half = len(options) // 2
+    return [list(ask(picture, expressions, side))[-1] for side in (options[:half], options[half:])]
+
+
+def endpoints(ask: Ask) -> tuple[Callable, Callable]:
+    """The functions of /segment and /compare; their arguments are those of the page."""
+
+    @signed("picture", "expressions", *OPTIONS)
+    def segment(*inputs: Any) -> dict[str, Any]:
+        """Segments what each line of `expressions` names; masks come as COCO RLE.
+
+        Lines are objects; " | " within a line joins expressions of one object. Returns
+        {"results": [a record per object]}, or {"error": message} where the input is bad.
+        """
+        picture, expressions, *options, progress = inputs
+        try:
+            *_, session = ask(picture, expressions, options, progress)
+        except InputError as error:
+            return {"error": str(error)}
+        return session.record()
+
+    @signed("picture", "expressions", *(f"{name}_{side}" for side in "ab" for name in OPTIONS))
+    def compare_records(*inputs: Any) -> dict[str, Any]:
+        """The same picture and expressions under two configurations, A and B.
+
+        Returns {"a": as of /segment, "b": likewise, "compared": [per object its expressions and
+        the IoU between A's masks and B's]}, or {"error": message} where the input is bad.
+        """
+        picture, expressions, *options, _ = inputs
+        try:
+            a, b = compared(ask, picture, expressions, options)
+        except InputError as error:
+            return {"error": str(error)}
+        return {"a": a.record(), "b": b.record(), "compared": compare(a, b)}
+
+    return segment, compare_records

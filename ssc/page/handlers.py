@@ -1,0 +1,171 @@
+"""What the page does at each click: sessions in, contents of components out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ssc.export import zip_result
+from ssc.page.choices import OPTIONS, Choices
+from ssc.page.endpoints import Ask, compared
+from ssc.page.layout import Parts
+from ssc.page.session import Session, compare
+from ssc.page.snippets import as_curl, as_python
+from ssc.page.texts import photo_note
+from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.types import InputError
+
+
+class Handlers:
+    """Each method is wired to an event, in `demo_app.build`; all state is the visitor's session.
+
+    Args:
+        ui: the components.
+        choices: what is offered.
+        ask: answers; see `endpoints.asks`.
+    """
+
+    def __init__(self, ui: Parts, choices: Choices, ask: Ask) -> None:
+        self.ui = ui
+        self.choices = choices
+        self.ask = ask
+
+    def run(self, picture, expressions, options: Sequence[Any], progress) -> Iterator[dict]:
+        """The page's outputs after each stage."""
+        try:
+            for session in self.ask(picture, expressions, options, progress):
+                yield self.show(session, clear=session.results[0].selection is None)
+        except InputError as error:
+            gr.Warning(escape(str(error)))
+            yield self.nothing(str(error))
+
+    def show(self, session: Session, clear: bool = False) -> dict:
+        """All outputs of a session; `clear` also empties those of stages that have not run."""
+        ui = self.ui
+        titles = [" | ".join(r.expressions) for r in session.results]
+        choices = [(f"{n} · {title}", n - 1) for n, title in enumerate(titles, 1)]
+        outputs = {
+            ui.state: session,
+            ui.note: self.note(session),
+            ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
+            **self.show_answer(session),
+        }
+        result = session.result
+        if clear or result.selection is not None:
+            outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
+        if clear or result.correction is not None:
+            outputs |= self.show_correction(session)
+            outputs[ui.threshold] = result.correction.threshold if result.correction else 0.5
+        return outputs
+
+    def show_answer(self, session: Session) -> dict:
+        ui = self.ui
+        return {
+            ui.answers: session.answers(),
+            ui.slider: session.pair(),
+            ui.words: describe(session.results, session.active),
+            ui.candidates: session.candidates(),
+            ui.undo: gr.Button(visible=session.result.override is not None),
+            ui.record: session.record(),
+            ui.take: gr.Button(interactive=session.result.selection is not None),
+        }
+
+    def show_correction(self, session: Session) -> dict:
+        return {self.ui.heat: session.heat(), self.ui.ious: iou_bars(session.result)}
+
+    def note(self, session: Session) -> gr.HTML:
+        if not session.unknown:
+            return gr.HTML("", visible=False)
+        real = (n for n in ("base", "paper") if n in self.choices.sets)
+        present = next((n for n in real if not self.choices.sets[n].missing()), None)
+        return gr.HTML(photo_note(present), visible=True)
+
+    def nothing(self, message: str) -> dict:
+        ui = self.ui
+        return {
+            ui.state: None,
+            ui.note: gr.HTML("", visible=False),
+            ui.objects: gr.Radio([], value=None, visible=False),
+            **{component: [] for component in (ui.answers, ui.prompts)},
+            **dict.fromkeys((ui.slider, ui.candidates, ui.heat)),
+            **dict.fromkeys((ui.words, ui.scores, ui.ious), ""),
+            ui.undo: gr.Button(visible=False),
+            ui.record: {"error": message},
+            ui.take: gr.Button(interactive=False),
+        }
+
+    def look_at(self, session: Session | None, active: int) -> dict:
+        if session is None or not 0 <= active < len(session.results):
+            return self.gone(session)
+        return self.show(session.looking_at(active), clear=True)
+
+    def click_picture(self, session: Session | None, event: gr.SelectData) -> dict:
+        if session is None:
+            return self.gone(session)
+        candidate = candidate_at(session.result.candidates, *session.to_image(*event.index))
+        if candidate < 0:
+            gr.Info("There is no candidate at that place.")
+            return {self.ui.state: session}
+        return self.choose(session, candidate)
+
+    def click_prompt(self, session: Session | None, event: gr.SelectData) -> dict:
+        if session is None or session.result.selection is None:
+            return self.gone(session)
+        return self.choose(session, int(session.result.selection.order[event.index]))
+
+    def undo(self, session: Session | None) -> dict:
+        return self.choose(session, None)
+
+    def choose(self, session: Session | None, candidate: int | None) -> dict:
+        """A person's choice; that of S+S itself is none."""
+        if session is None or session.result.selection is None:
+            return self.gone(session)
+        if candidate == session.result.selection.chosen:
+            candidate = None
+        session = session.with_result(session.result.with_override(candidate))
+        scores = {self.ui.scores: score_bars(session.result)}
+        return {self.ui.state: session, **scores, **self.show_answer(session)}
+
+    def move_threshold(self, session: Session | None, threshold: float) -> dict:
+        if session is None:
+            return self.gone(session)
+        session = session.at_threshold(threshold)
+        shown = self.show_answer(session) | self.show_correction(session)
+        return {self.ui.state: session, **shown}
+
+    def gone(self, session: Session | None) -> dict:
+        if session is None:
+            gr.Info("There is no result, or it is no longer kept: press Segment.")
+        return {self.ui.state: session}
+
+    def pack(self, session: Session | None) -> dict:
+        if session is None:
+            return self.gone(session)
+        stem = Path(session.name).stem
+        target = Path(tempfile.mkdtemp(prefix="ssc-"), f"{stem}.zip")
+        target.write_bytes(zip_result(stem, session.image, session.results, session.name))
+        return {self.ui.package: str(target)}
+
+    def compare(self, picture, expressions, *options) -> tuple:
+        try:
+            a, b = compared(self.ask, picture, expressions, options)
+        except InputError as error:
+            gr.Warning(escape(str(error)))
+            hidden = gr.Gallery([], visible=False)
+            return hidden, "", hidden, "", ""
+        shown = (
+            (gr.Gallery(session.answers(), visible=True), describe(session.results, 0))
+            for session in (a, b)
+        )
+        return *next(shown), *next(shown), overlaps(compare(a, b))
+
+    def write_code(self, picture, request: gr.Request, *settings) -> dict:
+        name = Path(picture).name if picture else "picture.jpg"
+        named = dict(zip(("expressions", *OPTIONS), settings))
+        call = str(request.request.base_url), name, named
+        return {self.ui.python: as_python(*call), self.ui.curl: as_curl(*call)}

@@ -1,0 +1,123 @@
+"""The components of the options, once for the page and once for the other side of a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from ssc.page.choices import MAX_WORDS, OFF, OPTIONS, OWN
+from ssc.select.choose import RULES
+from ssc.select.prompts import VISUAL_PROMPTS
+
+if TYPE_CHECKING:
+    from gradio.components import Component
+
+    from ssc.page.choices import Choices
+
+TITLES = {OWN: "the model set's own", OFF: "off"}
+
+
+def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
+    """A component for each of `OPTIONS`, in their order; `of` ends the labels.
+
+    They stand in the order of the stages. Choosing another model set renews what the page says of
+    it, and the thresholds, which are its detector's own.
+    """
+    pipeline = choices.pipeline(choices.models)
+    corrects = choices.corrects
+    parts: dict[str, Component] = {}
+    parts["models"] = gr.Radio(
+        list(choices.sets),
+        value=choices.models,
+        label=f"Model set{of}",
+        info=choices.sets[choices.models].needs,
+        visible=len(choices.sets) > 1,
+    )
+    parts["vocabulary"] = gr.Textbox(
+        label=f"Vocabulary{of}",
+        info=f"Your own classes, one a line or parted by commas, {MAX_WORDS} at most. The mini set "
+        "knows COCO's 80 only; the others take any words.",
+        placeholder="COCO's 80 classes",
+        lines=2,
+        max_lines=6,
+    )
+    parts["project"] = gr.Checkbox(
+        pipeline.segment.project,
+        label=f"Projection{of}",
+        info="Take the noun to the nearest class of the vocabulary; off: look for the noun itself.",
+    )
+    box, text = choices.sets[choices.models].thresholds()
+    parts["box_threshold"] = _threshold("Box", of, "Least score of a detected box.", box)
+    parts["text_threshold"] = _threshold("Text", of, "Least score of a word of its phrase.", text)
+    parts["prompt"] = gr.Dropdown(
+        [(name.replace("_", " "), name) for name in VISUAL_PROMPTS],
+        value=pipeline.select.prompt,
+        label=f"Visual prompt{of}",
+        info="How a candidate is shown to CLIP.",
+    )
+    parts["sigma"] = gr.Slider(
+        1,
+        100,
+        pipeline.select.sigma,
+        step=1,
+        label=f"Blur σ{of}",
+        info="Of reverse blur, in pixels of a picture of 640.",
+    )
+    parts["rule"] = gr.Radio(
+        list(RULES),
+        value=pipeline.select.rule,
+        label=f"Choice{of}",
+        info="argmax: each object its best score. matching: no two objects the same candidate.",
+    )
+    parts["spatial"] = gr.Checkbox(
+        pipeline.select.spatial,
+        label=f"Words for places{of}",
+        info="Let “left” or “top” count by where a candidate is, beside CLIP. Not in the paper.",
+    )
+    parts["correct"] = gr.Dropdown(
+        [(TITLES.get(name, name), name) for name in corrects],
+        value=choices.correct,
+        label=f"Stage 3{of}",
+        info="The corrected model that is asked too.",
+        visible=corrects != [OFF],
+    )
+    parts["models"].change(
+        lambda models: _renew(choices, models),
+        parts["models"],
+        [parts[name] for name in ("models", "box_threshold", "text_threshold")],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    for name, part in parts.items():
+        part.elem_id = name + of.replace(" ", "-").lower()
+    return [parts[name] for name in OPTIONS]
+
+
+def _threshold(name: str, of: str, info: str, own: float | None) -> gr.Number:
+    """Empty for the detector's own, as that is another in each model set."""
+    return gr.Number(
+        None,
+        label=f"{name} threshold{of}",
+        info=info,
+        placeholder=_own(own),
+        minimum=0,
+        maximum=1,
+        step=0.05,
+        visible=own is not None,
+    )
+
+
+def _own(threshold: float | None) -> str:
+    return "the detector's own" + ("" if threshold is None else f": {threshold:.2f}")
+
+
+def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
+    """What to say of a model set, and its thresholds; the sentence where its files are missing."""
+    chosen = choices.sets[models]
+    box, text = chosen.thresholds()
+    return (
+        gr.Radio(info=chosen.missing() or chosen.needs),
+        gr.Number(placeholder=_own(box)),
+        gr.Number(placeholder=_own(text), visible=text is not None),
+    )

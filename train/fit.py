@@ -134,7 +134,7 @@ def fit(
         for k in range(settings.accumulate):
             batch = plan.part(examples, update, k * world + rank)
             with accelerator.accumulate(model):
-                logits = model(*_inputs(batch, tokenizer, config, accelerator.device))
+                logits = model(*inputs(batch, tokenizer, config, accelerator.device))
                 masks, object_of = _to(accelerator.device, batch.masks, batch.object_of)
                 assignment = assign(settings, batch, logits)
                 loss = matched_loss(logits, masks, object_of, assignment)
@@ -176,21 +176,26 @@ def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
     """
     if settings.method != "correct":
         return batch.chosen.to(logits.device)
+    scores, parts = zip(*picture_scores(batch, logits))
+    matched = match_images(scores, MATCHES[settings.match])
+    return torch.cat(
+        [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(matched, parts)]
+    )
+
+
+def picture_scores(batch: Batch, logits: Tensor) -> list[tuple[Tensor, int]]:
+    """Of each picture float J×C, `object_scores` of this forward pass, and its first mask."""
     probability = logits.detach().float().softmax(1)[:, 1]  # N×h×w
     masks, image_of, object_of = _to(logits.device, batch.masks, batch.image_of, batch.object_of)
-    scores, offsets = [], []
+    scored = []
     j = c = 0
     for i, allowed in enumerate(batch.allowed):
         objects, candidates = allowed.shape
         mine = image_of == i  # of N
         iou = soft_iou(probability[mine], masks[c : c + candidates])
-        scores.append(object_scores(iou, object_of[mine] - j, allowed.to(logits.device)))
-        offsets.append(c)
+        scored.append((object_scores(iou, object_of[mine] - j, allowed.to(logits.device)), c))
         j, c = j + objects, c + candidates
-    parts = match_images(scores, MATCHES[settings.match])
-    return torch.cat(
-        [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(parts, offsets)]
-    )
+    return scored
 
 
 @torch.no_grad()
@@ -204,7 +209,7 @@ def validate(
     total = count = 0.0
     for position in range(len(examples)):  # one permutation: each picture once
         batch = plan.part(examples, position, 0)
-        logits = model(*_inputs(batch, tokenizer, config, device)).float()
+        logits = model(*inputs(batch, tokenizer, config, device)).float()
         answer = (logits[:, 1] > logits[:, 0]).cpu()  # N×h×w
         truth = batch.masks[batch.chosen[batch.object_of]]  # N×h×w
         both, either = (answer & truth).sum((1, 2)), (answer | truth).sum((1, 2))
@@ -214,7 +219,7 @@ def validate(
     return total / count
 
 
-def _inputs(
+def inputs(
     batch: Batch, tokenizer: Any, config: dict[str, Any], device: torch.device
 ) -> tuple[Tensor, ...]:
     """What `ReferringModel.forward` takes."""

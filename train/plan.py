@@ -97,10 +97,10 @@ def describe(args: argparse.Namespace) -> str:
         f"About {_time(sum(seconds))} in all, beside some seconds for each step to start, and "
         f"{_bytes(sum(size))} in {args.out}, where {_bytes(free)} are free.",
         f"Measured on {sample.pictures} pictures, one process each; more processes are taken to "
-        "share the work evenly."
-        + " Measuring on --val now and then comes on top."
-        * bool(args.val),
+        "share the work evenly.",
     ]
+    if args.val:
+        lines.append("Measuring on --val during the trainings comes on top.")
     if sum(size) > free:
         lines.append("That is more than is free: choose another --out.")
     return "\n".join(lines)

@@ -99,14 +99,18 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
 
 
 def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(plan, "PICTURES", 2)
     monkeypatch.setattr(plan, "UPDATES", 1)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     command = ["--data", data[0], "--out", "out", "--val", data[1], "--epochs", "3", *QUICK]
     run.main([*command, "--dry-run"])
     said = capsys.readouterr().out
-    assert not list(tmp_path.iterdir())
+    assert not list(here.iterdir())
+    assert not list(temporary.glob("train-run-*"))  # torch may leave an empty cache of its own
     assert "9 pictures, about" in said
     assert said.count("14 updates of 2 pictures") == 2
     assert "Step 1 of 5: S1 and S2, stages 1 and 2" in said

@@ -31,7 +31,7 @@ expect = sync_api.expect
 ROOT = Path(__file__).parents[1]
 PHOTO = SCENES / f"{SCENE}.jpg"
 WAIT = 60_000  # ms; for machines that are busy
-OPTIONS = "reverse_blur", 50, "argmax", None, "own", None, "", True, False, "mini"
+OPTIONS = "reverse_blur", 50, "argmax", 0, "own", 0, "", True, False, "mini"
 """As the page opens, in the order of the endpoints' arguments."""
 MISSING = (
     "The base set's weights are not on this machine yet: run python -m ssc models --download base"

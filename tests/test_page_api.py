@@ -42,7 +42,7 @@ def test_named_endpoints(url):
         url,
         "left laptop",
         *OPTIONS,
-        *("crop", 50, "argmax", 0.7, "off", None, "", True, False, "mini"),
+        *("crop", 50, "argmax", 0.7, "off", 0, "", True, False, "mini"),
         api_name="/compare",
     )
     assert [len(both[x]["results"][0]["candidates"]) for x in "ab"] == [3, 2]

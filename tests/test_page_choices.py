@@ -19,7 +19,7 @@ from ssc.page.session import Question, stream
 from ssc.page.texts import intro, photo_note
 from ssc.types import InputError
 
-OPTIONS = ["reverse_blur", 50, "argmax", None, "own", None, None, True, False, "mini"]
+OPTIONS = ["reverse_blur", 50, "argmax", 0, "own", 0, None, True, False, "mini"]
 
 
 def with_(**changed):

@@ -27,7 +27,9 @@ OPTIONS = (
     "spatial",
     "models",
 )
-"""Names of the options in the order of the page's components and of the endpoints' arguments."""
+"""Names of the options in the order of the page's components and of the endpoints' arguments. As in
+`Pipeline.varied`; but a threshold of 0 is the detector's own, `correct` a checkpoint's name, "own"
+or "off", `vocabulary` a text, and `models` the model set."""
 
 OWN, OFF = "own", "off"  # of stage 3: the model set's own, and none
 MAX_WORDS = 300
@@ -130,6 +132,8 @@ class Choices:
         chosen = dict(zip(OPTIONS, options, strict=True))
         pipeline = self.pipeline(chosen.pop("models"), chosen.pop("correct"))
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
+        for name in ("box_threshold", "text_threshold"):
+            chosen[name] = chosen[name] or None
         return pipeline.varied(**chosen)
 
 

@@ -216,7 +216,7 @@ def _compare(choices: Choices) -> dict:
             elem_classes="stage",
             padding=False,
         )
-        with gr.Row(equal_height=False, elem_classes="settings"):
+        with gr.Column(elem_classes="settings"):
             options_of_b = lay_out_options(choices, " of B")
         compare = gr.Button("Compare", elem_id="compare")
         with gr.Row(equal_height=False):

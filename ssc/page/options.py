@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ssc.page.choices import Choices
 
+BOX, TEXT = "Least score of a detected box", "Least score of a word of a box's phrase"
 TITLES = {OWN: "the model set's own", OFF: "off"}
 
 
@@ -48,8 +49,8 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         info="Take the noun to the nearest class of the vocabulary; off: look for the noun itself.",
     )
     box, text = choices.sets[choices.models].thresholds()
-    parts["box_threshold"] = _threshold("Box", of, "Least score of a detected box.", box)
-    parts["text_threshold"] = _threshold("Text", of, "Least score of a word of its phrase.", text)
+    parts["box_threshold"] = _threshold("Box", of, BOX, box)
+    parts["text_threshold"] = _threshold("Text", of, TEXT, text)
     parts["prompt"] = gr.Dropdown(
         [(name.replace("_", " "), name) for name in VISUAL_PROMPTS],
         value=pipeline.select.prompt,
@@ -94,22 +95,21 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     return [parts[name] for name in OPTIONS]
 
 
-def _threshold(name: str, of: str, info: str, own: float | None) -> gr.Number:
-    """Empty for the detector's own, as that is another in each model set."""
-    return gr.Number(
-        None,
+def _threshold(name: str, of: str, info: str, own: float | None) -> gr.Slider:
+    """0 stands for the detector's own, which is another in each model set."""
+    return gr.Slider(
+        0,
+        0.95,
+        0,
+        step=0.01,
         label=f"{name} threshold{of}",
-        info=info,
-        placeholder=_own(own),
-        minimum=0,
-        maximum=1,
-        step=0.05,
+        info=info + _own(own),
         visible=own is not None,
     )
 
 
 def _own(threshold: float | None) -> str:
-    return "the detector's own" + ("" if threshold is None else f": {threshold:.2f}")
+    return "; 0: the detector's own" + ("." if threshold is None else f", {threshold:.2f}.")
 
 
 def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
@@ -118,6 +118,6 @@ def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
     box, text = chosen.thresholds()
     return (
         gr.Radio(info=chosen.missing() or chosen.needs),
-        gr.Number(placeholder=_own(box)),
-        gr.Number(placeholder=_own(text), visible=text is not None),
+        gr.Slider(info=BOX + _own(box)),
+        gr.Slider(info=TEXT + _own(text), visible=text is not None),
     )

@@ -10,13 +10,15 @@ THEME = gr.themes.Default(
     # The system's own fonts: nothing is fetched, and the page works offline.
     font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
     font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
-).set(  # Gradio's own greys and blue are too pale to read (below 4.5 : 1)
+).set(  # Gradio's own greys and blue are too pale to read (below 4.5 : 1), or to see (3 : 1)
     body_text_color_subdued="*neutral_600",
     body_text_color_subdued_dark="*neutral_300",
     block_info_text_color="*neutral_600",
     block_info_text_color_dark="*neutral_300",
     input_placeholder_color="*neutral_500",
     input_placeholder_color_dark="*neutral_400",
+    checkbox_border_color="*neutral_500",
+    checkbox_border_color_dark="*neutral_400",
     link_text_color="*primary_700",
     link_text_color_dark="*primary_300",
     button_primary_background_fill="*primary_600",
@@ -37,7 +39,8 @@ CSS = """
     border-radius: .5rem; background: var(--background-fill-secondary); }
 .note p { margin: 0; overflow-wrap: anywhere; }
 .note button { flex: none; width: 2rem; height: 2rem; margin: -.25rem -.5rem 0 auto;
-    border-radius: .4rem; font-size: 1.25rem; line-height: 1; color: var(--body-text-color); }
+    border-radius: .4rem; background: none; font-size: 1.25rem; line-height: 1;
+    color: var(--body-text-color); }
 .note button:hover { background: var(--border-color-primary); }
 .words { overflow-wrap: anywhere; }
 .words .object { margin: 0 0 .75rem; }
@@ -79,6 +82,11 @@ button[role=tab].selected { color: var(--link-text-color) !important; }
 .badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;
     height: 1.5rem; border-radius: .75rem; font-size: .85rem; font-weight: 650; }
 .bars .mark { font-weight: 650; }
+/* Options beside each other, as many as there is room for. */
+.settings .form { display: grid; grid-template-columns:
+    repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+input[type=radio]:checked:hover { background-color: var(--checkbox-background-color-selected)
+    !important; }
 /* Galleries whose pictures keep their proportions, in as many columns as there is room for. */
 .pictures .grid-wrap { min-height: 0 !important; max-height: none !important;
     padding-top: 2.25rem !important; overflow: visible; }

@@ -76,7 +76,7 @@ CSS = """
 .how svg { display: block; width: 100%; max-width: 24rem; margin: 0 0 .5rem;
     color: var(--body-text-color); }
 .how p { max-width: 75ch; margin: 0; }
-.how a { color: var(--link-text-color); }
+.how a { margin: 0; padding: 0; color: var(--link-text-color); }
 button[role=tab].selected { color: var(--link-text-color) !important; }
 .cm-line, .cm-line span { color: var(--body-text-color) !important; }
 .badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;

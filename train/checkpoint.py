@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: its state to go on from, its log, and the checkpoint."""
+"""What a training run leaves on disk beside the checkpoint: its state to go on from, its log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from ssc.correct.predict import Corrector, ReferringModel
 from ssc.types import InputError
 
 if TYPE_CHECKING:
@@ -124,21 +123,6 @@ class Log:
             self.file.close()
             if self.board:
                 self.board.close()
-
-
-def save_checkpoint(
-    out: Path,
-    model: ReferringModel,
-    tokenizer: Any,
-    config: dict[str, Any],
-    dtype: torch.dtype = torch.float32,
-) -> None:
-    """What `Corrector.load` reads, each file put in its place whole."""
-    part = out / "checkpoint.part"
-    Corrector.save(part, model, tokenizer, config, dtype)
-    for file in sorted(part.iterdir()):
-        os.replace(file, out / file.name)
-    part.rmdir()
 
 
 def revision() -> str:

@@ -33,10 +33,10 @@ from ssc.correct.matching import (
     optimal_match,
     soft_iou,
 )
-from ssc.correct.predict import CONFIGS, ReferringModel, preprocess
+from ssc.correct.predict import CONFIGS, Corrector, ReferringModel, preprocess
 from train.batches import Batch, Examples, Plan
 from train.batchnorm import synchronise
-from train.checkpoint import Log, State, save_checkpoint
+from train.checkpoint import Log, State
 from train.data import SOURCES
 from train.start import new_model, open_checkpoint, open_examples
 
@@ -129,6 +129,7 @@ def fit(
         disable=not accelerator.is_main_process,
     )
     model.train()
+    log_every = max(1, min(20, settings.updates // 20))
     for update in bar:
         numbers: dict[str, float] = {}
         for k in range(settings.accumulate):
@@ -153,7 +154,7 @@ def fit(
         numbers["lr"] = schedule.get_last_lr()[0]
         schedule.step()
         done = update + 1
-        if done % 20 == 0 or done == settings.updates:
+        if done % log_every == 0 or done == settings.updates:
             log.write(update, numbers)
             bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
         if val is not None and (done % settings.eval_every == 0 or done == settings.updates):
@@ -161,9 +162,9 @@ def fit(
             state.best = max(state.best, miou)
             log.write(update, {"val mIoU": miou})
         if done % settings.save_every == 0 or done == settings.updates:
+            if accelerator.is_main_process:  # first: with the last state the run is over
+                Corrector.save(out, bare, tokenizer, config)
             state.save(done)
-            if accelerator.is_main_process:
-                save_checkpoint(out, bare, tokenizer, config)
     log.close()
     return bare.eval()
 
@@ -310,7 +311,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     args = parse(argv)
     accelerator = Accelerator(
-        cpu=args.cpu,
+        # said where there is nothing else, for unsaid several processes would not find each other
+        cpu=args.cpu or not torch.accelerator.is_available(),
         mixed_precision=args.precision,
         gradient_accumulation_steps=args.accumulate,
     )

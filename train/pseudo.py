@@ -1,7 +1,8 @@
 """Runs stages 1 and 2 over a data set: S1 and S2, what the correct stage learns from.
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
-accelerate launch --num_processes 4 -m train.pseudo --data … --out … --workers 1
+torchrun --nproc_per_node 4 -m train.pseudo --data … --out … --workers 1
+python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 anew, with words for a place
 
 Processes with the same --out share the work, however they are started; each shard is done once. A
 killed run goes on where it stopped when the same command is given again, with the same bytes in the
@@ -25,12 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.select.spatial import STRENGTH, guide
 from ssc.types import InputError
 from train.data import SOURCES, Dataset, Picture, open_dataset
 from train.store import (
     SHARD,
     PseudoObject,
     PseudoPicture,
+    Store,
     begin,
     claim,
     missing_shards,
@@ -217,12 +220,22 @@ def _work(shard: int) -> tuple[int, int, bool]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.pseudo", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", required=True, help=SOURCES)
+    parser.add_argument("--data", help=SOURCES)
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        help="a store instead of --data: its S1 and scores, chosen from anew with spatial guidance",
+    )
     parser.add_argument("--models", default="mini", help="model set; default: mini")
     parser.add_argument("--out", type=Path, required=True, help="folder of the store")
     parser.add_argument("--workers", type=int, default=1, help="processes here; default: 1")
     args = parser.parse_args(argv)
+    if (args.data is None) == (args.source is None):
+        parser.error("expected --data or --from")
     try:
+        if args.source:
+            return choose_anew(args.source, args.out)
         generate(args.data, args.models, args.out, args.workers)
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -268,6 +281,37 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
         print(f"{out}: other processes are at the last {len(left)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
+
+
+def choose_anew(source: Path, out: Path) -> None:
+    """A store of the same S1 and scores whose S2 heeds words for a place (`ssc.select.spatial`).
+
+    Beyond the paper. No network runs, so it takes seconds.
+
+    Raises:
+        InputError: `source` is no complete store, or `out` was made otherwise.
+    """
+    from tqdm import tqdm
+
+    store = Store.open(source)
+    begin(out, {**store.manifest, "spatial": STRENGTH, "revision": _revision()})
+    for shard in tqdm(missing_shards(out, len(store)), desc="S2", unit="shard"):
+        indices = range(shard * SHARD, min((shard + 1) * SHARD, len(store)))
+        with claim(out, shard) as file:
+            if file is not None:
+                write_shard(out, shard, [_guided(store.picture(i)) for i in indices], file)
+
+
+def _guided(picture: PseudoPicture) -> PseudoPicture:
+    objects = []
+    for thing in picture.objects:
+        chosen = -1
+        if len(thing.candidates):
+            scores = thing.similarity.mean(0)  # E×C → C
+            boxes = thing.candidates.boxes
+            chosen = int(guide(scores, thing.expressions, boxes, *picture.size).argmax())
+        objects.append(replace(thing, chosen=chosen))
+    return replace(picture, objects=tuple(objects))
 
 
 def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ssc.cache import Cache, content_key
 from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
 from ssc.correct.lavt import LAVT, ImageFeatures
 from ssc.types import InputError
-from ssc.weights import load_weights
+from ssc.weights import load_weights, unfilled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +163,8 @@ class Corrector:
         path = folder / "config.json"
         try:
             config = json.loads(path.read_text())
-            model = ReferringModel(config["lavt"], config["bert"])
+            with unfilled():
+                model = ReferringModel(config["lavt"], config["bert"])
             size, words = config["size"], config["words"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(
@@ -190,7 +192,7 @@ class Corrector:
         config: dict[str, Any],
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Writes what `load` reads.
+        """Writes what `load` reads, each file put in its place whole.
 
         Args:
             folder: made where it does not exist.
@@ -200,12 +202,15 @@ class Corrector:
         """
         from safetensors.torch import save_file
 
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        part = Path(folder) / "checkpoint.part"
+        part.mkdir(parents=True, exist_ok=True)
         weights = {
             name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
             for name, value in model.state_dict().items()
         }
-        save_file({k: v.contiguous() for k, v in weights.items()}, folder / "model.safetensors")
-        tokenizer.save_pretrained(folder)
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        save_file({k: v.contiguous() for k, v in weights.items()}, part / "model.safetensors")
+        tokenizer.save_pretrained(part)
+        (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        for file in sorted(part.iterdir()):
+            os.replace(file, part.parent / file.name)
+        part.rmdir()

@@ -30,7 +30,6 @@ from ssc.types import InputError
 from ssc.vocabulary import COCO_80
 from train import fit
 from train.batches import shrink
-from train.checkpoint import save_checkpoint
 from train.data import RefSprites
 from train.mini.card import write_card
 from train.mini.loop import train
@@ -220,7 +219,7 @@ def train_lavt(args: argparse.Namespace) -> None:
         )
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
-    save_checkpoint(begin, *new_model("mini", examples, visual, args.seed))
+    Corrector.save(begin, *new_model("mini", examples, visual, args.seed))
     scenes = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
     names = {"--data": "classes:train" + scenes, "--lr": 1e-3, "--expressions": 1}
     named = _fit(args, "supervised", "lavt-names", begin, args.names_epochs, names)

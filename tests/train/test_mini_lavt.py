@@ -82,6 +82,7 @@ class Truth:
 def test_the_whole_recipe(tmp_path, monkeypatch):
     small = {**CONFIGS["mini"], "lavt": {**CONFIG["lavt"], "language_dim": 128}}
     monkeypatch.setitem(CONFIGS, "mini", small)
+    monkeypatch.setattr(lavt, "choose_anew", lambda source, out: None)  # see test_pseudo.py
     monkeypatch.setattr(
         start, "open_store", lambda folder: (Truth(RefSprites("train", 12)), "truth")
     )
@@ -94,10 +95,8 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         val="refsprites:val:2",
         names_epochs=0.8,
         bootstrap_epochs=2.0,
-        correct_epochs=1.0,
-        expressions=2,
-        batch=4,
-        lr=1e-3,
+        spatial_epochs=2.0,
+        correct_epochs=3.0,
         rows=True,
         workers=0,
         seed=0,
@@ -110,15 +109,10 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     args.store = tmp_path / "store"
     args.store.mkdir()
     lavt.train_lavt(args)
-    for run, updates in {
-        "names": 4,
-        "bootstrap": 6,
-        "correct": 3,
-        "plus": 3,
-        "supervised": 9,
-    }.items():
+    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "plus": 3, "supervised": 6}
+    for run, done in updates.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
-        assert state["update"] == updates, run
+        assert state["update"] == done, run
     folder = tmp_path / "assets" / "lavt"
     weights = (folder / "model.safetensors").stat().st_size
     full = (args.runs / "lavt-correct" / "model.safetensors").stat().st_size

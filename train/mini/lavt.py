@@ -1,5 +1,5 @@
 """Trains the mini LAVT: pixel classes in place of ImageNet, class names in place of BERT's nouns,
-then the paper's two steps (§3.3).
+then the paper's two steps (§3.3), the first of them on S2 and again on S2 with spatial guidance.
 
 python -m train.mini lavt --store runs/pseudo          # all of it
 python -m train.mini lavt --pretrain-only              # what needs no pseudo-masks
@@ -33,6 +33,7 @@ from train.batches import shrink
 from train.data import RefSprites
 from train.mini.card import write_card
 from train.mini.loop import train
+from train.pseudo import choose_anew
 from train.scenes import render
 from train.start import new_model, open_examples
 
@@ -217,21 +218,26 @@ def train_lavt(args: argparse.Namespace) -> None:
         raise InputError(
             f"--store: expected pseudo-masks of {args.data} by train.pseudo, got {args.store}"
         )
+    guided = args.runs / "spatial"
+    choose_anew(args.store, guided)
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
     Corrector.save(begin, *new_model("mini", examples, visual, args.seed))
     scenes = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
-    names = {"--data": "classes:train" + scenes, "--lr": 1e-3, "--expressions": 1}
-    named = _fit(args, "supervised", "lavt-names", begin, args.names_epochs, names)
-    boot = _fit(args, "bootstrap", "lavt-bootstrap", named, args.bootstrap_epochs)
-    corrected = _fit(args, "correct", "lavt-correct", boot, args.correct_epochs)
+    whole = {"--data": "classes:train" + scenes, "--lr": 1e-3, "--expressions": 1}
+    names = _fit(args, "supervised", "names", begin, args.names_epochs, 8, **whole)
+    s2 = {"--store": args.store}
+    boot = _fit(args, "bootstrap", "bootstrap", names, args.bootstrap_epochs, 8, **s2)
+    s2 = {"--store": guided}
+    boot = _fit(args, "bootstrap", "spatial", boot, args.spatial_epochs, 16, **s2)
+    corrected = _fit(args, "correct", "correct", boot, args.correct_epochs, 16, **s2)
     if args.rows:
-        _fit(args, "bootstrap", "lavt-plus", boot, args.correct_epochs)
-        epochs = args.bootstrap_epochs + args.correct_epochs
-        _fit(args, "supervised", "lavt-supervised", named, epochs)
+        _fit(args, "bootstrap", "plus", boot, args.correct_epochs, 16, **s2)
+        epochs = args.bootstrap_epochs + args.spatial_epochs + args.correct_epochs
+        _fit(args, "supervised", "supervised", names, epochs, 16)
     steps = args.pretrain_steps
-    for folder in (named, boot, corrected):
-        state = torch.load(folder / "state.pt", weights_only=True)
+    for step in ("names", "bootstrap", "spatial", "correct"):
+        state = torch.load(args.runs / f"lavt-{step}" / "state.pt", weights_only=True)
         seconds, steps = seconds + state["seconds"], steps + state["update"]
     publish(corrected, args.out / "lavt", args, seconds, steps)
 
@@ -239,24 +245,19 @@ def train_lavt(args: argparse.Namespace) -> None:
 def _fit(
     args: argparse.Namespace,
     method: str,
-    out: str,
+    step: str,
     init: Path,
     epochs: float,
-    others: dict[str, Any] | None = None,
+    batch: int,
+    **others: Any,
 ) -> Path:
     """Runs `train.fit`; returns the checkpoint's folder."""
-    folder = args.runs / out
-    options: dict[str, Any] = {"--init": init, "--out": folder, "--epochs": epochs}
-    options |= {"--batch": args.batch, "--seed": args.seed, "--workers": args.workers}
-    options |= {"--cache": args.runs / "cache"}
-    options |= others or {
-        "--data": args.data,
-        "--lr": args.lr,
-        "--expressions": args.expressions,
-        "--val": args.val,
-    }
-    if method != "supervised":
-        options["--store"] = args.store
+    folder = args.runs / f"lavt-{step}"
+    options = {"--data": args.data, "--lr": 5e-4, "--expressions": 2, "--val": args.val} | others
+    if method == "supervised" and others:
+        del options["--val"]
+    options |= {"--init": init, "--out": folder, "--epochs": epochs, "--batch": batch}
+    options |= {"--seed": args.seed, "--workers": args.workers, "--cache": args.runs / "cache"}
     fit.main([method, *(str(x) for pair in options.items() for x in pair)])
     return folder
 

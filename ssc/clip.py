@@ -65,8 +65,8 @@ class Clip:
                 rows[text] = self._texts.get(text, lambda row=row: row)
         return np.stack([rows[text] for text in texts]) if rows else np.zeros((0, 1), np.float32)
 
-    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3."""
+    def encode_images(self, images: NDArray[np.uint8] | torch.Tensor) -> NDArray[np.float32]:
+        """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3, an array or a tensor anywhere."""
         if not len(images):
             return np.zeros((0, 1), np.float32)
         return np.concatenate(in_chunks(self._embed_images, images, BATCH, "prompts"))
@@ -75,12 +75,13 @@ class Clip:
         tokens = self.tokenizer(list(texts)).to(self.device)
         return dict(zip(texts, self._encode(self.model.encode_text, tokens)))
 
-    def _embed_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _embed_images(self, images: NDArray[np.uint8] | torch.Tensor) -> NDArray[np.float32]:
         import torch
         from torch.nn import functional as F
 
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        pixels = batch.permute(0, 3, 1, 2).float() / 255  # N×h×w×3 → N×3×h×w
+        if isinstance(images, np.ndarray):
+            images = torch.from_numpy(np.ascontiguousarray(images))
+        pixels = images.to(self.device).permute(0, 3, 1, 2).float() / 255  # N×h×w×3 → N×3×h×w
         size = (self.size, self.size)
         pixels = F.interpolate(pixels, size, mode=self.interpolation, antialias=True)
         if self.interpolation == "bicubic":  # it overshoots at edges

@@ -16,19 +16,23 @@ from ssc.types import Candidates, InputError, Result, Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
 KEPT_IMAGES = 4  # blurred copies, 0.9 MB each
 KEPT_PROMPTS = 64  # prompts with their embeddings, 0.9 MB each
 
 
 class Encoder(Protocol):
-    """Both encoders of a CLIP, as unit vectors; `ssc.clip.Clip` is one."""
+    """Both encoders of a CLIP, as unit vectors; `ssc.clip.Clip` is one.
+
+    One that runs on an accelerator names it in an attribute `device`, and takes tensors on it.
+    """
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1."""
         ...
 
-    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def encode_images(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3."""
         ...
 
@@ -72,7 +76,10 @@ class Select:
         self.sigma = sigma
         self.rule = rule
         self.spatial = spatial
-        self._blurred: Cache[NDArray[np.uint8]] = Cache(KEPT_IMAGES)
+        device = getattr(clip, "device", None)
+        # On the processor OpenCV and NumPy are faster than torch.
+        self._device = None if device is None or device.type == "cpu" else device
+        self._blurred: Cache[NDArray[np.uint8] | Tensor] = Cache(KEPT_IMAGES)
         self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
 
     def varied(
@@ -150,22 +157,25 @@ class Select:
                         new[key] = mask, box
             masks = [mask for mask, _ in new.values()]
             boxes = np.array([box for _, box in new.values()], np.float32).reshape(-1, 4)
-            made = make_prompts(self.prompt, image, masks, boxes, self.sigma, self._blur)
+            made = make_prompts(
+                self.prompt, image, masks, boxes, self.sigma, self._blur, self._device
+            )
+            shown = made if isinstance(made, np.ndarray) else made.cpu().numpy()
         with clock("scores"):
             if new:
-                rows = zip(made, self.clip.encode_images(made))
+                rows = zip(shown, self.clip.encode_images(made))
                 # Copies, lest one prompt in the cache keeps its whole batch in memory.
                 seen.update(
-                    {key: (shown.copy(), row.copy()) for key, (shown, row) in zip(new, rows)}
+                    {key: (prompt.copy(), row.copy()) for key, (prompt, row) in zip(new, rows)}
                 )
         for key, value in seen.items():  # also marks those held as just used
             self._seen.get(key, lambda value=value: value)
-        none = np.zeros((0, *made.shape[1:]), np.uint8), np.zeros((0, 0), np.float32)
+        none = np.zeros((0, *shown.shape[1:]), np.uint8), np.zeros((0, 0), np.float32)
         pairs = [
             [np.stack(part) for part in zip(*(seen[key] for key in row))] if row else none
             for row in keys
         ]
-        return keys, [shown for shown, _ in pairs], [embedded for _, embedded in pairs]
+        return keys, [prompts for prompts, _ in pairs], [embedded for _, embedded in pairs]
 
     def _score(
         self, objects: Sequence[Sequence[str]], embeddings: Sequence[NDArray[np.float32]]
@@ -186,6 +196,6 @@ class Select:
                 scores.append(np.zeros(0, np.float32))
         return scores
 
-    def _blur(self, image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+    def _blur(self, image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8] | Tensor:
         key = content_key(image), sigma
-        return self._blurred.get(key, lambda: blur(image, sigma))
+        return self._blurred.get(key, lambda: blur(image, sigma, self._device))

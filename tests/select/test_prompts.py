@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +80,44 @@ def test_blur_is_near_the_exact_one(size, sigma):
     smooth = cv2.resize(rng.integers(0, 256, (12, 16, 3), np.uint8), size[::-1])
     exact = cv2.GaussianBlur(smooth, (0, 0), sigma).astype(int)
     assert np.abs(blur(smooth, sigma) - exact).max() <= 3
+
+
+PICTURES = [(480, 640), (333, 501), (60, 80), (9, 640), (640, 1), (2, 3), (1, 1)]
+
+
+@pytest.mark.parametrize("size", PICTURES)
+@pytest.mark.parametrize("sigma", [0.1, 0.7, 3, 8, 20, 50])
+def test_blur_on_a_device_is_opencvs(size, sigma):
+    """Rounded it is OpenCV's in float32, also where the kernel (301 pixels at σ = 50) is longer
+    than the picture. On bytes OpenCV rounds its kernel, and is itself some way off that."""
+    side = (round(6 * sigma + 1) | 1,) * 2  # as OpenCV chooses it for bytes
+    noise = rng.integers(0, 256, (*size, 3), np.uint8)
+    halves = np.zeros((*size, 3), np.uint8)
+    halves[size[0] // 2 :, size[1] // 2 :] = 255
+    for image in (noise[::-1], halves):
+        blurred = blur(image, sigma, "cpu")
+        assert (blurred.dtype, blurred.shape) == (torch.uint8, image.shape)
+        exact = cv2.GaussianBlur(image.astype(np.float32), side, sigma)
+        assert np.abs(blurred.numpy() - exact).max() <= 0.51
+        of_bytes = cv2.GaussianBlur(image, (0, 0), sigma).astype(int)
+        assert min(size) < 60 or np.abs(blurred.numpy() - of_bytes).max() <= 2
+
+
+@pytest.mark.parametrize("name", VISUAL_PROMPTS)
+@pytest.mark.parametrize("size", [(60, 80), (90, 700), (480, 640)])
+def test_prompts_on_a_device_are_the_same(name, size):
+    """All candidates at once on a torch device, here the processor's."""
+    image, masks, boxes = example(*size)
+    prompts = make_prompts(name, image, masks, boxes, device="cpu")
+    assert isinstance(prompts, torch.Tensor)
+    expected = make_prompts(
+        name, image, masks, boxes, blur_with=lambda i, s: blur(i, s, "cpu").numpy()
+    )
+    assert np.array_equal(prompts.numpy(), expected)
+    flipped = make_prompts(name, image[::-1], masks, boxes, device="cpu")
+    assert torch.equal(flipped, make_prompts(name, image[::-1].copy(), masks, boxes, device="cpu"))
+    none = make_prompts(name, image, masks[:0], boxes[:0], device="cpu")
+    assert none.shape == (0, *prompts.shape[1:])
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,9 +1,11 @@
 """Stage 2 with a fake CLIP: one call, kept embeddings, scores as defined."""
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +176,35 @@ def test_second_expression_runs_no_image_encoder():
     assert clip.images == [3]
     assert (first.selection.chosen, second.selection.chosen) == (0, 2)
     assert np.array_equal(first.selection.prompts, second.selection.prompts)
+
+
+def test_on_an_accelerator_prompts_stay_there_for_the_encoder():
+    """The processor stands in for one: what the encoder gets is one tensor of all candidates."""
+    seen = []
+
+    class OnDevice(FakeClip):
+        device = SimpleNamespace(type="cuda")
+
+        def encode_images(self, images):
+            seen.append(images)
+            return super().encode_images(images.numpy())
+
+    clip = OnDevice()
+    select = Select(clip)
+    assert select._device is clip.device
+    select._device = torch.device("cpu")
+    image, stripe = stripes()
+    [out] = select(image, [result(stripe, "blue")])
+    [tensor] = seen
+    assert isinstance(tensor, torch.Tensor)
+    assert np.array_equal(tensor.numpy(), out.selection.prompts)
+    [expected] = Select(FakeClip())(image, [result(stripe, "blue")])
+    assert out.selection.chosen == expected.selection.chosen == 2
+    np.testing.assert_allclose(out.selection.scores, expected.selection.scores, atol=0.02)
+    [other] = select(image, [result(stripe, "red")])
+    assert len(seen) == 1  # kept
+    assert other.selection.chosen == 0
+    assert Select(FakeClip())._device is None
 
 
 @pytest.mark.parametrize("what", ["image", "mask", "box"])

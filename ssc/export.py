@@ -42,6 +42,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
     none = [None] * len(candidates)
     clip_scores = none if selection is None else selection.scores.tolist()
     corrected_ious = none if correction is None else correction.ious.tolist()
+    agreement = none if correction is None else correction.agreement.tolist()
     return {
         "image": image_name,
         "height": image.shape[0],
@@ -66,6 +67,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
                 "quality": float(candidates.qualities[i]),
                 "clip_score": clip_scores[i],
                 "corrected_iou": corrected_ious[i],
+                "corrected_soft_iou": agreement[i],
                 "mask": _rle(candidates.masks[i]),
             }
             for i in range(len(candidates))

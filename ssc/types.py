@@ -159,14 +159,16 @@ class Correction:
         threshold: in [0, 1]; the mask is where the probability is above it.
         mask: bool H×W, the answer of S+S+C.
         ious: float32 N, IoU of that mask with each candidate.
-        snapped: index of the candidate that agrees best with the mask, -1 where none does (below
-            `ssc.correct.SNAP_IOU`): the corrected model's choice with stage 1's sharp borders.
+        agreement: float32 N, soft IoU of the probability with each candidate.
+        snapped: index of the candidate of the highest agreement, -1 where none reaches
+            `ssc.correct.SNAP_IOU`: the corrected model's choice with stage 1's sharp borders.
     """
 
     probability: NDArray[np.float32]
     threshold: float
     mask: NDArray[np.bool_]
     ious: NDArray[np.float32]
+    agreement: NDArray[np.float32]
     snapped: int
 
     def __post_init__(self) -> None:

@@ -73,11 +73,23 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
 
 def test_where_no_candidate_agrees_its_own_mask_stays(image):
     [result] = fake_pipeline()(image, ["all of it"])
-    assert result.correction.ious.max() < SNAP_IOU
+    assert result.correction.agreement.max() < SNAP_IOU
     assert result.correction.snapped == -1
     assert result.disagrees
     assert np.array_equal(result.snapped_mask, result.correction.mask)
     assert "a region that is none of the candidates" in result.message
+
+
+def test_a_torn_model_still_prefers_a_candidate():
+    masks = np.zeros((2, 4, 6), bool)
+    masks[0, :, :3], masks[1, :, 3:] = True, True
+    one = np.ones(2, np.float32)
+    boxes = np.array([[0, 0, 3, 4], [3, 0, 6, 4]], np.float32)
+    candidates = Candidates(boxes, one, ("x", "x"), masks, one)
+    correction = correct_at(np.where(masks[0], 0.4, 0.3).astype(np.float32), candidates)
+    assert not correction.mask.any()
+    assert correction.agreement == pytest.approx([4.8 / (8.4 + 12 - 4.8), 3.6 / (8.4 + 12 - 3.6)])
+    assert correction.snapped == 0
 
 
 def test_an_empty_prediction_snaps_to_nothing():
@@ -137,9 +149,9 @@ def test_values_check_themselves():
     p = np.zeros((2, 3), np.float32)
     none = np.zeros(0, np.float32)
     with pytest.raises(ValueError, match="one frame"):
-        Correction(p, 0.5, np.zeros((3, 2), bool), none, -1)
+        Correction(p, 0.5, np.zeros((3, 2), bool), none, none, -1)
     with pytest.raises(ValueError, match="snapped"):
-        Correction(p, 0.5, p > 0, none, 0)
+        Correction(p, 0.5, p > 0, none, none, 0)
     assert Result(("x",), (), Candidates.empty(2, 3)).snapped_mask is None
 
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 THRESHOLD = 0.5
 """A pixel is the object's where that is likelier than not: the larger of LAVT's two logits."""
 
-SNAP_IOU = 0.5
-"""IoU from which a candidate counts as what the corrected model means: the bar of the paper's
-P@0.5. Of candidates that do not overlap at most one can be above it."""
+SNAP_IOU = 0.1
+"""Soft IoU from which a candidate counts as what the corrected model means. Low: torn between two
+candidates, a model sees little of either above a half and still prefers one. It is there for what
+is none of the candidates."""
 
 _EPSILON = 1e-6  # keeps the logit of a saturated probability finite
 
@@ -93,15 +94,24 @@ def pool(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 def correct_at(
     probability: NDArray[np.float32], candidates: Candidates, threshold: float = THRESHOLD
 ) -> Correction:
-    """The corrected mask at a threshold, and the candidate it agrees with best.
+    """The corrected mask at a threshold, and the candidate that the model agrees with best.
+
+    That is the one of the highest soft IoU with the probability: the score by which matching gave
+    objects their candidates (equation 3). It does not depend on the threshold.
 
     Args:
         probability: float32 H×W in [0, 1].
         candidates: of the same frame.
         threshold: in [0, 1].
     """
+    import torch
+
+    from ssc.correct.matching import soft_iou
+
     mask = probability > threshold
     ious = pairwise_iou(candidates.masks, mask[None])[:, 0].astype(np.float32)
-    best = int(ious.argmax()) if len(ious) else -1
-    snapped = best if best >= 0 and mask.any() and ious[best] >= SNAP_IOU else -1
-    return Correction(probability, threshold, mask, ious, snapped)
+    frame = torch.from_numpy(np.ascontiguousarray(probability))[None]  # 1×H×W
+    agreement = soft_iou(frame, torch.from_numpy(candidates.masks))[0].numpy()
+    best = int(agreement.argmax()) if len(agreement) else -1
+    snapped = best if best >= 0 and agreement[best] >= SNAP_IOU else -1
+    return Correction(probability, threshold, mask, ious, agreement, snapped)

@@ -87,21 +87,27 @@ def score_bars(result: Result) -> str:
 
 
 def iou_bars(result: Result) -> str:
-    """IoU of the corrected mask with each candidate as bars, in the candidates' order."""
+    """How far the corrected model agrees with each candidate, in the candidates' order."""
     correction = result.correction
     if correction is None:
         return ""
     if not len(correction.ious):
         return "<p>There is no candidate to compare it with.</p>"
     rows = [
-        _bar(i, iou, (f"{iou:.2f}",), "meant" if i == correction.snapped else "", SNAP_IOU)
-        for i, iou in enumerate(correction.ious)
+        _bar(
+            i,
+            agreement,
+            (f"{agreement:.2f}", f"{iou:.2f}"),
+            "meant" if i == correction.snapped else "",
+            SNAP_IOU,
+        )
+        for i, (agreement, iou) in enumerate(zip(correction.agreement, correction.ious))
     ]
     caption = (
-        "IoU of the corrected mask with each candidate. From the line on "
-        f"({SNAP_IOU}) a candidate counts as what the corrected model means."
+        "Soft IoU of the corrected model's probability with each candidate, and IoU of its mask. "
+        f"The highest soft IoU, from the line ({SNAP_IOU}) on, is what the model means."
     )
-    return _table(caption, ("Candidate", "IoU as a bar", "IoU"), rows)
+    return _table(caption, ("Candidate", "Soft IoU as a bar", "Soft IoU", "IoU"), rows)
 
 
 def _marks(result: Result, candidate: int) -> str:

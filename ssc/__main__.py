@@ -8,6 +8,7 @@ python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # your own stage 3
 python -m ssc models --download base                                    # the published networks
 python -m ssc photo.jpg "the man in blue" --models base
+python -m ssc bench --models base paper                                 # how fast they are
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from glob import glob
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -54,10 +56,9 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if words[:1] == ["models"] and all(word.startswith("-") for word in words[1:2]):
-            from ssc.models_command import main as models
-
-            return models(words[1:])
+        if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
+            module = {"models": "ssc.models_command", "bench": "ssc.bench"}[words[0]]
+            return import_module(module).main(words[1:])
         return run(parse(words), load)
     except (InputError, OSError) as error:
         print(f"error: {_line(error)}", file=sys.stderr)
@@ -73,7 +74,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Segments what an expression refers to. Writes for each image, as PNG, the "
         "overlay, mask and cut-out of S+S, its candidates, and overlay, mask and probability of "
         "the corrected model (S+S+C); and result.json with everything.",
-        epilog="python -m ssc models lists the model sets, and downloads them.",
+        epilog="python -m ssc models lists the model sets, and downloads them; python -m ssc bench "
+        "measures their speed.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(

@@ -1,0 +1,213 @@
+"""Randomly initialised networks of the published configurations: as fast, and of no other use."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ssc.vocabulary import COCO_80
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from ssc.clip import Clip
+    from ssc.correct import Correct
+    from ssc.pipeline import Pipeline
+    from ssc.segment.grounding import GroundingDetector
+    from ssc.segment.sam import SamSegmenter
+    from ssc.select import Select
+
+RANDOM = "random weights: times only, no results"
+
+BERT_VOCABULARY = 30522
+TINY_BERT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 40,
+}
+TINY_SWIN = {"embed_dim": 16, "depths": [1, 1, 2, 1], "num_heads": [1, 2, 4, 8], "window_size": 4}
+TINY_DINO = {
+    "d_model": 32,
+    "num_queries": 20,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+}
+TINY_CLIP = {
+    "embed_dim": 24,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+TINY_LAVT = {
+    "lavt": {
+        "embed_dim": 8,
+        "depths": (1, 1, 1, 1),
+        "num_heads": (1, 1, 2, 2),
+        "window_size": 3,
+        "num_heads_fusion": (1, 1, 1, 1),
+        "language_dim": 32,
+    },
+    "bert": TINY_BERT,
+    "size": (48, 64),
+    "words": 20,
+}
+
+
+def random_pipeline(
+    name: str, device: torch.device, dtype: torch.dtype, tiny: bool = False
+) -> Pipeline:
+    """All three stages with random weights, the same at each call.
+
+    Args:
+        name: a key of `pretrained.SETS`; stage 3 is Swin-B LAVT.
+        device, dtype: as the set's own networks are given.
+        tiny: networks of the same kinds, as small as can be.
+    """
+    import torch
+
+    from ssc.pipeline import Pipeline
+    from ssc.pretrained import SETS
+    from ssc.segment import Segment
+    from ssc.segment.classes import ClassProjection
+    from ssc.segment.nouns import SpacyNouns
+    from ssc.select import Select
+
+    torch.manual_seed(0)
+    parts = SETS[name]
+    segment = Segment(
+        SpacyNouns(),
+        ClassProjection(_clip(parts.projection, device, dtype, tiny), COCO_80),
+        _detector(device, dtype, tiny),
+        _segmenter(parts.segmenter, device, dtype, tiny),
+    )
+    select = Select(_clip(parts.selection, device, dtype, tiny))
+    return Pipeline(segment, select, random_correct(device, tiny))
+
+
+def random_correct(device: torch.device, tiny: bool = False) -> Correct:
+    """Stage 3: Swin-B LAVT and BERT-base at 480 px, with random weights."""
+    from ssc.correct import Correct
+    from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+
+    config = TINY_LAVT if tiny else CONFIGS["swin_b"]
+    model = ReferringModel(config["lavt"], {**config["bert"], "vocab_size": BERT_VOCABULARY})
+    return Correct(Corrector(model.to(device), _tokenizer(), config["size"], config["words"]))
+
+
+def select_without_encoder(device: torch.device) -> Select:
+    """Stage 2 of the paper set with all but CLIP's two encoders: prompts, pixels, scores."""
+    import torch
+    from torch import nn
+
+    from ssc.clip import Clip
+    from ssc.models import MEAN, STD
+    from ssc.select import Select
+
+    class NoEncoder(nn.Module):
+        """A few of the pixels stand in for an embedding."""
+
+        def encode_image(self, pixels: Tensor) -> Tensor:
+            return pixels[:, :, ::48, ::48].flatten(1)  # N×3×336×336 → N×147
+
+        def encode_text(self, tokens: Tensor) -> Tensor:
+            return torch.ones(len(tokens), 147, device=tokens.device)
+
+    def tokenize(texts: list[str]) -> Tensor:
+        return torch.zeros(len(texts), 1)
+
+    return Select(Clip(NoEncoder(), tokenize, 336, MEAN, STD, "bicubic", device))
+
+
+def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Clip:
+    from open_clip import get_model_config, get_tokenizer
+    from open_clip.model import CLIP
+
+    from ssc.clip import Clip
+    from ssc.models import MEAN, STD
+    from ssc.pretrained import CLIPS
+
+    config = TINY_CLIP if tiny else get_model_config(CLIPS[name])
+    size = config["vision_cfg"]["image_size"]
+    tokenizer = get_tokenizer(CLIPS[name])
+    return Clip(CLIP(**config), tokenizer, size, MEAN, STD, "bicubic", device, dtype)
+
+
+def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> GroundingDetector:
+    from transformers import (
+        BertConfig,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        SwinConfig,
+    )
+
+    from ssc.segment.grounding import GroundingDetector, TransformersNetwork
+
+    config = GroundingDinoConfig()
+    if tiny:
+        config = GroundingDinoConfig(
+            backbone_config=SwinConfig(**TINY_SWIN, out_indices=[2, 3, 4]),
+            text_config=BertConfig(**TINY_BERT),
+            **TINY_DINO,
+        )
+    tokenizer = _tokenizer()
+    network = TransformersNetwork(GroundingDinoForObjectDetection(config), tokenizer, device, dtype)
+    # Thresholds of 0: a random network finds something, and is not asked a second time.
+    return GroundingDetector(network, tokenizer, 0.0, 0.0)
+
+
+def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> SamSegmenter:
+    from segment_anything import sam_model_registry
+
+    from ssc.pretrained import SAMS
+    from ssc.segment.sam import SamSegmenter
+
+    model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()
+    return SamSegmenter(model, device, dtype)
+
+
+def _tiny_sam(side: int = 64, dim: int = 16) -> Any:
+    from segment_anything.modeling import (
+        ImageEncoderViT,
+        MaskDecoder,
+        PromptEncoder,
+        Sam,
+        TwoWayTransformer,
+    )
+    from torch.nn import LayerNorm
+
+    encoder = ImageEncoderViT(
+        img_size=side,
+        patch_size=8,
+        embed_dim=16,
+        depth=2,
+        num_heads=2,
+        out_chans=dim,
+        norm_layer=partial(LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=3,
+        global_attn_indexes=(1,),
+    )
+    prompts = PromptEncoder(dim, (side // 8, side // 8), (side, side), 8)
+    transformer = TwoWayTransformer(2, dim, 2, 32)
+    decoder = MaskDecoder(transformer_dim=dim, transformer=transformer, iou_head_hidden_dim=16)
+    return Sam(encoder, prompts, decoder)
+
+
+def _tokenizer() -> Any:
+    """BERT's, with its own numbers for what Grounding DINO knows by number, and words made of
+    letters: the published vocabulary comes with weights only."""
+    from transformers import BertTokenizer
+
+    special = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}
+    special |= {".": 1012, "?": 1029}
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = dict.fromkeys(word for name in COCO_80 for word in name.split())
+    known = [*words, "the", "all", *letters, *(f"##{letter}" for letter in letters)]
+    at = {i: word for word, i in special.items()} | dict(enumerate(dict.fromkeys(known), 2000))
+    return BertTokenizer(vocab={at.get(i, f"[unused{i}]"): i for i in range(BERT_VOCABULARY)})

@@ -1,0 +1,102 @@
+"""What was measured, as Markdown, JSON and a plot."""
+
+from __future__ import annotations
+
+import json
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+
+def as_markdown(record: dict[str, Any]) -> str:
+    """A heading, the conditions and a table for each set of a record; see `measure.measure`."""
+    peak = record["peak"]
+    lines = []
+    for name, figures in record["sets"].items():
+        s = figures["settings"]
+        lines += [
+            f"### {name} ({figures['weights']})",
+            "",
+            f"{title(record)}; {s['boxes']} boxes, {_count(s['expressions'], 'expression')}; "
+            f"median of {s['repeats']} after {_count(s['warmup'], 'warm-up')}; peak: "
+            f"{peak['tflops']:.3g} TFLOP/s in {peak['dtype']}, measured on matrix products.",
+            "",
+            "| step | seconds | reference | ratio | GFLOP | share of peak | difference |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
+        for step, row in figures["steps"].items():
+            differs = ""
+            if "difference" in row:
+                differs = "in number" if row["difference"] is None else f"{row['difference']:.2g}"
+            lines.append(
+                f"| {step} | {row['seconds']:.3g} | {row['reference']:.3g} | {row['ratio']:.1f}× "
+                f"| {row['gflop']:,.1f} | {row['share']:.1%} | {differs} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def title(record: dict[str, Any]) -> str:
+    """The machine, in words."""
+    m = record["machine"]
+    where = "" if m["device"] == "cpu" else f", {m['device']}"
+    cores, threads = _count(m["cores"], "core"), _count(m["threads"], "thread")
+    return f"{m['processor']}, {cores}, {threads}{where}, {m['dtype']}, torch {m['torch']}"
+
+
+def write_report(folder: Path, record: dict[str, Any]) -> list[Path]:
+    """Writes `bench.json`, `bench.md` and `bench.png`, each put in its place whole.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "bench.json": json.dumps(record, indent=1).encode(),
+        "bench.md": as_markdown(record).encode(),
+        "bench.png": plot(record),
+    }
+    for name, data in contents.items():
+        part = folder / f".{name}.{os.getpid()}.tmp"
+        part.write_bytes(data)
+        os.replace(part, folder / name)
+    return [folder / name for name in contents]
+
+
+def plot(record: dict[str, Any]) -> bytes:
+    """PNG: for each set, seconds of each step and whole beside the reference's."""
+    from matplotlib.figure import Figure
+
+    sets = record["sets"]
+    heights = [len(figures["steps"]) + 1 for figures in sets.values()]
+    figure = Figure(figsize=(9, 1 + 0.45 * sum(heights)), layout="constrained")
+    figure.suptitle(title(record), fontsize=9)
+    rows = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, figures) in zip(rows, sets.items()):
+        steps = figures["steps"]
+        for shift, key, colour, label in (
+            (-0.2, "seconds", "#2563eb", "this program"),
+            (0.2, "reference", "#cbd5e1", "reference"),
+        ):
+            places = [i + shift for i in range(len(steps))]
+            values = [row[key] for row in steps.values()]
+            axes.barh(places, values, 0.4, color=colour, label=label)
+        for i, row in enumerate(steps.values()):
+            axes.annotate(
+                f" {row['ratio']:.1f}×", (row["reference"], i + 0.2), va="center", fontsize=8
+            )
+        axes.set_yticks(range(len(steps)), list(steps))
+        axes.invert_yaxis()
+        axes.set_xscale("log")
+        axes.margins(x=0.12)
+        axes.set_xlabel("seconds")
+        axes.set_title(f"{name} ({figures['weights']})", fontsize=9)
+    rows[0].legend(fontsize=8)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

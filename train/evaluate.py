@@ -9,7 +9,7 @@ python -m train.evaluate --ablations                      # Tables 2 and 3, on v
 
 Rows (--rows): random (a candidate drawn at random), s+s, matched (the objects of a picture choose
 together, without training), spatial (S+S that listens to words for a place), s+s+c, snapped (the
-candidate nearest to S+S+C's mask), oracle (the best candidate), and the baselines: best-box
+candidate that S+S+C agrees with best), oracle (the best candidate), and the baselines: best-box
 (G-DINO + SAM), sam+select, gl-clip. One more for each `--checkpoint` of stage 3.
 """
 

@@ -97,6 +97,7 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         bootstrap_epochs=2.0,
         spatial_epochs=2.0,
         correct_epochs=3.0,
+        again_epochs=1.0,
         rows=True,
         workers=0,
         seed=0,
@@ -109,7 +110,8 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     args.store = tmp_path / "store"
     args.store.mkdir()
     lavt.train_lavt(args)
-    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "plus": 3, "supervised": 6}
+    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "again": 1}
+    updates |= {"plus": 3, "supervised": 6}
     for run, done in updates.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
         assert state["update"] == done, run

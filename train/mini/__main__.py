@@ -101,6 +101,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--bootstrap-epochs", type=float, default=4, help="on S2")
     add("--spatial-epochs", type=float, default=5, help="on S2 that heeds words for a place")
     add("--correct-epochs", type=float, default=8)
+    add("--again-epochs", type=float, default=5, help="of matching once more, from the full rate")
     add("--rows", action="store_true", help="train the table's +N and supervised rows too")
     add("--workers", type=int, default=1, help="processes that render")
     add("--seed", type=int, default=0)

@@ -45,8 +45,8 @@ BATCH = 16
 DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
 OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
-ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at 96×128 pixels.
-Trained from images and grouped expressions alone, by the paper's stage 3: first on the masks that
+ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
+96×128 pixels. Trained from images and grouped expressions alone, by the paper's stage 3: first on the masks that
 stages 1 and 2 of this very model set chose (ZSBootstrap), then, beyond the paper, on those they
 choose with spatial guidance, then with constrained greedy matching over all candidates. No true
 mask of a referred object was read. Its visual layers began, where the paper's begin with

@@ -85,7 +85,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='what to segment, one object each; "a | b" are two expressions of one object',
     )
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("out"), help="default: out")
-    parser.add_argument("--models", metavar="SET", default="mini", help="default: mini")
+    parser.add_argument(
+        "--models",
+        metavar="SET",
+        help="mini, base or paper; default: $SSC_MODELS, else the best set that is here",
+    )
     parser.add_argument(
         "--prompt",
         choices=list(VISUAL_PROMPTS),
@@ -161,12 +165,14 @@ def find_images(image: str) -> list[Path]:
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     """The pipeline that the options describe; says so where it has no stage 3 and none was off."""
     import ssc
+    from ssc.models import default_set
 
     correct = {None: True, "off": False}.get(args.correct, args.correct)
-    pipeline = (load or ssc.load)(args.models, correct)
+    models = args.models or default_set()
+    pipeline = (load or ssc.load)(models, correct)
     if pipeline.correct is None and correct:
         print(
-            f"The {args.models} set has no corrected model: S+S only. "
+            f"The {models} set has no corrected model: S+S only. "
             "Name the folder of one with --correct.",
             file=sys.stderr,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import shutil
@@ -71,6 +72,75 @@ class Weights:
         return self.path.is_file() and self.size in (None, self.path.stat().st_size)
 
 
+class Cancelled(InputError):
+    """A download that was asked to stop."""
+
+
+def downloads_are_off() -> bool:
+    """Whether the environment variable SSC_NO_DOWNLOADS, for hosted pages, forbids downloads."""
+    return os.environ.get("SSC_NO_DOWNLOADS", "") not in ("", "0")
+
+
+def download_watched(
+    files: Sequence[Weights],
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """As `download`, for a program that shows the progress itself.
+
+    Args:
+        report: called as bytes come, with the name of the file, and the bytes that are here and
+            in all, of all those files that were missing, those of an earlier start included.
+        cancelled: asked as often; once it says True the download stops. What has come stays, and
+            the next one goes on there.
+
+    Raises:
+        Cancelled: it was told to stop.
+        InputError: as `download`.
+    """
+    files = [weights for weights in files if not weights.present]
+    _check_allowed(files)
+    _check_space(files)
+    whole, before = sum(weights.size or 0 for weights in files), 0
+    for weights in files:
+        download([weights], functools.partial(_Watched, report, cancelled, before, whole))
+        before += weights.path.stat().st_size
+
+
+class _Watched:
+    """The part of tqdm that `download` asks for, as calls of `report` and `cancelled`."""
+
+    def __init__(
+        self,
+        report: Callable[[str, int, int], None],
+        cancelled: Callable[[], bool],
+        before: int,
+        whole: int,
+        *,
+        initial: int,
+        desc: str,
+        **_: Any,
+    ) -> None:
+        self.report, self.cancelled = report, cancelled
+        self.done, self.whole, self.name = before + initial, whole, desc
+
+    def __enter__(self) -> _Watched:
+        self.update(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.report(self.name, self.done, max(self.done, self.whole))
+        if self.cancelled():
+            raise Cancelled(
+                f"stopped at {self.done / 1e6:,.0f} of {self.whole / 1e6:,.0f} MB; what has come "
+                "is kept, and the next download goes on there"
+            )
+
+
 def download(files: Sequence[Weights], progress: Callable[..., Any] | None = None) -> None:
     """Brings those of the files that are missing into the Hub cache.
 
@@ -82,12 +152,14 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
             initial, unit, unit_scale and desc, is a context, and has update(bytes).
 
     Raises:
-        InputError: no network, no space, another size or hash than stated, or no such file.
+        InputError: downloads are off, no network, no space, another size or hash than stated, or
+            no such file.
     """
     from huggingface_hub.utils import WeakFileLock
     from tqdm import tqdm
 
     files = [weights for weights in files if not weights.present]
+    _check_allowed(files)
     _check_space(files)
     for weights in files:
         weights.path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +173,14 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
 
 def _partial(weights: Weights) -> Path:
     return weights.path.with_name(weights.file + ".incomplete")
+
+
+def _check_allowed(files: Sequence[Weights]) -> None:
+    if files and downloads_are_off():
+        raise InputError(
+            f"{files[0].file}: downloads are switched off on this machine (SSC_NO_DOWNLOADS is "
+            "set); use a model set that is here, such as mini, or unset the variable"
+        )
 
 
 def _check_space(files: Sequence[Weights]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,11 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def load(name: str = "mini", correct: bool | str | Path = True) -> Pipeline:
+def load(name: str | None = None, correct: bool | str | Path = True) -> Pipeline:
     """The pipeline of a model set; each of its models is loaded once per process.
 
     Args:
-        name: a key of `MODEL_SETS`.
+        name: a key of `MODEL_SETS`; None for `default_set()`.
         correct: stage 3: True for the set's own model, where it has one; False for none; or the
             folder of a checkpoint.
 
@@ -33,6 +34,7 @@ def load(name: str = "mini", correct: bool | str | Path = True) -> Pipeline:
     """
     from ssc.pipeline import Pipeline
 
+    name = default_set() if name is None else name
     if name not in MODEL_SETS:
         raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
     pipeline = MODEL_SETS[name]()
@@ -41,6 +43,27 @@ def load(name: str = "mini", correct: bool | str | Path = True) -> Pipeline:
         return pipeline
     folder = own if correct is True else Path(correct)
     return Pipeline(pipeline.segment, pipeline.select, _correct(folder.resolve()))
+
+
+def default_set() -> str:
+    """The set that the environment variable SSC_MODELS names, else the best whose weights are all
+    on this machine: paper before base before mini. Nothing is loaded or asked of the network.
+
+    Raises:
+        InputError: SSC_MODELS names no set.
+    """
+    from ssc.pretrained import SETS, files_of
+
+    if named := os.environ.get("SSC_MODELS"):
+        if named not in MODEL_SETS:
+            raise InputError(f"SSC_MODELS: expected one of {', '.join(MODEL_SETS)}, got {named!r}")
+        return named
+    present = (
+        name
+        for name in reversed(MODEL_SETS)
+        if name not in SETS or all(file.present for file in files_of(name))
+    )
+    return next(present)
 
 
 @cache
@@ -78,14 +101,18 @@ MODEL_SETS = {
     "base": partial(_published, "base"),
     "paper": partial(_published, "paper"),
 }
+"""Name → its stages 1 and 2, the best set last."""
 
 
 @cache
 def _correct(folder: Path) -> Correct:
     from ssc.correct import Correct
     from ssc.correct.predict import Corrector
+    from ssc.devices import best_device
 
-    return Correct(Corrector.load(folder))
+    corrector = Corrector.load(folder)
+    corrector.model.to(best_device())
+    return Correct(corrector)
 
 
 def load_mini_network(folder: Path) -> MiniNetwork:

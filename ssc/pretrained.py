@@ -218,9 +218,10 @@ def _require(name: str) -> None:
     files = files_of(name)
     absent = [file for file in files if not file.present]
     if absent:
+        offline = " with HF_HUB_OFFLINE unset" if constants.is_offline_mode() else ""
         raise InputError(
             f"model set {name}: {len(absent)} of its {len(files)} files are not in "
-            f"{constants.HF_HUB_CACHE}; run python -m ssc models --download {name} "
+            f"{constants.HF_HUB_CACHE}; run python -m ssc models --download {name}{offline} "
             f"({sum(file.size or 0 for file in absent) / 1e9:.1f} GB). Without a network, run that "
             "on another machine and copy the folder; the bundled mini set needs no download"
         )

@@ -26,8 +26,9 @@ def load(name, correct):
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def run(tmp_path, capsys, monkeypatch):
     """Runs a command line; returns exit code, stdout and stderr."""
+    monkeypatch.setenv("SSC_MODELS", "mini")  # whatever is on this machine
 
     def call(*argv):
         code = main([str(a) for a in (*argv, "--out", tmp_path / "out")], load)
@@ -167,6 +168,12 @@ def test_errors_are_one_line(run, argv, message):
     assert err.count("\n") == 1
     assert message in err
     assert "Traceback" not in err
+
+
+def test_the_environment_names_the_default_set(run, monkeypatch):
+    monkeypatch.setenv("SSC_MODELS", "paper")
+    assert "expected one of mini, got 'paper'" in run(PHOTO, "left laptop")[2]
+    assert run(PHOTO, "left laptop", "--models", "mini")[0] == 0
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, capsys):

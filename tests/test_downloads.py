@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 from ssc import downloads
-from ssc.downloads import Weights, download
+from ssc.downloads import Cancelled, Weights, download, download_watched
 from ssc.types import InputError
 
 DATA = bytes(range(256)) * 40
@@ -48,6 +48,7 @@ class Server(BaseHTTPRequestHandler):
 def server(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
     monkeypatch.setattr(downloads, "SPARE", 0)
     monkeypatch.setattr(downloads.time, "sleep", lambda _: None)
     Server.cut, Server.ranges, Server.asked = 0, True, []
@@ -208,3 +209,47 @@ def test_two_at_once_download_once(server):
         thread.join()
     assert len(Server.asked) == 1
     assert file.path.read_bytes() == DATA
+
+
+def test_watched(server, monkeypatch):
+    """Files of one name, as the two CLIPs of a set are, count as two."""
+    monkeypatch.setattr(constants, "ENDPOINT", server)
+    small, large = (weights(f"some/{name}", revision="a" * 40) for name in ("small", "large"))
+    done = weights(server)
+    download([done], Bar)
+    seen = []
+    download_watched([done, small, large], lambda *told: seen.append(told))
+    assert small.path.read_bytes() == large.path.read_bytes() == DATA
+    assert {name for name, _, _ in seen} == {"weights.bin"}
+    counts = [count for _, count, _ in seen]
+    assert (counts[0], counts[-1]) == (0, 2 * SIZE)
+    assert counts == sorted(counts)
+    assert all(count <= whole for _, count, whole in seen)
+    download_watched([done, small, large], lambda *_: pytest.fail("all is here"))
+
+
+def test_watched_stops_and_goes_on(server, monkeypatch):
+    monkeypatch.setattr(downloads, "CHUNK", 1000)
+    file = weights(server)
+    seen = []
+    with pytest.raises(Cancelled, match="what has come is kept"):
+        download_watched([file], lambda *told: seen.append(told), lambda: len(seen) > 3)
+    assert not file.path.exists()
+    assert seen[-1] == ("weights.bin", 3000, SIZE)
+    download_watched([file], lambda *told: seen.append(told))
+    assert [start for _, start in Server.asked] == [0, 3000]
+    assert seen[4] == ("weights.bin", 3000, SIZE)
+    assert file.path.read_bytes() == DATA
+
+
+def test_switched_off(server, monkeypatch):
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    file = weights(server)
+    for ask in (download, lambda files: download_watched(files, print)):
+        with pytest.raises(InputError, match=r"switched off on this machine \(SSC_NO_DOWNLOADS"):
+            ask([file])
+    assert Server.asked == []
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "0")
+    download([file], Bar)
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    download([file], Bar)  # it is here

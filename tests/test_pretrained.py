@@ -1,7 +1,11 @@
 """The base and paper sets: complete tables, one clear message without weights, built from files."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from ssc import clip, pretrained
+from ssc.models import default_set, load
 from ssc.pretrained import CLIPS, SAMS, SETS, WEIGHTS, build, files_of
 from ssc.types import InputError
 
@@ -54,6 +59,60 @@ def test_clean_cache_without_network(cache, name):
     assert str(cache) in message
     assert "\n" not in message
     assert not cache.exists()  # and nothing was begun
+
+
+def test_offline_is_told_too(cache, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="--download base with HF_HUB_OFFLINE unset"):
+        build("base")
+
+
+def test_the_default_is_the_best_set_that_is_here(cache, monkeypatch):
+    def bring(name):
+        for file in files_of(name):
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            with file.path.open("wb") as sparse:
+                sparse.truncate(file.size or 1)
+
+    monkeypatch.delenv("SSC_MODELS", raising=False)
+    monkeypatch.setattr("socket.socket", None)  # nothing is asked of the network
+    assert default_set() == "mini"
+    bring("base")
+    assert default_set() == "base"
+    bring("paper")
+    assert default_set() == "paper"
+    WEIGHTS["sam-vit-h"][0].path.unlink()  # all of it, or none
+    assert default_set() == "base"
+    monkeypatch.setenv("SSC_MODELS", "mini")
+    assert default_set() == "mini"
+    assert load(None).segment is load("mini").segment
+    monkeypatch.setenv("SSC_MODELS", "huge")
+    with pytest.raises(InputError, match=r"SSC_MODELS: expected one of mini, .* got 'huge'"):
+        load()
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_clean_cache_in_a_process_of_its_own(tmp_path, offline):
+    """The default is found, and `base` refused in one line, before anything heavy is loaded."""
+    code = """
+import sys, socket
+socket.socket.connect = None
+from ssc.models import default_set
+from ssc.__main__ import main
+print(default_set())
+code = main([sys.argv[1], "the dog", "--models", "base"])
+print(code, [name for name in ("torch", "transformers", "open_clip") if name in sys.modules])
+"""
+    picture = str(Path(__file__).parents[1] / "assets" / "examples" / "people.jpg")
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": offline}
+    for name in ("SSC_MODELS", "HF_HUB_CACHE"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", code, picture]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["mini", "2 []"], done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "run python -m ssc models --download base" in done.stderr
+    assert ("HF_HUB_OFFLINE" in done.stderr) == (offline == "1")
 
 
 def test_names(cache):

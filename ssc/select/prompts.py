@@ -138,7 +138,12 @@ def _reverse_blur(image: Image, masks: Masks, boxes: Boxes, blurred: Blurred) ->
 def _compose(masks: Masks, inside: Image, outside: Image | Tensor) -> Prompts:
     """uint8 N×h×w×3 where the masks are: `inside` where each is set, `outside` elsewhere."""
     if isinstance(masks, np.ndarray):
-        return np.where(masks[..., None], inside, outside)
+        import cv2
+
+        prompts = np.repeat(outside[None], len(masks), axis=0)
+        for prompt, mask in zip(prompts, masks):  # many times as fast as np.where
+            cv2.copyTo(inside, mask.view(np.uint8), prompt)
+        return prompts
     import torch
 
     pictures = (torch.as_tensor(picture, device=masks.device) for picture in (inside, outside))

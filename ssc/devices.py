@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,7 @@ from ssc.types import InputError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 T = TypeVar("T")
 
@@ -36,6 +38,16 @@ def best_dtype(device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+
+
+def compile_if_asked(network: nn.Module) -> None:
+    """`torch.compile` of a network, in place, where the environment variable SSC_COMPILE is set.
+
+    Off by default: its first call then takes half a minute to minutes, and torch needs a C++
+    compiler on the processor. Names of weights and answers (to rounding) stay.
+    """
+    if os.environ.get("SSC_COMPILE", "") not in ("", "0"):
+        network.compile()
 
 
 def in_chunks(function: Callable[[Sequence], T], items: Sequence, size: int, what: str) -> list[T]:

@@ -181,6 +181,9 @@ def files_of(name: str) -> list[Weights]:
 def build(name: str) -> Pipeline:
     """Stages 1 and 2 of a set of published networks, on the best device; once per process.
 
+    With SSC_COMPILE set in the environment, the image encoders of SAM and CLIP are compiled; they
+    are most of the time. Grounding DINO is not: its sizes change with the picture and its words.
+
     Args:
         name: a key of `SETS`.
 
@@ -230,8 +233,11 @@ def _require(name: str) -> None:
 @cache
 def _clip(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Clip:
     from ssc.clip import load_openai_clip
+    from ssc.devices import compile_if_asked
 
-    return load_openai_clip(CLIPS[name], path, device, dtype)
+    clip = load_openai_clip(CLIPS[name], path, device, dtype)
+    compile_if_asked(clip.model.visual)
+    return clip
 
 
 @cache
@@ -250,6 +256,9 @@ def _detector(folder: Path, device: torch.device, dtype: torch.dtype) -> Groundi
 
 @cache
 def _segmenter(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> SamSegmenter:
+    from ssc.devices import compile_if_asked
     from ssc.segment.sam import SamSegmenter, load_sam
 
-    return SamSegmenter(load_sam(SAMS[name], path), device, dtype)
+    segmenter = SamSegmenter(load_sam(SAMS[name], path), device, dtype)
+    compile_if_asked(segmenter.model.image_encoder)
+    return segmenter

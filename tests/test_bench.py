@@ -54,6 +54,7 @@ def test_a_difference_is_seen(pipeline, monkeypatch):
     assert difference(["dog"], ["cat"]) == 1
     assert difference([one > 0], [other > 0]) == pytest.approx(1 / 3)
     assert difference([one], [one[:2]]) is None
+    assert difference([one], [one + np.nan]) is None
     monkeypatch.setitem(
         module.REFERENCE, "correct", lambda p, t: [np.zeros((48, 64), np.float32)] * 2
     )

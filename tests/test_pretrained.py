@@ -152,8 +152,11 @@ def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
     monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny_sam)
     monkeypatch.setattr("open_clip.get_model_config", lambda _: TINY)
     monkeypatch.setattr(grounding, "SHORT_SIDE", 64)
+    monkeypatch.delenv("SSC_COMPILE", raising=False)
     pipeline = build("base")
     assert build("base") is pipeline
+    encoders = pipeline.segment.segmenter.model.image_encoder, pipeline.select.clip.model.visual
+    assert not any(encoder._compiled_call_impl for encoder in encoders)
     pipeline.segment.detector.threshold = 0.5
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     objects = ["the person on the left", ["a dog", "the hot dog"]]

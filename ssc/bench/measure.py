@@ -90,7 +90,7 @@ def measure(
         "seconds" of the pipeline and of the "reference", their "ratio", "gflop" of the pipeline's
         networks and the "share" of `peak` that this makes, and the largest "difference" of the
         answers: of boxes in pixels, of scores and probabilities, or the share of names or
-        of masks' pixels; None where they differ in number.
+        of masks' pixels; None where they differ in number or are not numbers.
     """
     from tqdm import tqdm
 
@@ -150,6 +150,8 @@ def difference(own: Sequence[Any], reference: Sequence[Any]) -> float | None:
             return None
         elif ours.dtype == np.bool_:
             largest = max(largest, float((ours != theirs).mean()) if ours.size else 0.0)
+        elif not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+            return None
         else:
             largest = max(largest, float(np.abs(ours - theirs).max(initial=0.0)))
     return largest

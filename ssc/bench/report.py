@@ -28,7 +28,7 @@ def as_markdown(record: dict[str, Any]) -> str:
         for step, row in figures["steps"].items():
             differs = ""
             if "difference" in row:
-                differs = "in number" if row["difference"] is None else f"{row['difference']:.2g}"
+                differs = "no match" if row["difference"] is None else f"{row['difference']:.2g}"
             lines.append(
                 f"| {step} | {row['seconds']:.3g} | {row['reference']:.3g} | {row['ratio']:.1f}× "
                 f"| {row['gflop']:,.1f} | {row['share']:.1%} | {differs} |"

@@ -1,0 +1,40 @@
+"""Compiled networks; what happens when memory is out is tested where it happens, with CLIP."""
+
+import shutil
+
+import pytest
+import torch
+
+from ssc.devices import compile_if_asked
+
+
+def tiny():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.GELU()).eval()
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_off_by_default(monkeypatch, value):
+    if value is None:
+        monkeypatch.delenv("SSC_COMPILE", raising=False)
+    else:
+        monkeypatch.setenv("SSC_COMPILE", value)
+    network = tiny()
+    compile_if_asked(network)
+    assert network._compiled_call_impl is None
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler here")
+def test_a_compiled_network_answers_the_same(monkeypatch):
+    monkeypatch.setenv("SSC_COMPILE", "1")
+    network, expected = tiny(), tiny()
+    names = list(network.state_dict())
+    compile_if_asked(network)
+    assert network._compiled_call_impl is not None
+    assert list(network.state_dict()) == names  # weights load as before
+    torch._dynamo.reset()
+    with torch.inference_mode():
+        for rows in (3, 5, 7):  # any number of prompts
+            pixels = torch.randn(rows, 8)
+            torch.testing.assert_close(network(pixels), expected(pixels))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1  # it did run compiled

@@ -2,8 +2,9 @@
 
 The straightforward way is what one writes from the paper with the same networks: one image, one
 candidate, one expression at a time, the picture blurred anew for each candidate and at full
-resolution, and nothing kept from one expression to the next. An image is encoded once per
-expression all the same, not once per box, as no one would do that.
+resolution, and nothing kept from one expression to the next. What no one would do is left out, lest
+the ratios flatter: an image is encoded once per expression, not once per box, and the vocabulary is
+read by CLIP when the models are loaded, not once per expression.
 """
 
 from __future__ import annotations
@@ -92,8 +93,7 @@ def _classes_plainly(pipeline: Pipeline, task: Task) -> list[str]:
     names = []
     for text in task.expressions:
         segment = fresh(pipeline.segment)
-        classes = segment.classes.onto(segment.classes.vocabulary)  # read by CLIP anew
-        names += [match.name for match in classes([segment.nouns(text)])]
+        names += [match.name for match in segment.classes([segment.nouns(text)])]
     return names
 
 

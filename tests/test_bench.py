@@ -78,6 +78,8 @@ def test_fresh_keeps_nothing_and_shares_networks(pipeline):
     pipeline.segment.segmenter.segment(task.image, task.candidates.boxes)
     other = fresh(pipeline)
     assert other.segment.segmenter.model is pipeline.segment.segmenter.model
+    assert other.segment.nouns is not pipeline.segment.nouns
+    assert other.segment.nouns._parser is pipeline.segment.nouns._parser  # loaded once
     caches = [pipeline.segment.segmenter._embeddings, other.segment.segmenter._embeddings]
     assert isinstance(caches[1], Cache)
     assert [len(cache._values) for cache in caches] == [1, 0]

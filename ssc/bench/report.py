@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from io import BytesIO
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -75,24 +76,24 @@ def plot(record: dict[str, Any]) -> bytes:
     rows = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (name, figures) in zip(rows, sets.items()):
         steps = figures["steps"]
-        for shift, key, colour, label in (
-            (-0.2, "seconds", "#2563eb", "this program"),
-            (0.2, "reference", "#cbd5e1", "reference"),
-        ):
-            places = [i + shift for i in range(len(steps))]
-            values = [row[key] for row in steps.values()]
-            axes.barh(places, values, 0.4, color=colour, label=label)
-        for i, row in enumerate(steps.values()):
-            axes.annotate(
-                f" {row['ratio']:.1f}×", (row["reference"], i + 0.2), va="center", fontsize=8
-            )
-        axes.set_yticks(range(len(steps)), list(steps))
-        axes.invert_yaxis()
+        places = range(len(steps))
+        own, reference = ([row[key] for row in steps.values()] for key in ("seconds", "reference"))
+        axes.hlines(places, own, reference, color="#cbd5e1", linewidth=2, zorder=0)
+        axes.scatter(reference, places, color="#94a3b8", label="reference")
+        axes.scatter(own, places, color="#2563eb", label="this program")
+        for place, row in enumerate(steps.values()):
+            right = max(row["seconds"], row["reference"])
+            label = f"{row['ratio']:.1f}×"
+            axes.annotate(label, (right, place), (8, 0), textcoords="offset points", va="center")
+        axes.set_yticks(places, list(steps))
+        axes.set_ylim(len(steps) - 0.4, -0.6)
         axes.set_xscale("log")
-        axes.margins(x=0.12)
+        # Whole decades: a small difference looks small.
+        ends = floor(log10(min(own + reference))), ceil(log10(max(own + reference) * 1.5))
+        axes.set_xlim(10.0 ** ends[0], 10.0 ** ends[1])
         axes.set_xlabel("seconds")
         axes.set_title(f"{name} ({figures['weights']})", fontsize=9)
-    rows[0].legend(fontsize=8)
+    rows[0].legend(fontsize=8, loc="lower left")
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -48,7 +48,7 @@ Step = Callable[["Pipeline", Task], "list[Any]"]
 
 
 def fresh(part: T) -> T:
-    """A copy of a pipeline, or of a part of one, that has kept nothing; networks are shared."""
+    """A copy of a pipeline, or of a part of one, that has kept nothing; its models are shared."""
     other = copy(part)
     for name, value in vars(part).items():
         if isinstance(value, Cache):
@@ -79,9 +79,13 @@ def _parts(part: Any) -> Iterator[Any]:
 
 
 def _is_part(value: Any) -> bool:
+    """Whether it may keep something; networks and the parser are shared, lest they load anew."""
     from torch import nn
 
-    return type(value).__module__.startswith("ssc.") and not isinstance(value, nn.Module)
+    from ssc.segment.nouns import Parser
+
+    of_ours = type(value).__module__.startswith("ssc.")
+    return of_ours and not isinstance(value, nn.Module | Parser)
 
 
 def _classes(pipeline: Pipeline, task: Task) -> list[str]:

@@ -111,7 +111,8 @@ def _correct(folder: Path) -> Correct:
     from ssc.devices import best_device
 
     corrector = Corrector.load(folder)
-    corrector.model.to(best_device())
+    if best_device().type == "cuda":  # Apple's is untested
+        corrector.model.to("cuda")
     return Correct(corrector)
 
 

@@ -2,7 +2,7 @@
 
 python -m ssc bench                                    # the mini set with its own weights
 python -m ssc bench --models base paper --out bench    # their networks, randomly initialised
-python -m ssc bench --models paper --expressions 1     # S+S and S+S+C of one expression
+python -m ssc bench --models paper --expressions 1     # S+S and S+S+C of one: a GPU's table
 python -m ssc bench --targets                          # the two ratios that have a target
 python -m ssc bench --models base paper --tiny --repeats 1   # tiny networks: does it run
 """
@@ -79,7 +79,8 @@ def _measured(
         if name == "mini":
             from ssc.models import load
 
-            yield name, {"weights": "trained", **measure(load(name), settings, peak)}
+            weights = "trained" if device.type == "cpu" else "trained; stages 1 and 2 on the CPU"
+            yield name, {"weights": weights, **measure(load(name), settings, peak)}
         else:
             pipeline = networks.random_pipeline(name, device, dtype, args.tiny)
             yield name, {"weights": random, **measure(pipeline, settings, peak)}

@@ -96,6 +96,8 @@ def measure(
 
     steps = [step for step in steps if step != "correct" or pipeline.correct is not None]
     *tasks, last = make_tasks(settings)
+    if "classes" in steps:
+        pipeline.segment.nouns("dog")  # spaCy is loaded at its first use
     ways = {"seconds": (PIPELINE, fresh(pipeline)), "reference": (REFERENCE, in_float32(pipeline))}
     times: dict[str, dict[str, list[float]]] = {way: {s: [] for s in steps} for way in ways}
     answers: dict[str, dict[str, list]] = {way: {} for way in ways}

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,11 +36,13 @@ from ssc.correct.matching import (
     soft_iou,
 )
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel, preprocess
-from train.batches import Batch, Examples, Plan
+from ssc.types import InputError
+from train.batches import Batch, Plan
 from train.batchnorm import synchronise
 from train.checkpoint import Log, State
 from train.data import SOURCES
-from train.start import new_model, open_checkpoint, open_examples
+from train.examples import Examples
+from train.start import in_turn, new_model, open_checkpoint, open_examples
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
 METHODS = ("bootstrap", "correct", "supervised")
 MATCHES = {"greedy": greedy_match, "optimal": optimal_match}
 POWER = 0.9  # of the polynomial decay, LAVT's
+# Seconds that the other processes of a machine leave to the first one to say what all of them met;
+# torchrun ends them with it.
+PATIENCE = 30
 DEFAULTS: dict[str, dict[str, Any]] = {
     # The paper: batches of 60, 40 epochs. Its text says a rate of 5e-4; the LAVT recipe that it
     # follows has 5e-5, and so has this: say --lr 5e-4 for the other.
@@ -316,11 +323,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         mixed_precision=args.precision,
         gradient_accumulation_steps=args.accumulate,
     )
+    try:
+        run(args, accelerator)
+    except InputError as error:
+        if not accelerator.is_local_main_process:
+            time.sleep(PATIENCE)
+        sys.exit(f"error: {error}")
+
+
+def run(args: argparse.Namespace, accelerator: Accelerator) -> None:
+    """Opens what the options name, and trains."""
     known = open_checkpoint(args.init) if args.init else None
     size = known[2]["size"] if known else CONFIGS[args.model]["size"]
-    with accelerator.main_process_first():  # it makes the caches
-        examples = open_examples(args.data, args.store, size, args.cache, args.workers)
-        val = open_examples(args.val, None, size, args.cache, args.workers) if args.val else None
+    wanted = [(args.data, args.store)] + ([(args.val, None)] if args.val else [])
+    examples, *val = in_turn(
+        accelerator,
+        lambda: [open_examples(*source, size, args.cache, args.workers) for source in wanted],
+    )
     model, tokenizer, config = known or new_model(args.model, examples, args.visual, args.seed)
     default = DEFAULTS[args.model]
     chosen = {k: v if getattr(args, k) is None else getattr(args, k) for k, v in default.items()}
@@ -348,7 +367,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         not args.no_flip,
         args.seed,
     )
-    fit(settings, plan, examples, model, tokenizer, config, args.out, accelerator, val)
+    fit(settings, plan, examples, model, tokenizer, config, args.out, accelerator, *val)
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ def _stored(scene: Any) -> Any:
 
 def preparing(folder: Path) -> dict[str, float]:
     """Opens data and store and makes the cache; MB after each."""
-    from train.batches import Examples
     from train.data import open_dataset
+    from train.examples import Examples
     from train.store import Store
 
     used = {"start": private()}
@@ -104,7 +104,8 @@ def preparing(folder: Path) -> dict[str, float]:
 
 def training(folder: Path) -> dict[str, float]:
     """Opens the cache and draws batches from all over it; MB in the end."""
-    from train.batches import Examples, Plan
+    from train.batches import Plan
+    from train.examples import Examples
 
     [cache] = (folder / "cache").iterdir()
     examples = Examples(cache)

@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
 from ssc.types import InputError
-from train.batches import Examples
 from train.data import open_dataset
+from train.examples import Examples
 from train.words import learn_tokenizer
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 BERT = "bert-base-uncased"
+T = TypeVar("T")
+
+
+def in_turn(accelerator: Accelerator, work: Callable[[], T]) -> T:
+    """What `work` returns: the main process is first, as it makes what the others then read.
+
+    Raises:
+        InputError: in all processes where the main one meets it, so that none waits for it.
+    """
+    from accelerate.utils import broadcast_object_list
+
+    error = None
+    if accelerator.is_main_process:
+        try:
+            done = work()
+        except InputError as met:
+            error = str(met)
+    [error] = broadcast_object_list([error])
+    if error is not None:
+        raise InputError(error)
+    return done if accelerator.is_main_process else work()
 
 
 def open_examples(

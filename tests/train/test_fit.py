@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from ssc.correct.predict import Corrector
 from ssc.types import InputError
 from tests.train import toy
-from train.batches import Examples, Plan, mirror_words
+from train import fit
+from train.data import open_dataset
 from train.words import EVERYDAY, learn_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -25,13 +28,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-def examples(cache, share=0.45, pictures=64):
-    data = toy.Squares(pictures)
-    return Examples.cached(
-        data, toy.Wrong(data, share), toy.SIZE, cache, workers=0, manifest=f"wrong {share}"
-    )
 
 
 def launch(out, updates, *options, processes=1, dropout=0.1, wait=True):
@@ -59,119 +55,6 @@ def miou(model, dataset):
             answers = corrector.predict(picture.image, thing.expressions) > 0.5
             ious += [(a & thing.mask).sum() / (a | thing.mask).sum() for a in answers]
     return float(np.mean(ious))
-
-
-def test_the_cache_holds_what_store_and_data_say(cache):
-    found = examples(cache)
-    data = toy.Squares(64)
-    store = toy.Wrong(data, 0.45)
-    assert len(found) == 64
-    for i in (0, 17, 63):
-        example, picture, objects = found[i], data[i], store[i]
-        assert example.name == picture.name
-        assert example.image.shape == (32, 32, 3)
-        assert example.masks.shape == (3, 32, 32)  # shared by both objects, and held once
-        assert example.allowed.tolist() == [[True] * 3] * 2
-        assert example.chosen.tolist() == [thing.chosen for thing in objects]
-        assert example.expressions == tuple(thing.expressions for thing in picture.objects)
-        areas = example.masks.sum((1, 2)) / 32**2
-        np.testing.assert_allclose(areas, 13**2 / 48**2, rtol=0.15)
-
-
-def test_the_true_masks_are_in_the_cache_of_supervised_training_only(cache):
-    data = toy.Squares(5)
-    truth = Examples.cached(data, None, toy.SIZE, cache, workers=0)
-    for i in range(5):
-        assert truth[i].allowed.tolist() == [[True, False], [False, True]]
-
-    class Blind(toy.Squares):
-        name = "blind"
-
-        def __getitem__(self, index):
-            picture = super().__getitem__(index)
-            bare = tuple(type(o)(o.name, o.expressions, None, o.kinds) for o in picture.objects)
-            return type(picture)(picture.name, picture.image, bare, picture.instances)
-
-    with pytest.raises(InputError, match="blind, squares-000: expected true masks"):
-        Examples.cached(Blind(5), None, toy.SIZE, cache, workers=0)
-    assert len(Examples.cached(Blind(5), toy.Wrong(Blind(5), 0), toy.SIZE, cache, workers=0)) == 5
-
-
-def test_a_store_of_other_pictures_is_refused(cache):
-    class Other(toy.Squares):
-        def __getitem__(self, index):
-            picture = super().__getitem__(index + 1 if index < self.count - 1 else 0)
-            return picture
-
-    with pytest.raises(InputError, match="expected a store of squares in the same order"):
-        Examples.cached(
-            toy.Squares(4), toy.Wrong(Other(4), 0), toy.SIZE, cache, workers=0, manifest="other"
-        )
-
-
-def test_objects_without_a_candidate_are_left_out(cache):
-    class Holes(toy.Wrong):
-        def __getitem__(self, index):
-            first, second = super().__getitem__(index)
-            first.candidates.masks = first.candidates.masks[:0]
-            first.chosen = -1
-            if index == 2:
-                second.candidates.masks, second.chosen = first.candidates.masks, -1
-            return first, second
-
-    data = toy.Squares(4)
-    found = Examples.cached(data, Holes(data, 0), toy.SIZE, cache, workers=0, manifest="holes")
-    assert found.left_out == {"pictures": 1, "objects": 5}
-    assert [len(found[i].expressions) for i in range(3)] == [1, 1, 1]
-    assert [found[i].name for i in range(3)] == ["squares-000", "squares-001", "squares-003"]
-
-
-@pytest.mark.parametrize(
-    ("text", "mirrored"),
-    [
-        ("man on the left", "man on the right"),
-        ("rightmost dog", "leftmost dog"),
-        ("Left-hand cup, not the RIGHT one", "Right-hand cup, not the Left one"),
-        ("second from left", "second from right"),
-        ("bright leftover bag, upright", "bright leftover bag, upright"),
-        ("the dog", "the dog"),
-    ],
-)
-def test_mirrored_words(text, mirrored):
-    assert mirror_words(text) == mirrored
-
-
-def test_a_mirrored_picture_has_mirrored_words_and_masks(cache):
-    found = examples(cache)
-    straight = Plan(8, 1, 0, flip=False, seed=3).part(found, 0, 0)
-    mixed = Plan(8, 1, 0, flip=True, seed=3).part(found, 0, 0)
-    mirrored = [bool((a != b).any()) for a, b in zip(straight.images, mixed.images)]
-    assert 0 < sum(mirrored) < 8
-    c = 0
-    for i, flipped in enumerate(mirrored):
-        own = slice(c, c + straight.allowed[i].shape[1])
-        c = own.stop
-        expected = straight.masks[own].flip(-1) if flipped else straight.masks[own]
-        assert torch.equal(mixed.masks[own], expected)
-        if flipped:
-            assert torch.equal(mixed.images[i], straight.images[i].flip(1))
-
-
-def test_batches_are_a_function_of_seed_and_update(cache):
-    found = examples(cache)
-    whole = Plan(8, 1, 1, flip=True, seed=1)
-    halves = Plan(8, 2, 1, flip=True, seed=1)
-    names = [whole.part(found, u, 0).names for u in range(8)]
-    assert sorted(sum(names, ())) == [found[i].name for i in range(64)]  # an epoch is all of them
-    for update in (0, 9):
-        batch = whole.part(found, update, 0)
-        a, b = (halves.part(found, update, k) for k in range(2))
-        assert a.names + b.names == batch.names
-        assert a.texts + b.texts == batch.texts
-        assert a.share + b.share == pytest.approx(1)
-    assert whole.part(found, 0, 0).names != Plan(8, 1, 1, True, 2).part(found, 0, 0).names
-    with pytest.raises(InputError, match="batch: expected a multiple of 3"):
-        Plan(8, 3, 1, flip=True, seed=1)
 
 
 def test_bootstrap_learns_and_leaves_a_checkpoint(cache, tmp_path):
@@ -237,6 +120,34 @@ def test_a_state_of_another_run_is_refused(cache, tmp_path):
     toy.train("bootstrap", tmp_path, 2, cache)
     with pytest.raises(InputError, match=r"lr 0\.002 .now 0\.001."):
         toy.train("bootstrap", tmp_path, 2, cache, lr=1e-3)
+
+
+def test_an_input_error_ends_it_with_one_line(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    command = ["--data", "refsprites:train:2", "--out", str(tmp_path / "out"), "--cpu"]
+    command += ["--precision", "no", "--store", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        fit.main(["bootstrap", *command])
+    assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", ended.value.code)
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_two_processes_one_says_the_input_error(tmp_path):
+    """One that the main process meets in a worker, while the other waits for it."""
+    Image.new("RGB", (32, 24)).save(tmp_path / "a.png")
+    (tmp_path / "a.jsonl").write_text('{"image": "a.png", "objects": [["the dog"]]}\n')
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "train.fit", "supervised", "--cpu"]
+    command += ["--data", str(tmp_path / "a.jsonl")]
+    command += ["--out", str(tmp_path / "out"), "--cache", str(tmp_path), "--workers", "1"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=500)
+    assert run.returncode == 1
+    assert re.findall("^.*error: .*$", run.stderr, re.MULTILINE) == [
+        f"error: {open_dataset(str(tmp_path / 'a.jsonl')).name}, a.png: expected true masks, got "
+        "none; supervised training and validation need a data set that has them"
+    ], run.stderr
+    assert "train/fit.py" not in run.stderr  # no traceback but torchrun's own
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_pictures(cache, tmp_path):

@@ -72,7 +72,6 @@ def test_figures(folder):
 
 
 def test_curves_are_drawn(folder):
-    pytest.importorskip("matplotlib")
     text = report.write_report(folder).read_text()
     for name in ("curves", "evaluation"):
         assert f"![{name}]({name}.png)" in text

@@ -16,8 +16,8 @@ import ssc
 from ssc.types import InputError
 from tests.train.test_scenes_export import pictures
 from train import __main__, memory, plan, run
-from train.batches import Examples
 from train.data import open_dataset
+from train.examples import Examples
 from train.scenes.export import export
 from train.store import Store
 

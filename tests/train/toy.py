@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from train.batches import Examples, Plan
+from train.batches import Plan
 from train.data import Picture, Referred
+from train.examples import Examples
 from train.fit import Settings, fit
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
@@ -95,6 +96,12 @@ class Wrong:
         )
 
 
+def examples(cache, share=0.45, pictures=64, truth=False):
+    data = Squares(pictures)
+    store = None if truth else Wrong(data, share)
+    return Examples.cached(data, store, SIZE, cache, workers=0, manifest=f"wrong {share}")
+
+
 def tokenizer():
     from transformers import BertTokenizer
 
@@ -134,17 +141,15 @@ def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64,
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=True)
-    data = Squares(pictures)
-    store = None if method == "supervised" else Wrong(data, share)
     with accelerator.main_process_first():
-        examples = Examples.cached(data, store, SIZE, cache, workers=0, manifest=f"wrong {share}")
+        cached = examples(cache, share, pictures, truth=method == "supervised")
     start, config = model(options.pop("dropout", 0.1))
     parts = accelerator.num_processes
     plan = Plan(8, parts, 1 if method == "bootstrap" else 0, flip=True, seed=0)
     return fit(
         settings(method, updates, **options),
         plan,
-        examples,
+        cached,
         network or start,
         tokenizer(),
         config,

@@ -30,8 +30,8 @@ from ssc.metrics import Scores
 from ssc.types import InputError
 from ssc.vocabulary import COCO_80
 from train import fit
-from train.batches import shrink
 from train.data import RefSprites
+from train.examples import shrink
 from train.mini.card import write_card
 from train.mini.loop import train
 from train.pseudo import choose_anew

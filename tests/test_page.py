@@ -39,7 +39,9 @@ def test_upload_and_enter(open_page, name, width, scheme):
     captions = page.locator("#answers .caption-label").all_inner_texts()
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]
-    assert bars(page, "ious") == ["1 meant 1.00 1.00", "2 0.00 0.00", "3 0.00 0.00"]
+    meant, *others = bars(page, "ious")
+    assert meant == "1 meant 0.65 1.00"  # soft IoU, and IoU of the mask
+    assert [row.split()[-1] for row in others] == ["0.00", "0.00"]
     captions = page.locator("#prompts .caption-label").all_inner_texts()
     scores = [float(caption.split("·")[1]) for caption in captions]
     assert scores == sorted(scores, reverse=True)
@@ -56,7 +58,7 @@ def test_two_objects_by_the_button(open_page):
     expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
     expect(pictures(page, "prompts")).to_have_count(3)
     expect(page.locator("#ious")).to_contain_text("meant")
-    assert bars(page, "ious")[0] == "1 meant 1.00 1.00"
+    assert bars(page, "ious")[0] == "1 meant 0.65 1.00"
     page.get_by_label("2 · right laptop | laptop on the right").check()
     expect(page.locator("#ious tbody tr").nth(1)).to_contain_text("meant")
     expect(page.locator("#words .active")).to_contain_text("right laptop | laptop on the right")

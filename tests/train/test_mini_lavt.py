@@ -83,9 +83,11 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     small = {**CONFIGS["mini"], "lavt": {**CONFIG["lavt"], "language_dim": 128}}
     monkeypatch.setitem(CONFIGS, "mini", small)
     monkeypatch.setattr(lavt, "choose_anew", lambda source, out: None)  # see test_pseudo.py
-    monkeypatch.setattr(
-        start, "open_store", lambda folder: (Truth(RefSprites("train", 12)), "truth")
-    )
+
+    def truth(folder):
+        return Truth(RefSprites("train", 16 if "wide" in folder.name else 12)), folder.name
+
+    monkeypatch.setattr(start, "open_store", truth)
     args = Namespace(
         pretrain_steps=3,
         pretrain_scenes=20,
@@ -98,6 +100,9 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         spatial_epochs=2.0,
         correct_epochs=3.0,
         again_epochs=1.0,
+        wide="refsprites:train:16",
+        wide_store=tmp_path / "wide",
+        wide_epochs=1.0,
         rows=True,
         workers=0,
         seed=0,
@@ -105,13 +110,16 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         runs=tmp_path / "runs",
         out=tmp_path / "assets",
     )
-    with pytest.raises(InputError, match=r"--store: expected pseudo-masks of refsprites:train:12"):
+    with pytest.raises(InputError, match=r"expected pseudo-masks of refsprites:train:12"):
         lavt.train_lavt(args)
     args.store = tmp_path / "store"
     args.store.mkdir()
+    with pytest.raises(InputError, match=r"expected pseudo-masks of refsprites:train:16"):
+        lavt.train_lavt(args)
+    args.wide_store.mkdir()
     lavt.train_lavt(args)
-    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "again": 1}
-    updates |= {"plus": 3, "supervised": 6}
+    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "again": 1, "wide": 1}
+    updates |= {"plus": 3, "plus-wide": 1, "supervised": 6, "supervised-wide": 1}
     for run, done in updates.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
         assert state["update"] == done, run

@@ -2,7 +2,7 @@
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
-python -m train.mini lavt --store runs/pseudo --seed 0
+python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --seed 0
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
@@ -102,6 +102,9 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--spatial-epochs", type=float, default=5, help="on S2 that heeds words for a place")
     add("--correct-epochs", type=float, default=8)
     add("--again-epochs", type=float, default=5, help="of matching once more, from the full rate")
+    add("--wide", default="refsprites:train:16000", help="more pictures, --data's among them")
+    add("--wide-store", type=Path, help="pseudo-masks of --wide, by train.pseudo")
+    add("--wide-epochs", type=float, default=7, help="of matching in these")
     add("--rows", action="store_true", help="train the table's +N and supervised rows too")
     add("--workers", type=int, default=1, help="processes that render")
     add("--seed", type=int, default=0)

@@ -1,8 +1,10 @@
 """Trains the mini LAVT: pixel classes in place of ImageNet, class names in place of BERT's nouns,
 then the paper's two steps (§3.3): the first on S2, and again on S2 with spatial guidance; the
-second twice.
+second twice, and a third time on four times as many pictures.
 
-python -m train.mini lavt --store runs/pseudo          # all of it
+python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
+python -m train.pseudo --data refsprites:train:16000 --out runs/wide --workers 2
+python -m train.mini lavt --store runs/pseudo --wide-store runs/wide       # all of it
 python -m train.mini lavt --pretrain-only              # what needs no pseudo-masks
 """
 
@@ -218,12 +220,12 @@ def train_lavt(args: argparse.Namespace) -> None:
     )
     if args.pretrain_only:
         return
-    if not args.store or not args.store.exists():
-        raise InputError(
-            f"--store: expected pseudo-masks of {args.data} by train.pseudo, got {args.store}"
-        )
-    guided = args.runs / "spatial"
+    for data, store in ((args.data, args.store), (args.wide, args.wide_store)):
+        if not store or not store.exists():
+            raise InputError(f"expected pseudo-masks of {data} by train.pseudo, got {store}")
+    guided, wide = args.runs / "spatial", args.runs / "spatial-wide"
     choose_anew(args.store, guided)
+    choose_anew(args.wide_store, wide)
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
     Corrector.save(begin, *new_model("mini", examples, visual, args.seed))
@@ -237,16 +239,21 @@ def train_lavt(args: argparse.Namespace) -> None:
     corrected = _fit(args, "correct", "correct", boot, args.correct_epochs, 16, **s2)
     s2["--seed"] = args.seed + 1  # other batches than in the first round
     again = _fit(args, "correct", "again", corrected, args.again_epochs, 16, **s2)
-    if args.rows:
+    more = {"--data": args.wide, "--lr": 7e-4}
+    s1 = {**more, "--store": wide}
+    last = _fit(args, "correct", "wide", again, args.wide_epochs, 16, **s1)
+    if args.rows:  # as many updates without matching, and with true masks
         further = args.correct_epochs + args.again_epochs
-        _fit(args, "bootstrap", "plus", boot, further, 16, **s2)
+        plus = _fit(args, "bootstrap", "plus", boot, further, 16, **s2)
+        _fit(args, "bootstrap", "plus-wide", plus, args.wide_epochs, 16, **s1)
         epochs = args.bootstrap_epochs + args.spatial_epochs + further
-        _fit(args, "supervised", "supervised", names, epochs, 16)
+        truth = _fit(args, "supervised", "supervised", names, epochs, 16)
+        _fit(args, "supervised", "supervised-wide", truth, args.wide_epochs, 16, **more)
     steps = args.pretrain_steps
-    for step in ("names", "bootstrap", "spatial", "correct", "again"):
+    for step in ("names", "bootstrap", "spatial", "correct", "again", "wide"):
         state = torch.load(args.runs / f"lavt-{step}" / "state.pt", weights_only=True)
         seconds, steps = seconds + state["seconds"], steps + state["update"]
-    publish(again, args.out / "lavt", args, seconds, steps)
+    publish(last, args.out / "lavt", args, seconds, steps)
 
 
 def _fit(
@@ -264,7 +271,7 @@ def _fit(
     options |= {"--init": init, "--out": folder, "--epochs": epochs, "--batch": batch}
     options |= {"--seed": args.seed, "--workers": args.workers, "--cache": args.runs / "cache"}
     options |= others
-    if "--data" in others:
+    if options["--data"].startswith("classes"):
         del options["--val"]
     fit.main([method, *(str(x) for pair in options.items() for x in pair)])
     return folder

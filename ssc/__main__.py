@@ -5,7 +5,7 @@ python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # t
 python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
 python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two share a candidate
-python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # your own stage 3
+python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
 python -m ssc photo.jpg "the man in blue" --models base
 python -m ssc bench --models base paper                                 # how fast they are
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see python -m ssc --help")
 
 
-Load = Callable[[str, "bool | str"], "Pipeline"]
+Load = Callable[[str, "bool | Path"], "Pipeline"]
 
 
 def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
@@ -105,8 +105,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--correct",
-        metavar="FOLDER|off",
-        help="checkpoint of the corrected model, or off; default: that of the model set",
+        metavar="CHECKPOINT|off",
+        help="folder or Hub id of a checkpoint of the corrected model, or off; default: that of "
+        "the model set",
     )
     return parser.parse_intermixed_args(argv)
 
@@ -165,15 +166,17 @@ def find_images(image: str) -> list[Path]:
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     """The pipeline that the options describe; says so where it has no stage 3 and none was off."""
     import ssc
+    from ssc.checkpoints import find_checkpoint
     from ssc.models import default_set
 
-    correct = {None: True, "off": False}.get(args.correct, args.correct)
+    named = args.correct not in (None, "off")
+    correct = find_checkpoint(args.correct) if named else args.correct is None
     models = args.models or default_set()
     pipeline = (load or ssc.load)(models, correct)
     if pipeline.correct is None and correct:
         print(
             f"The {models} set has no corrected model: S+S only. "
-            "Name the folder of one with --correct.",
+            "Name one with --correct: a folder or an id on the Hub.",
             file=sys.stderr,
         )
     return pipeline.varied(args.prompt, rule=args.rule)

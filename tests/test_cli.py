@@ -20,9 +20,7 @@ PHOTO = SCENES / f"{SCENE}.jpg"
 def load(name, correct):
     if name != "mini":
         raise InputError(f"model set: expected one of mini, got {name!r}")
-    if isinstance(correct, str):
-        raise InputError(f"{correct}: no checkpoint")
-    return fake_pipeline(correct)
+    return fake_pipeline(correct is not False)
 
 
 @pytest.fixture
@@ -111,11 +109,28 @@ def test_without_stage_3(run, tmp_path):
     assert record["correction"] is None
 
 
+@pytest.mark.parametrize("name", ["a folder", "someone/lavt"])
+def test_a_checkpoint_by_folder_or_hub_id(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("SSC_MODELS", "mini")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
+    loaded = []
+
+    def load(models, correct):
+        loaded.append((models, correct))
+        return fake_pipeline()
+
+    named = str(tmp_path) if name == "a folder" else name
+    argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o"), "--correct", named]
+    assert main(argv, load) == 0
+    assert loaded == [("mini", tmp_path)]
+
+
 def test_a_set_without_a_corrected_model_says_so(tmp_path, capsys):
     argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
     assert main(argv, lambda name, correct: fake_pipeline(correct=False)) == 0
     assert capsys.readouterr().err == (
-        "The mini set has no corrected model: S+S only. Name the folder of one with --correct.\n"
+        "The mini set has no corrected model: S+S only. "
+        "Name one with --correct: a folder or an id on the Hub.\n"
     )
 
 
@@ -152,7 +167,10 @@ def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
         ((PHOTO, "a", "--models", "huge"), "expected one of mini, got 'huge'"),
         ((PHOTO, "a", "--prompt", "glow"), "invalid choice: 'glow'"),
         ((PHOTO, "a", "--rule", "best"), "invalid choice: 'best'"),
-        ((PHOTO, "a", "--correct", "nowhere"), "nowhere: no checkpoint"),
+        (
+            (PHOTO, "a", "--correct", "nowhere"),
+            "nowhere: expected the folder of a checkpoint or its id",
+        ),
         ((PHOTO, "a", "--shiny"), "unrecognized arguments: --shiny"),
         (("nowhere.png", "a"), "no such file"),
         (("nowhere/*.png", "a"), "expected a glob that matches pictures, found none"),

@@ -130,16 +130,6 @@ def test_a_folder_without_a_checkpoint_is_one_line_at_start(tmp_path):
         demo_app.main(["--correct", str(tmp_path)])
 
 
-def test_an_id_that_the_hub_does_not_have(monkeypatch):
-    def refuse(name, allow_patterns):
-        assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in allow_patterns)
-        raise OSError("no such repository\nmore")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
-    with pytest.raises(InputError, match=r"someone/lavt: expected .* the Hub says: no such repos"):
-        module.find_checkpoint("someone/lavt")
-
-
 def test_an_unknown_model_set_is_one_line_at_start():
     with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, base, paper"):
         demo_app.main(["--models", "huge"])

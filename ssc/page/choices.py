@@ -158,6 +158,7 @@ def find_choices(models: str = "mini", corrects: Sequence[str] = ()) -> Choices:
         InputError: no such model set, its files are missing, or a checkpoint that is none.
     """
     import ssc
+    from ssc.checkpoints import find_checkpoint
     from ssc.models import MODEL_SETS
 
     if models not in MODEL_SETS:
@@ -179,31 +180,6 @@ def find_choices(models: str = "mini", corrects: Sequence[str] = ()) -> Choices:
         titles[name]: ssc.load(models, folder).correct for name, folder in folders.items()
     }
     return Choices(sets, checkpoints, own=OFF not in corrects)
-
-
-def find_checkpoint(name: str) -> Path:
-    """The folder of a checkpoint, given by its path or by its id on the Hub, which is downloaded.
-
-    Raises:
-        InputError: neither is there.
-    """
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise InputError(f"{name}: expected the folder of a checkpoint or its id on the Hub")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    wanted = ["*.json", "*.safetensors", "*.txt"]  # weights and words; nothing that is run
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise InputError(
-            f"{name}: expected the folder of a checkpoint or its id on the Hub; there is no such "
-            f"folder, and the Hub says: {reason}"
-        ) from error
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
+from ssc.models import ASSETS
 from ssc.segment.mini import CONFIG, STRIDES, MiniFCOS, paste_masks
+from train.mini import detector
 from train.mini.detector import _crops, average_precision, example, losses, match
 from train.scenes.catalogue import SPRITES
 from train.scenes.render import Instance, Scene
@@ -111,3 +114,13 @@ def test_average_precision():
     assert average_precision([(0.9, True), (0.8, True)], 2) == 1
     assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
     assert average_precision([(0.9, True)], 2) == 0.5
+
+
+def test_an_earlier_detector_goes_on(tmp_path, monkeypatch):
+    shipped = ASSETS / "mini" / "detector" / "model.safetensors"
+    monkeypatch.setattr(detector, "train", lambda model, *rest, **settings: (model, 0.0))
+    model, _ = detector.train_detector(1, 1, 0, tmp_path, shipped)
+    weights = load_file(shipped)
+    assert model.state_dict().keys() == weights.keys()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name].to(value.dtype)), name

@@ -36,7 +36,7 @@ def detector(args: argparse.Namespace) -> None:
     from train.mini.card import write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
 
-    model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.backbone)
+    model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.start)
     folder = args.out / "detector"
     config = {"network": CONFIG, "threshold": 0.5}
     write_model(folder, model, config)
@@ -127,7 +127,7 @@ def main() -> None:
         command.add_argument("--runs", type=Path, default=Path("runs/mini"))
         command.add_argument("--out", type=Path, default=ASSETS)
         if run is detector:
-            command.add_argument("--backbone", type=Path, help="an earlier detector's weights")
+            command.add_argument("--start", type=Path, help="an earlier detector's, to go on from")
         if run is clip:
             command.add_argument("--scenes", type=int, default=9000, help="rendered once")
     command = commands.add_parser("lavt")

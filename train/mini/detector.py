@@ -1,6 +1,7 @@
 """Trains the mini detector and segmenter: a small FCOS with masks, on RefSprites.
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
+python -m train.mini detector --start assets/mini/detector/model.safetensors --seed 1   # goes on
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torchvision.ops import box_iou, roi_align
 from ssc.metrics import mask_iou
 from ssc.segment.mini import MASK_CELLS, STRIDES, MiniFCOS, MiniNetwork
 from ssc.vocabulary import COCO_80
+from ssc.weights import load_weights
 from train.mini.loop import train
 from train.scenes import Scene, render
 
@@ -78,7 +80,7 @@ def _collate(batch: list) -> tuple[Tensor, list[dict[str, Tensor]]]:
 
 
 def train_detector(
-    steps: int, batch: int, seed: int, runs: Path, backbone: Path | None = None
+    steps: int, batch: int, seed: int, runs: Path, start: Path | None = None
 ) -> tuple[MiniFCOS, float]:
     """Trains on fresh scenes, none seen twice: first small pictures, then full ones.
 
@@ -86,14 +88,14 @@ def train_detector(
     the backbone classes (in place of ImageNet); it is dropped afterwards.
 
     Args:
-        backbone: weights of an earlier detector whose backbone this one starts from.
+        start: weights of an earlier detector to go on from, with full pictures only.
     """
     torch.manual_seed(seed)
     model = MiniFCOS()
-    if backbone:
-        _start_from(model.backbone, backbone)
+    if start:
+        load_weights(model, start)
     model.pixels = nn.Conv2d(model.backbone.out_channels, 1 + len(COCO_80), 1)
-    small = int(SMALL_SHARE * steps) * batch
+    small = 0 if start else int(SMALL_SHARE * steps) * batch
 
     def batches(first: int) -> Iterator[Any]:
         scenes = _Scenes(first * batch, steps * batch, small, seed + 7)
@@ -113,14 +115,6 @@ def train_detector(
     )
     del model.pixels
     return model, seconds
-
-
-def _start_from(backbone: nn.Module, path: Path) -> None:
-    from safetensors.torch import load_file
-
-    prefix = "backbone."
-    weights = {k: v.float() for k, v in load_file(path).items() if k.startswith(prefix)}
-    backbone.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items()})
 
 
 def losses(model: MiniFCOS, pixels: Tensor, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # t
 python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
 python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two share a candidate
+python -m ssc photo.jpg "the man on the left" --spatial                 # words for places count
+python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
 python -m ssc photo.jpg "the man in blue" --models base
@@ -14,6 +16,8 @@ python -m ssc bench --models base paper                                 # how fa
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from glob import glob
@@ -22,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ssc.select.choose import RULES
-from ssc.select.prompts import VISUAL_PROMPTS
+from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
 from ssc.types import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
 
 class Parser(argparse.ArgumentParser):
@@ -91,10 +96,42 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="mini, base or paper; default: $SSC_MODELS, else the best set that is here",
     )
     parser.add_argument(
+        "--vocabulary",
+        metavar="FILE|WORDS",
+        help='your own classes: a text file with one a line, or "word, word"; the mini set knows '
+        "COCO's 80 only, the others take any; default: COCO's 80",
+    )
+    parser.add_argument(
+        "--no-projection",
+        dest="project",
+        action="store_false",
+        default=None,
+        help="look for the noun itself, not for the nearest class of the vocabulary",
+    )
+    parser.add_argument(
+        "--box-threshold",
+        metavar="SCORE",
+        type=between(0, 1),
+        help="least score of a detected box; default: the detector's own",
+    )
+    parser.add_argument(
+        "--text-threshold",
+        metavar="SCORE",
+        type=between(0, 1),
+        help="least score of a word of a box's phrase, where the detector reads words (not "
+        "mini's); default: the detector's own",
+    )
+    parser.add_argument(
         "--prompt",
         choices=list(VISUAL_PROMPTS),
         default="reverse_blur",
         help="how a candidate is shown to CLIP; default: reverse_blur",
+    )
+    parser.add_argument(
+        "--sigma",
+        metavar="PIXELS",
+        type=between(*SIGMAS),
+        help=f"blur of reverse_blur, in pixels of a picture of 640; default: {SIGMA:g}",
     )
     parser.add_argument(
         "--rule",
@@ -104,12 +141,33 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "same candidate; default: argmax",
     )
     parser.add_argument(
+        "--spatial",
+        action="store_true",
+        default=None,
+        help='let "left" or "top" count by where a candidate is, beside CLIP; not in the paper',
+    )
+    parser.add_argument(
         "--correct",
         metavar="CHECKPOINT|off",
         help="folder or Hub id of a checkpoint of the corrected model, or off; default: that of "
         "the model set",
     )
     return parser.parse_intermixed_args(argv)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """What reads an argument that is a number from `low` to `high`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected a number, {low} to {high}, got {text!r}")
+        return value
+
+    return read
 
 
 def run(args: argparse.Namespace, load: Load | None) -> int:
@@ -163,12 +221,27 @@ def find_images(image: str) -> list[Path]:
     return sorted(found)
 
 
+def read_words(text: str) -> list[str]:
+    """The words of --vocabulary: lines of a file, or parted by commas.
+
+    Raises:
+        InputError: no such file; see also `load_vocabulary`.
+    """
+    from ssc.vocabulary import load_vocabulary
+
+    named = "," not in text and re.search(r"[/\\]|\.\w+$", text)  # as no class is
+    if named or os.path.isfile(text):  # Path.is_file raises where a list of words is long
+        return [*load_vocabulary(Path(text))]
+    return [*load_vocabulary(text.split(","))]
+
+
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
-    """The pipeline that the options describe; says so where it has no stage 3 and none was off."""
+    """The pipeline that the options describe; says which of them it has no use for."""
     import ssc
     from ssc.checkpoints import find_checkpoint
     from ssc.models import default_set
 
+    words = None if args.vocabulary is None else read_words(args.vocabulary)
     named = args.correct not in (None, "off")
     correct = find_checkpoint(args.correct) if named else args.correct is None
     models = args.models or default_set()
@@ -179,7 +252,21 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
             "Name one with --correct: a folder or an id on the Hub.",
             file=sys.stderr,
         )
-    return pipeline.varied(args.prompt, rule=args.rule)
+    if args.text_threshold is not None and not hasattr(pipeline.segment.detector, "text_threshold"):
+        print(
+            f"The {models} set's detector reads no words: --text-threshold changes nothing.",
+            file=sys.stderr,
+        )
+    return pipeline.varied(
+        prompt=args.prompt,
+        sigma=args.sigma,
+        rule=args.rule,
+        box_threshold=args.box_threshold,
+        text_threshold=args.text_threshold,
+        vocabulary=words,
+        project=args.project,
+        spatial=args.spatial,
+    )
 
 
 def segment(

@@ -11,6 +11,7 @@ import pytest
 from fake_pipeline import SCENE, SCENES, fake_pipeline
 
 from ssc.__main__ import main
+from ssc.pipeline import Pipeline
 from ssc.types import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,64 @@ def test_rule_by_matching(run, tmp_path):
     assert records[0]["chosen"] != records[1]["chosen"]
 
 
+def test_a_vocabulary_of_words_or_a_file(run, tmp_path):
+    listing = tmp_path / "words"
+    listing.write_text("Laptop\n\ntv\n")
+    padded = " , " * 200  # a text longer than any file name
+    for words in ("laptop, TV", listing, f"laptop{padded}tv"):
+        assert run(PHOTO, "left laptop", "--vocabulary", words)[0] == 0
+        [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+        [match] = record["matches"]
+        assert [near["class"] for near in match["runners_up"]] == ["tv"]
+
+
+def test_without_projection(run, tmp_path):
+    assert run(PHOTO, "left laptop", "--no-projection")[0] == 0
+    [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert record["matches"][0]["runners_up"] == []
+
+
+def test_box_threshold(run, tmp_path):
+    for threshold, found in ((0, 3), (0.7, 2), (1, 0)):
+        assert run(PHOTO, "left laptop", "--box-threshold", threshold)[0] == 0
+        [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+        assert len(record["candidates"]) == found
+
+
+def test_spatial_guidance(run, tmp_path):
+    for words, end in (("left laptop", min), ("right laptop", max)):
+        assert run(PHOTO, words, "--spatial")[0] == 0
+        [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+        across = [c["box"][0] + c["box"][2] for c in record["candidates"]]
+        assert across[record["chosen"]] == end(across)
+
+
+def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys):
+    made = []
+    varied = Pipeline.varied
+
+    def spy(self, **settings):
+        made.append(varied(self, **settings))
+        return made[-1]
+
+    def reads_words(name, correct):
+        pipeline = fake_pipeline()
+        pipeline.segment.detector.text_threshold = 0.25
+        return pipeline
+
+    monkeypatch.setenv("SSC_MODELS", "mini")
+    monkeypatch.setattr(Pipeline, "varied", spy)
+    argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
+    assert main([*argv, "--sigma", "20", "--text-threshold", "0.4"], reads_words) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*argv, "--text-threshold", "0.4"], load) == 0
+    assert capsys.readouterr().err == (
+        "The mini set's detector reads no words: --text-threshold changes nothing.\n"
+    )
+    assert [pipeline.select.sigma for pipeline in made] == [20, 50]
+    assert made[0].segment.detector.text_threshold == 0.4
+
+
 def test_without_stage_3(run, tmp_path):
     code, out, err = run(PHOTO, "left laptop", "--correct", "off")
     assert (code, err) == (0, "")
@@ -171,6 +230,15 @@ def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
             (PHOTO, "a", "--correct", "nowhere"),
             "nowhere: expected the folder of a checkpoint or its id",
         ),
+        ((PHOTO, "a", "--vocabulary", "nowhere.txt"), "nowhere.txt: expected a UTF-8 text file"),
+        ((PHOTO, "a", "--vocabulary", "my/words"), "my/words: expected a UTF-8 text file"),
+        ((PHOTO, "a", "--vocabulary", PHOTO), "class name a line, got other bytes"),
+        ((PHOTO, "a", "--vocabulary", " ,"), "expected at least one class name, got none"),
+        ((PHOTO, "a", "--vocabulary", "dog, unicorn"), "80 classes, got unicorn"),
+        ((PHOTO, "a", "--box-threshold", 1.5), "--box-threshold: expected a number, 0 to 1, got"),
+        ((PHOTO, "a", "--text-threshold", "nan"), "expected a number, 0 to 1, got 'nan'"),
+        ((PHOTO, "a", "--sigma", "wide"), "--sigma: expected a number, 1 to 100, got 'wide'"),
+        ((PHOTO, "a", "--sigma", -1), "expected a number, 1 to 100, got '-1'"),
         ((PHOTO, "a", "--shiny"), "unrecognized arguments: --shiny"),
         (("nowhere.png", "a"), "no such file"),
         (("nowhere/*.png", "a"), "expected a glob that matches pictures, found none"),

@@ -22,6 +22,7 @@ import numpy as np
 
 import ssc.page.gpu as gpu
 from ssc.page.choices import OPTIONS, Choices, find_choices
+from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
 from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
@@ -42,6 +43,8 @@ def build(choices: Choices) -> gr.Blocks:
         title="Segment, Select, Correct", analytics_enabled=False, delete_cache=(600, 2 * KEPT)
     ) as page:
         ui = lay_out(choices, KEPT)
+        with ui.below_options:
+            add_downloads()
     ask = asks(choices)
     segment, compare = endpoints(ask)
     on = Handlers(ui, choices, ask)
@@ -76,7 +79,7 @@ def build(choices: Choices) -> gr.Blocks:
         examples = read_examples()
         page.load(None, js=NAMES % json.dumps([words for _, words in examples]))
         if examples:
-            with ui.place_of_examples:
+            with ui.below_options:
                 chosen = gr.Examples(
                     examples,
                     [ui.picture, ui.expressions],
@@ -126,8 +129,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--models",
         metavar="SET",
-        default=os.environ.get("SSC_MODELS", "mini"),
-        help="mini, base or paper, chosen at the start; default: $SSC_MODELS, else mini",
+        help="mini, base or paper, chosen at the start; default: $SSC_MODELS, else the best set "
+        "that is here",
     )
     parser.add_argument(
         "--correct",

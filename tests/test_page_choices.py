@@ -135,6 +135,21 @@ def test_an_unknown_model_set_is_one_line_at_start():
         demo_app.main(["--models", "huge"])
 
 
+def test_the_environment_is_checked_at_start_too(monkeypatch):
+    monkeypatch.setenv("SSC_MODELS", "huge")
+    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, base, paper"):
+        demo_app.main([])
+
+
+@pytest.mark.parametrize(("present", "best"), [(False, "mini"), (True, "paper")])
+def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, best):
+    monkeypatch.delenv("SSC_MODELS", raising=False)
+    monkeypatch.setattr("ssc.downloads.Weights.present", present)
+    monkeypatch.setattr(ssc, "load", lambda *_: fake_pipeline())
+    assert find_choices().models == best
+    assert list(find_choices("base").sets) == ["base", "mini", "paper"]
+
+
 def test_the_sets_that_there_are(monkeypatch):
     choices = find_choices("mini", ["off"])
     assert list(choices.sets) == ["mini", "base", "paper"]
@@ -142,7 +157,12 @@ def test_the_sets_that_there_are(monkeypatch):
     assert choices.sets["mini"].missing() == ""
     assert choices.pipeline("mini").segment is ssc.load("mini").segment
     monkeypatch.setattr("ssc.downloads.Weights.present", False)
-    with pytest.raises(InputError, match=r"run python -m ssc models --download base there \(2\.3"):
+    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
+    run = r"run python -m ssc models --download base there \(2\.3"
+    with pytest.raises(InputError, match=f"yet: get them under Networks .* on the page, or {run}"):
+        choices.pipeline("base")
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    with pytest.raises(InputError, match=f"yet: {run}"):
         choices.pipeline("base")
 
 
@@ -183,6 +203,9 @@ def test_the_subtitle_names_the_corrected_model_where_there_is_one():
     assert "corrected model" not in intro(False)
 
 
-def test_the_note_says_how_to_get_or_choose_real_weights():
-    assert "models --download base" in photo_note(None)
+def test_the_note_says_how_to_get_or_choose_real_weights(monkeypatch):
+    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
+    assert "under Networks for photographs, or with <code>python -m ssc" in photo_note(None)
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    assert "once, with <code>python -m ssc models --download base</code>" in photo_note(None)
     assert "choose the base model set" in photo_note("base")

@@ -4,13 +4,18 @@ from threading import Event
 
 import gradio as gr
 import pytest
+from fake_pipeline import fake_pipeline
 from huggingface_hub import constants
 
+import demo_app
 from ssc.downloads import Cancelled
 from ssc.page import download as module
-from ssc.page.download import add_downloads, stop_download, watch
+from ssc.page.choices import Choices, ModelSet
+from ssc.page.download import stop_download, watch
 from ssc.pretrained import files_of
 from ssc.types import InputError
+
+LABEL = "Model set to download to this machine"
 
 
 @pytest.fixture
@@ -79,7 +84,10 @@ def test_why_it_failed_is_said(steps, monkeypatch):
         raise InputError("cannot be reached <offline>")
 
     monkeypatch.setattr("ssc.downloads.download_watched", fail)
-    assert "base: cannot be reached &lt;offline&gt;" in list(watch("base"))[-1][0]
+    assert (
+        "The base set could not be downloaded. cannot be reached &lt;offline&gt;."
+        in list(watch("base"))[-1][0]
+    )
 
 
 def test_what_is_here_or_unknown_is_not_asked_for(steps):
@@ -94,9 +102,10 @@ def test_controls(steps, monkeypatch, case):
         monkeypatch.setattr("ssc.downloads.Weights.present", True)
     if case == "switched off":
         monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
-    with gr.Blocks() as page:
-        add_downloads()
-    radios = [block for block in page.blocks.values() if isinstance(block, gr.Radio)]
+    page = demo_app.build(Choices([ModelSet("mini", fake_pipeline)]))
+    titles = [block.label for block in page.blocks.values() if isinstance(block, gr.Accordion)]
+    assert ("Networks for photographs" in titles) == (case == "some absent")
+    radios = [b for b in page.blocks.values() if getattr(b, "label", None) == LABEL]
     assert len(radios) == (case == "some absent")
     if radios:
         assert [value for _, value in radios[0].choices] == ["base", "paper"]

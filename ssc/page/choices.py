@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ssc.page.texts import DOWNLOADS
 from ssc.pipeline import Pipeline
 from ssc.types import InputError
 
@@ -151,16 +152,21 @@ def read_words(text: str | None) -> list[str] | None:
     return words
 
 
-def find_choices(models: str = "mini", corrects: Sequence[str] = ()) -> Choices:
+def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Choices:
     """All model sets, `models` first, and the checkpoints named: folders, Hub ids, or "off".
+
+    Args:
+        models: a key of `MODEL_SETS`; None for `default_set()`.
+        corrects: the checkpoints.
 
     Raises:
         InputError: no such model set, its files are missing, or a checkpoint that is none.
     """
     import ssc
     from ssc.checkpoints import find_checkpoint
-    from ssc.models import MODEL_SETS
+    from ssc.models import MODEL_SETS, default_set
 
+    models = models or default_set()
     if models not in MODEL_SETS:
         raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {models!r}")
     names = [models, *(name for name in MODEL_SETS if name != models)]
@@ -202,13 +208,15 @@ def short_names(paths: Sequence[str]) -> list[str]:
 
 
 def _missing(name: str) -> str:
+    from ssc.downloads import downloads_are_off
     from ssc.pretrained import SETS, files_of
 
     absent = [file for file in files_of(name) if not file.present] if name in SETS else []
     if not absent:
         return ""
     size = sum(file.size or 0 for file in absent) / 1e9
+    here = "" if downloads_are_off() else f"get them under {DOWNLOADS} on the page, or "
     return (
-        f"The {name} set's weights are not on this machine yet: run "
+        f"The {name} set's weights are not on this machine yet: {here}run "
         f"python -m ssc models --download {name} there ({size:.1f} GB), then try again."
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from ssc.downloads import downloads_are_off
+from ssc.downloads import Cancelled, downloads_are_off
 from ssc.page.choices import NEEDS
+from ssc.page.texts import DOWNLOADS
 from ssc.types import InputError
 
 EVERY = 0.5  # seconds between two looks at the progress
@@ -46,8 +47,10 @@ class Download:
         try:
             download_watched(files_of(self.name), self._report, self._stop.is_set)
             self.words, self.share = f"{self.name} is here: choose it under Options.", 1.0
+        except Cancelled as error:
+            self.error = self.words = f"{self.name}: {error}."
         except (InputError, OSError) as error:
-            self.error = self.words = f"{self.name}: {error}"
+            self.error = self.words = f"The {self.name} set could not be downloaded. {error}."
 
     def _report(self, file: str, done: int, whole: int) -> None:
         self.share = done / whole if whole else 0.0
@@ -66,7 +69,7 @@ def add_downloads() -> None:
     sizes = {} if downloads_are_off() else absent()
     if not sizes:
         return
-    with gr.Accordion("Networks for photographs", open=False, elem_id="downloads"):
+    with gr.Accordion(DOWNLOADS, open=False, elem_id="downloads"):
         sets = gr.Radio(
             [(f"{name}, {size / 1e9:.1f} GB. {NEEDS[name]}", name) for name, size in sizes.items()],
             value=next(iter(sizes)),

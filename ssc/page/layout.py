@@ -34,7 +34,7 @@ class Parts:
     expressions: gr.Textbox
     run: gr.Button
     options: list[Component]
-    place_of_examples: gr.Column
+    below_options: gr.Column
     note: gr.HTML
     objects: gr.Radio
     answers: gr.Gallery
@@ -126,7 +126,7 @@ def _inputs(choices: Choices) -> dict:
         "expressions": expressions,
         "run": run,
         "options": options,
-        "place_of_examples": gr.Column(min_width=300),
+        "below_options": gr.Column(min_width=300),
     }
 
 

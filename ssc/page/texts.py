@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ssc.downloads import downloads_are_off
 from ssc.page.figure import FIGURES
 
 HINT = '<p class="steps">Choose a picture and say what to look for, or click an example.</p>'
+
+DOWNLOADS = "Networks for photographs"
+"""Title of the controls that download a model set."""
 
 SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
 
@@ -28,8 +32,9 @@ def photo_note(real: str | None) -> str:
     if real:
         remedy = f"For photographs choose the {real} model set under Options."
     else:
+        here = "" if downloads_are_off() else f"under {DOWNLOADS}, or "
         remedy = (
-            "For photographs get the real networks once, with "
+            f"For photographs get the real networks once, {here}with "
             "<code>python -m ssc models --download base</code>, and choose that model set under "
             "Options."
         )

@@ -30,17 +30,23 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
 
     Returns:
         The image's name and size; expressions; noun and class of each; candidates in order, each
-        with the `number` it has on pictures (from 1), box as XYXY pixels, scores, IoU with the
-        corrected mask, and mask as COCO RLE; `chosen`, the index from 0 of S+S's candidate, and
-        `override`, that of a person, None where there is none; `mask`, that of the override, else
-        of S+S, as COCO RLE, all zeros where there is none; `correction`, the mask of S+S+C, its
-        threshold, the index of the candidate it snaps to and whether it disagrees with S+S, None
-        without stage 3; message, seconds per step, versions.
+        with the `number` it has on pictures (from 1), box as XYXY pixels, the detector's `score`,
+        `clip_score`, CLIP's cosine similarity, `guided_score`, that with spatial guidance, None
+        where it did not count, IoU with the corrected mask, and mask as COCO RLE; the visual
+        prompt and rule; `spatial`, whether guidance counted; `chosen`, the index from 0 of S+S's
+        candidate, and `override`, that of a person, None where there is none; `mask`, that of the
+        override, else of S+S, as COCO RLE, all zeros where there is none; `correction`, the mask
+        of S+S+C, its threshold, the index of the candidate it snaps to and whether it disagrees
+        with S+S, None without stage 3; message, seconds per step, versions.
     """
     selection, correction = result.selection, result.correction
     candidates = result.candidates
     none = [None] * len(candidates)
-    clip_scores = none if selection is None else selection.scores.tolist()
+    clip_scores = guided_scores = none
+    if selection is not None:
+        clip_scores = selection.scores.tolist()
+        if selection.clip_scores is not None:
+            clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
     corrected_ious = none if correction is None else correction.ious.tolist()
     agreement = none if correction is None else correction.agreement.tolist()
     return {
@@ -66,6 +72,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
                 "score": float(candidates.scores[i]),
                 "quality": float(candidates.qualities[i]),
                 "clip_score": clip_scores[i],
+                "guided_score": guided_scores[i],
                 "corrected_iou": corrected_ious[i],
                 "corrected_soft_iou": agreement[i],
                 "mask": _rle(candidates.masks[i]),
@@ -74,6 +81,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
         ],
         "prompt": None if selection is None else selection.prompt,
         "rule": None if selection is None else selection.rule,
+        "spatial": None if selection is None else selection.spatial,
         "chosen": None if selection is None else _index(selection.chosen),
         "override": result.override,
         "mask": _rle(result.mask),

@@ -106,11 +106,15 @@ class Selection:
     Attributes:
         prompts: uint8 N×h×w×3 RGB, the visual prompt of each candidate as CLIP was shown it;
             h×w is the image's frame, scaled down where it is over `prompts.FRAME` pixels long.
-        scores: float32 N, cosine similarity in [-1, 1]; the mean over an object's expressions.
+        scores: float32 N in [-1, 1], by which the choice was made: the mean over an object's
+            expressions of CLIP's cosine similarity, less what a candidate is out of place where
+            spatial guidance counted (`ssc.select.spatial.guide`; not in the paper).
         chosen: index of the selected candidate, -1 where there are none, or where matching gave
             all of them to other objects.
         prompt: name of the visual prompt, a key of `prompts.VISUAL_PROMPTS`.
         rule: how the choice was made, a key of `choose.RULES`.
+        clip_scores: float32 N, the similarities alone where spatial guidance counted; None where
+            `scores` are those: it was off, or no expression names a place.
     """
 
     prompts: NDArray[np.uint8]
@@ -118,6 +122,7 @@ class Selection:
     chosen: int
     prompt: str
     rule: str = "argmax"
+    clip_scores: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):
@@ -125,10 +130,20 @@ class Selection:
                 f"expected a score for each prompt, got {len(self.scores)} scores for "
                 f"{len(self.prompts)} prompts"
             )
+        if self.clip_scores is not None and len(self.clip_scores) != len(self.scores):
+            raise ValueError(
+                f"clip_scores: expected {len(self.scores)} as of scores, "
+                f"got {len(self.clip_scores)}"
+            )
         if not -1 <= self.chosen < len(self.scores):
             raise ValueError(
                 f"chosen: expected -1 or an index below {len(self.scores)}, got {self.chosen}"
             )
+
+    @property
+    def spatial(self) -> bool:
+        """Whether spatial guidance counted in `scores`."""
+        return self.clip_scores is not None
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -278,13 +293,11 @@ class Result:
             return "S+S chose none: matching gave every candidate to another object"
         if n == 1:
             return f"S+S chose the only {looked_for} found"
+        score = f"score {'with spatial guidance ' * self.selection.spatial}{scores[chosen]:.3f}"
         if chosen == order[0]:
-            return (
-                f"S+S chose candidate {chosen + 1} of {n} (score {scores[chosen]:.3f}, "
-                f"next {scores[order[1]]:.3f})"
-            )
+            return f"S+S chose candidate {chosen + 1} of {n} ({score}, next {scores[order[1]]:.3f})"
         return (
-            f"S+S chose candidate {chosen + 1} of {n} (score {scores[chosen]:.3f}) by matching, "
+            f"S+S chose candidate {chosen + 1} of {n} ({score}) by matching, "
             f"as candidate {order[0] + 1} ({scores[order[0]]:.3f}) went to another object"
         )
 

@@ -66,6 +66,8 @@ def test_before_selection(scene):
     record = result_record("x.png", image, first)
     assert record["chosen"] is None
     assert record["candidates"][0]["clip_score"] is None
+    assert record["candidates"][0]["guided_score"] is None
+    assert record["spatial"] is None
     assert record["correction"] is None
 
 

@@ -65,25 +65,35 @@ def _step(match: ClassMatch) -> str:
 
 
 def score_bars(result: Result) -> str:
-    """CLIP scores as bars, best first, each as long as its share of the softmax."""
+    """Scores as bars, best first, each as long as its share of the softmax.
+
+    CLIP's similarity, and, where spatial guidance counted, that with it beside it.
+    """
     selection = result.selection
     if selection is None or not len(selection.scores):
         return ""
-    shares = selection.shares
+    shares, columns = selection.shares, {"CLIP score": selection.scores}
+    said = "CLIP score, and its share"
+    if selection.clip_scores is not None:
+        columns = {
+            "CLIP score": selection.clip_scores,
+            "CLIP score with spatial guidance": selection.scores,
+        }
+        said = "CLIP score, CLIP score with spatial guidance, and the latter's share"
     rows = [
         _bar(
             i,
             shares[i],
-            (f"{selection.scores[i]:.3f}", f"{100 * shares[i]:.0f} %"),
+            (*(f"{scores[i]:.3f}" for scores in columns.values()), f"{100 * shares[i]:.0f} %"),
             _marks(result, i),
         )
         for i in selection.order
     ]
     caption = (
-        "CLIP score, and its share of the softmax over the candidates. "
+        f"{said} of the softmax over the candidates. "
         f"Margin of the best over the next: {100 * selection.margin:.0f} points."
     )
-    return _table(caption, ("Candidate", "Share as a bar", "Score", "Share"), rows)
+    return _table(caption, ("Candidate", "Share as a bar", *columns, "Share"), rows)
 
 
 def iou_bars(result: Result) -> str:

@@ -48,8 +48,8 @@ class Select:
         prompt: a key of `prompts.VISUAL_PROMPTS`.
         sigma: of the blur; see `prompts.make_prompts`.
         rule: a key of `choose.RULES`.
-        spatial: whether words for a place count too, as `spatial.guide` has it; a selection's
-            scores are then CLIP's less what a candidate is out of place.
+        spatial: whether words for a place count too, as `spatial.guide` has it (not in the
+            paper); a selection's scores are then CLIP's less what a candidate is out of place.
 
     Raises:
         InputError: no such prompt or rule, or `sigma` is not above 0.
@@ -116,17 +116,24 @@ class Select:
             image, [result.candidates for result in results], clock
         )
         with clock("scores"):
-            scores = self._score([result.expressions for result in results], embeddings)
+            similarity = self._score([result.expressions for result in results], embeddings)
+            scores = similarity
             if self.spatial:
                 scores = [
                     guide(row, result.expressions, result.candidates.boxes, *image.shape[:2])
-                    for row, result in zip(scores, results)
+                    for row, result in zip(similarity, results)
                 ]
             chosen = RULES[self.rule](scores, keys)
         selected = []
         for number, result in enumerate(results):
+            guided = scores[number] is not similarity[number]
             selection = Selection(
-                prompts[number], scores[number], chosen[number], self.prompt, self.rule
+                prompts[number],
+                scores[number],
+                chosen[number],
+                self.prompt,
+                self.rule,
+                similarity[number] if guided else None,
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))

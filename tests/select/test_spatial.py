@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.export import result_record
+from ssc.page.views import score_bars
 from ssc.select import Select
 from ssc.select.spatial import HIGH, LOW, MIDDLE, Place, guide, misplacement, parse_places
 from ssc.types import Candidates, ClassMatch, Result
@@ -190,21 +192,50 @@ class Undecided:
         return np.full((len(texts), 1), 0.5, np.float32)
 
 
-def test_stage_2_listens_where_it_is_told_to():
+IMAGE = np.zeros((H, W, 3), np.uint8)
+
+
+def asked(*expressions):
+    """Stage 1's results: three dogs at 10, 200 and 100 from the left, for each expression."""
     boxes = boxes_at((10, 200, 100), (10, 10, 10))
     masks = np.zeros((3, H, W), bool)
     for mask, (x0, y0, x1, y1) in zip(masks, boxes.astype(int)):
         mask[y0:y1, x0:x1] = True
     ones = np.ones(3, np.float32)
     candidates = Candidates(boxes, ones, ("dog",) * 3, masks, ones)
-    asked = [
-        Result((text,), (ClassMatch("dog", "dog", 1.0),), candidates)
-        for text in ("right dog", "second dog from the right", "big dog")
-    ]
-    image = np.zeros((H, W, 3), np.uint8)
+    return [Result((text,), (ClassMatch("dog", "dog", 1.0),), candidates) for text in expressions]
+
+
+def test_stage_2_listens_where_it_is_told_to():
+    dogs = asked("right dog", "second dog from the right", "big dog")
     plain = Select(Undecided(), "crop")
-    assert [r.chosen for r in plain(image, asked)] == [0, 0, 0]
+    assert [r.chosen for r in plain(IMAGE, dogs)] == [0, 0, 0]
     spatial = plain.varied(spatial=True)
-    assert [r.chosen for r in spatial(image, asked)] == [1, 2, 0]
-    assert [r.chosen for r in spatial.varied(rule="matching")(image, asked[:2])] == [1, 2]
+    assert [r.chosen for r in spatial(IMAGE, dogs)] == [1, 2, 0]
+    assert [r.chosen for r in spatial.varied(rule="matching")(IMAGE, dogs[:2])] == [1, 2]
     assert spatial.varied().spatial
+
+
+def test_guided_scores_are_told_from_clips_own():
+    plain = Select(Undecided(), "crop")
+    right, big = plain.varied(spatial=True)(IMAGE, asked("right dog", "big dog"))
+    [unguided] = plain(IMAGE, asked("right dog"))
+    assert right.selection.spatial
+    assert np.array_equal(right.selection.clip_scores, unguided.selection.scores)
+    boxes = right.candidates.boxes
+    assert np.array_equal(
+        right.selection.scores, guide(unguided.selection.scores, ["right dog"], boxes, H, W)
+    )
+    assert "(score with spatial guidance 0.500, next" in right.message
+    record = result_record("a.png", IMAGE, right)
+    assert record["spatial"] is True
+    for name, scores in (("clip", unguided.selection.scores), ("guided", right.selection.scores)):
+        assert [c[f"{name}_score"] for c in record["candidates"]] == scores.tolist()
+    assert "CLIP score with spatial guidance" in score_bars(right)
+    for result in (big, unguided):  # it names no place; guidance is off
+        assert not result.selection.spatial
+        record = result_record("a.png", IMAGE, result)
+        assert record["spatial"] is False
+        assert record["candidates"][0]["clip_score"] == 0.5
+        assert record["candidates"][0]["guided_score"] is None
+        assert "spatial" not in result.message + score_bars(result)

@@ -159,7 +159,7 @@ class Handlers:
             hidden = gr.Gallery([], visible=False)
             return hidden, "", hidden, "", ""
         shown = (
-            (gr.Gallery(session.answers(), visible=True), describe(session.results, 0))
+            (gr.Gallery(session.answers(), visible=True), describe(session.results, -1))
             for session in (a, b)
         )
         return *next(shown), *next(shown), overlaps(compare(a, b))

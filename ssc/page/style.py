@@ -84,7 +84,8 @@ button[role=tab].selected { color: var(--link-text-color) !important; }
 .bars .mark { font-weight: 650; }
 /* Options beside each other, as many as there is room for. */
 .settings .form { display: grid; grid-template-columns:
-    repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+    repeat(auto-fill, minmax(min(100%, 17rem), 1fr));
+    background: var(--block-background-fill) !important; }
 input[type=radio]:checked:hover { background-color: var(--checkbox-background-color-selected)
     !important; }
 /* Galleries whose pictures keep their proportions, in as many columns as there is room for. */
@@ -95,6 +96,13 @@ input[type=radio]:checked:hover { background-color: var(--checkbox-background-co
 .pictures.small .grid-container { grid-template-columns:
     repeat(auto-fill, minmax(min(47%, 9.5rem), 1fr)) !important; }
 .pictures.pair .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
+#examples .gallery:has(> .gallery-item) { display: grid;
+    grid-template-columns: repeat(auto-fill, minmax(max(4.5rem, 14%), 1fr)); }
+#examples .gallery-item *, #examples .gallery-item img { width: 100%; height: auto;
+    max-width: none; max-height: none; }
+@media (max-width: 640px) {
+    #examples .gallery:has(> .gallery-item) { grid-template-columns: repeat(3, 1fr); }
+}
 .pictures:has(.preview) .gallery-container { min-height: 26rem; }
 .pictures .thumbnail-lg { aspect-ratio: auto !important; height: auto !important; }
 """

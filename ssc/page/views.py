@@ -15,8 +15,11 @@ from ssc.types import ANY_CLASS, Candidates, ClassMatch, Result
 
 
 def describe(results: Sequence[Result], active: int) -> str:
-    """Each object in words: expressions, noun → class, what came of it, and how long it took."""
-    several = len(results) > 1
+    """Each object in words: expressions, noun → class, what came of it, and how long it took.
+
+    Of several, the one that is looked at is marked, index `active`; -1 for none.
+    """
+    several = len(results) > 1 and active >= 0
     objects = (
         _describe(result, marked=several and number == active)
         for number, result in enumerate(results)
@@ -43,7 +46,7 @@ def _describe(result: Result, marked: bool) -> str:
         name = "S+S" if result.override is None else "Your choice"
         lines.append(f"{name} and S+S+C overlap with an IoU of {overlap:.2f}.")
     if seconds := sum(result.timings.values()):
-        lines.append(f"Took {seconds:.2f} s.")
+        lines.append(f"Took {seconds:.2f}\u00a0s.")
     return (
         f'<div class="object{" active" if marked else ""}">'
         f'<p class="said">“{escape(" | ".join(result.expressions))}”</p>{steps}'

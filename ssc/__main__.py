@@ -238,12 +238,10 @@ def read_words(text: str) -> list[str]:
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     """The pipeline that the options describe; says which of them it has no use for."""
     import ssc
-    from ssc.checkpoints import find_checkpoint
     from ssc.models import default_set
 
     words = None if args.vocabulary is None else read_words(args.vocabulary)
-    named = args.correct not in (None, "off")
-    correct = find_checkpoint(args.correct) if named else args.correct is None
+    correct = {None: True, "off": False}.get(args.correct, args.correct)
     models = args.models or default_set()
     pipeline = (load or ssc.load)(models, correct)
     if pipeline.correct is None and correct:

@@ -26,23 +26,26 @@ def load(name: str | None = None, correct: bool | str | Path = True) -> Pipeline
 
     Args:
         name: a key of `MODEL_SETS`; None for `default_set()`.
-        correct: stage 3: True for the set's own model, where it has one; False for none; or the
-            folder of a checkpoint.
+        correct: stage 3: True for the set's own model, where it has one; False for none; or a
+            checkpoint, its folder or its id on the Hub.
 
     Raises:
         InputError: no such set, or files are missing or broken.
     """
+    from ssc.checkpoints import find_checkpoint
     from ssc.pipeline import Pipeline
 
     name = default_set() if name is None else name
     if name not in MODEL_SETS:
         raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
+    if correct is True:
+        own = ASSETS / name / "lavt"
+        correct = own if own.exists() else False
+    if correct is False:
+        return MODEL_SETS[name]()
+    folder = find_checkpoint(str(correct)).resolve()  # before the models: told at once
     pipeline = MODEL_SETS[name]()
-    own = ASSETS / name / "lavt"
-    if correct is False or (correct is True and not own.exists()):
-        return pipeline
-    folder = own if correct is True else Path(correct)
-    return Pipeline(pipeline.segment, pipeline.select, _correct(folder.resolve()))
+    return Pipeline(pipeline.segment, pipeline.select, _correct(folder))
 
 
 def default_set() -> str:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import ssc
 from ssc.checkpoints import find_checkpoint
+from ssc.models import ASSETS
 from ssc.types import InputError
 
 
@@ -46,3 +48,11 @@ def test_what_can_be_neither_is_not_asked_for(hub, wrong):
     with pytest.raises(InputError, match="expected the folder of a checkpoint or its id"):
         find_checkpoint(wrong)
     assert hub == []
+
+
+def test_a_pipeline_takes_both(monkeypatch):
+    bundled = ASSETS / "mini" / "lavt"
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(bundled))
+    assert ssc.load("mini", "someone/lavt").correct is ssc.load("mini", bundled).correct is not None
+    with pytest.raises(InputError, match="expected the folder of a checkpoint"):
+        ssc.load("mini", "nowhere")

@@ -163,7 +163,6 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         InputError: no such model set, its files are missing, or a checkpoint that is none.
     """
     import ssc
-    from ssc.checkpoints import find_checkpoint
     from ssc.models import MODEL_SETS, default_set
 
     models = models or default_set()
@@ -180,10 +179,9 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         for name in names
     ]
     ssc.load(models, False)  # says in full what is missing
-    folders = {name: find_checkpoint(name) for name in corrects if name != OFF}
-    titles = dict(zip(folders, short_names(list(folders))))
+    named = list(dict.fromkeys(name for name in corrects if name != OFF))
     checkpoints = {
-        titles[name]: ssc.load(models, folder).correct for name, folder in folders.items()
+        title: ssc.load(models, name).correct for title, name in zip(short_names(named), named)
     }
     return Choices(sets, checkpoints, own=OFF not in corrects)
 

@@ -224,9 +224,6 @@ def test_a_name_with_brackets_is_a_file_first(run, tmp_path):
         ((PHOTO, "a", "--models", "huge"), "expected one of mini, got 'huge'"),
         ((PHOTO, "a", "--prompt", "glow"), "invalid choice: 'glow'"),
         ((PHOTO, "a", "--rule", "best"), "invalid choice: 'best'"),
-        (
-            "nowhere: expected the folder of a checkpoint or its id",
-        ),
         ((PHOTO, "a", "--vocabulary", "nowhere.txt"), "nowhere.txt: expected a UTF-8 text file"),
         ((PHOTO, "a", "--vocabulary", "my/words"), "my/words: expected a UTF-8 text file"),
         ((PHOTO, "a", "--vocabulary", PHOTO), "class name a line, got other bytes"),

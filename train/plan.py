@@ -17,6 +17,7 @@ from ssc.types import InputError
 
 if TYPE_CHECKING:
     from train.data import Dataset, Picture
+    from train.steps import Step
 
 PICTURES = 6  # of the sample, evenly spread
 UPDATES = 3  # of each training, after one that is not timed
@@ -54,29 +55,16 @@ def describe(args: argparse.Namespace) -> str:
     Raises:
         InputError: nothing of the sample opens, or nothing is found in it to learn from.
     """
-    from train.run import steps
+    from train.steps import steps
 
     print(f"Measuring {PICTURES} pictures and {UPDATES} updates of each training …", flush=True)
     with TemporaryDirectory(prefix="train-run-") as folder:
         sample = measure(args, Path(folder))
     count = len(args.dataset)
     each = (sample.objects / sample.pictures, sample.expressions / sample.pictures)
-    work = [f"{count:,} pictures", *(f"{args.updates:,} updates of {args.batch} pictures",) * 2]
-    seconds = [
-        sample.look * count / args.workers,
-        sample.bootstrap * args.updates / args.processes,
-        sample.correct * args.updates / args.processes,
-    ]
-    cache = sample.cache * count
-    size = [sample.store * count, cache + sample.training, 2 * sample.training]
-    if args.measured:
-        measured = sum(map(len, map(_open, args.measured)))
-        measured = min(measured, args.measure * len(args.measured)) if args.measure else measured
-        work.append(f"{measured:,} pictures")
-        seconds.append(sample.look * measured)
-        size.append(0)
-    work, seconds, size = [*work, ""], [*seconds, 0.0], [*size, 0]
     plan = steps(args)
+    costs = [_cost(step, args, sample) for step in plan]
+    seconds, size = sum(cost[1] for cost in costs), sum(cost[2] for cost in costs)
     lines = [
         f"Data: {args.data}: {count:,} pictures, about {each[0] * count:,.0f} objects and "
         f"{each[1] * count:,.0f} expressions",
@@ -84,34 +72,54 @@ def describe(args: argparse.Namespace) -> str:
         f"{args.init or 'fresh weights'}",
         "",
     ]
-    for number, row in enumerate(zip(plan, work, seconds, size), 1):
-        step, what, time_, bytes_ = row
+    for number, (step, (what, time_, bytes_)) in enumerate(zip(plan, costs), 1):
         lines.append(
-            f"Step {number} of {len(plan)}: {step.title:31} {what:28} {_time(time_):>8} "
+            f"Step {number} of {len(plan)}: {step.title:37} {what:28} {_time(time_):>8} "
             f"{_bytes(bytes_):>9}"
         )
         lines.append(f"  {step.command}")
     free = shutil.disk_usage(_existing(args.out)).free
     lines += [
         "",
-        f"About {_time(sum(seconds))} in all, beside some seconds for each step to start, and "
-        f"{_bytes(sum(size))} in {args.out}, where {_bytes(free)} are free.",
+        f"About {_time(seconds)} in all, beside some seconds for each step to start, and "
+        f"{_bytes(size)} in {args.out}, where {_bytes(free)} are free.",
         f"Measured on {sample.pictures} pictures, one process each; more processes are taken to "
         "share the work evenly.",
     ]
     if args.val:
         lines.append("Measuring on --val during the trainings comes on top.")
-    if sum(size) > free:
+    if size > free:
         lines.append("That is more than is free: choose another --out.")
     return "\n".join(lines)
+
+
+def _cost(step: Step, args: argparse.Namespace, sample: Sample) -> tuple[str, float, float]:
+    """Of a step: how much there is to do, in words; seconds; bytes."""
+    count = len(args.dataset)
+    if step.module == "train.pseudo":
+        anew = "--from" in step.options  # runs no network
+        seconds = 0.0 if anew else sample.look * count / args.workers
+        return f"{count:,} pictures", seconds, sample.store * count
+    if step.module == "train.fit":
+        method = step.options[0]
+        seconds = {"bootstrap": sample.bootstrap, "correct": sample.correct}[method]
+        # the first one makes the cache, the others' checkpoint is copied
+        other = sample.cache * count if method == "bootstrap" else sample.training
+        work = f"{args.updates:,} updates of {args.batch} pictures"
+        return work, seconds * args.updates / args.processes, sample.training + other
+    if step.module == "train.evaluate":
+        measured = sum(map(len, map(_open, args.measured)))
+        measured = min(measured, args.measure * len(args.measured)) if args.measure else measured
+        return f"{measured:,} pictures", sample.look * measured, 0
+    return "", 0.0, 0
 
 
 def measure(args: argparse.Namespace, folder: Path) -> Sample:
     """Runs stages 1 and 2 and a few updates; writes to `folder` alone."""
     import ssc
     from train import pseudo
-    from train.run import read_state, steps
     from train.scenes.export import export
+    from train.steps import read_state, steps
 
     pictures = _spread(args.dataset, PICTURES)
     pipeline = ssc.load(args.model_set, correct=False)
@@ -123,6 +131,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     data = export(pictures, folder / "sample.jsonl")
     small = argparse.Namespace(**vars(args) | {"data": str(data), "out": folder / "run"})
     small.val, small.measured, small.workers, small.processes = None, [], 1, 1
+    small.recipe = "paper"  # the others' steps take as long as these
     short = ["--steps", str(UPDATES)]
     look_at, boot, correct, *_ = (replace(step, launch=None) for step in steps(small))
     said = StringIO()

@@ -16,8 +16,8 @@ from typing import Any
 from ssc.types import InputError
 
 Rows = list[dict[str, Any]]
-TRAININGS = ("bootstrap", "correct")
-COLOURS = {"bootstrap": "#0072b2", "correct": "#d55e00"}
+TRAININGS = ("bootstrap", "correct", "correct-2")  # folders
+COLOURS = dict(zip(TRAININGS, ("#0072b2", "#d55e00", "#009e73")))
 SHARDS = 100  # of S1 and S2 that are read, evenly spread
 SMOOTHING = 0.9  # of the loss curves, for the eye
 
@@ -160,7 +160,7 @@ def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
 
 
 def _training(folder: Path, log: Rows) -> list[str]:
-    from train.run import read_state
+    from train.steps import read_state
 
     state = read_state(folder)
     seen = state["update"] * state["run"]["batch"] if state else 0

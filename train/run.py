@@ -6,7 +6,8 @@ python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --mod
     --val refer:data/refcoco:unc:val --test refer:data/refcoco:unc:testA --processes 4
 
 Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
-there are true masks or boxes, report (train.report). Each is a command of its own, which the plan
+there are true masks or boxes, report (train.report). --recipe best, beyond the paper, chooses S2
+anew with words for a place, and matches twice. Each step is a command of its own, which the plan
 shows, and is skipped where its output is complete; a killed run goes on where it stopped when the
 same command is given again. To do a step again, delete its folder and those of the steps after it.
 
@@ -22,18 +23,15 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ssc.types import InputError
 from train.data import SOURCES, open_dataset
 from train.report import verdict
+from train.steps import RECIPES, complete, steps
 
 if TYPE_CHECKING:
     from train.data import Dataset
@@ -41,118 +39,6 @@ if TYPE_CHECKING:
 OF_DATA = 500  # pictures to evaluate on where they are those that were trained on
 FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; the others are a training's own
 LOOKED_AT = 20  # pictures in which to look for true masks
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command of its own.
-
-    Attributes:
-        title: what it makes.
-        module: whose `main` it is.
-        options: of its command line.
-        output: folder or file.
-        launch: what goes before `-m module` to start it in another process, or several.
-    """
-
-    title: str
-    module: str
-    options: list[str]
-    output: Path
-    launch: tuple[str, ...] | None = None
-
-    @property
-    def command(self) -> str:
-        launch = [*self.launch, "-m", self.module] if self.launch else ["-m", self.module]
-        return shlex.join(["python", *launch, *self.options])
-
-    def run(self, locks: Sequence[int] = ()) -> None:
-        """Raises SystemExit where the step ends with an error.
-
-        Args:
-            locks: open files that a process of its own holds too, and longer than a killed parent.
-        """
-        if self.launch is not None:
-            command = [sys.executable, *self.launch, "-m", self.module, *self.options]
-            if status := subprocess.run(command, pass_fds=locks).returncode:
-                sys.exit(f"error: this ended with status {status}: {self.command}")
-            return
-        import torch
-
-        threads, argv = torch.get_num_threads(), sys.argv
-        sys.argv = [f"python -m {self.module}", *self.options]
-        try:
-            import_module(self.module).main()
-        finally:
-            sys.argv = argv
-            torch.set_num_threads(threads)  # stages 1 and 2 take one each
-
-
-def steps(args: argparse.Namespace) -> list[Step]:
-    """All of them, in order."""
-    out, python = args.out, ()
-    store, boot, corrected = out / "pseudo", out / "bootstrap", out / "correct"
-    # Real networks have a process of their own, which gives their memory back.
-    looked = python if args.model_set != "mini" else None
-    trained = python if args.model != "mini" else None
-    if args.processes > 1:
-        trained = ("-m", "torch.distributed.run", "--nproc_per_node", str(args.processes))
-    pseudo = ["--data", args.data, "--models", args.model_set, "--out", str(store)]
-    pseudo += ["--workers", str(args.workers)]
-    fit = ["--data", args.data, "--store", str(store), "--model", args.model]
-    fit += ["--cache", str(out / "cache"), "--workers", str(args.workers)]
-    fit += ["--val", args.val] if args.val else []
-    fit += args.fit
-    init = ["--init", str(args.init)] if args.init else []
-    plan = [
-        Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked),
-        Step(
-            "bootstrap, on the masks of S2",
-            "train.fit",
-            ["bootstrap", *fit, "--out", str(boot), *init],
-            boot,
-            trained,
-        ),
-        Step(
-            "correct, by matching over S1",
-            "train.fit",
-            ["correct", *fit, "--out", str(corrected), "--init", str(boot)],
-            corrected,
-            trained,
-        ),
-    ]
-    if args.measured:
-        table = out / "evaluation.json"
-        options = ["--models", args.model_set, "--data", *args.measured]
-        options += ["--scenes", str(args.measure)] if args.measure else []
-        options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
-        options += [f"ZSBootstrap={boot}", f"S+S+C={out / 'checkpoint'}", "--json", str(table)]
-        plan.append(Step("evaluate", "train.evaluate", options, table, looked))
-    return [*plan, Step("report", "train.report", [str(out)], out / "report.md")]
-
-
-def complete(step: Step) -> bool:
-    """Whether there is nothing left to do."""
-    if step.module == "train.pseudo":
-        from train.store import missing_shards, read_manifest
-
-        manifest = read_manifest(step.output)
-        return manifest is not None and not missing_shards(step.output, manifest["pictures"])
-    if step.module == "train.fit":
-        state = read_state(step.output)
-        weights = step.output / "model.safetensors"
-        return bool(state and weights.exists() and state["update"] == state["run"]["updates"])
-    if step.module == "train.evaluate" and step.output.exists():
-        return json.loads(step.output.read_text())["command"] == step.command
-    return step.output.exists()
-
-
-def read_state(folder: Path) -> dict[str, Any] | None:
-    """A training's `state.pt` without its weights in memory, None where there is none."""
-    import torch
-
-    file = folder / "state.pt"
-    return torch.load(file, "cpu", weights_only=True, mmap=True) if file.exists() else None
 
 
 def publish(source: Path, folder: Path) -> None:
@@ -176,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
     with _alone(args.out) as lock:
         _begin(args)
         plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
+        last = [step for step in plan if step.module == "train.fit"][-1]
         for number, step in enumerate(plan, 1):
             place = f"Step {number} of {len(plan)}: {step.title}"
             if complete(step) and not (worked and step.module == "train.report"):
@@ -184,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
                 print(f"{place}\n  {step.command}", flush=True)
                 step.run([lock])
                 worked = True
-            if step.output.name == "correct" and not checkpoint.exists():
+            if step == last and not checkpoint.exists():
                 publish(step.output, checkpoint)
     table = args.out / "evaluation.json"
     lines = verdict(json.loads(table.read_text())) if args.measured else []
@@ -214,6 +101,7 @@ def _begin(args: argparse.Namespace) -> None:
     file = args.out / "run.json"
     settings = {
         "data": args.data,
+        "recipe": args.recipe,
         "content": f"{args.dataset.name}, {len(args.dataset)} pictures",
         "model set": args.model_set,
         "model": args.model,
@@ -272,6 +160,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--val", help="data with true masks: measured on now and then, and evaluated in the end")
     add("--test", help="data with true masks or boxes to evaluate in the end")
     add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
+    add("--recipe", choices=tuple(RECIPES), default="paper", help="the paper's, or the best known")
     add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
     add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
     add("--init", help="checkpoint to start from, or none; default: for mini the bundled one")
@@ -299,6 +188,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if not args.measured and has_truth(args.dataset):
         args.measured = [args.data]
         args.measure = args.measure or OF_DATA
+    args.seed = known.seed
     args.updates, args.batch = updates(known, len(args.dataset))
     if known.warmup is None:  # the default is for long trainings
         warmup = min(DEFAULTS[args.model]["warmup"], args.updates // 10)

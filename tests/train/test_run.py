@@ -15,9 +15,10 @@ from accelerate.state import AcceleratorState
 import ssc
 from ssc.types import InputError
 from tests.train.test_scenes_export import pictures
-from train import __main__, memory, plan, run
+from train import __main__, memory, plan, run, steps
 from train.data import open_dataset
 from train.examples import Examples
+from train.fit import parse as parse_fit
 from train.scenes.export import export
 from train.store import Store
 
@@ -68,7 +69,7 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
     assert done == content(out / "pseudo") | content(out / "bootstrap")
     assert f"python demo_app.py --models mini --correct {out / 'checkpoint'}" in said
     for name in ("bootstrap", "correct"):
-        assert run.read_state(out / name)["update"] == 4
+        assert steps.read_state(out / name)["update"] == 4
 
     pipeline = ssc.models.load("mini", correct=out / "checkpoint")
     scene = open_dataset(data[1])[0]
@@ -98,6 +99,43 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
         run.main(["--steps" if part == "--batch" else part for part in command])
 
 
+def test_the_best_recipe(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["--data", data[0], "--out", str(out), "--val", data[1], "--recipe", "best"]
+    command += ["--steps", "1", *QUICK]
+    run.main(command)
+    said = capsys.readouterr().out
+    assert "Step 2 of 7: S2 anew, with words for a place" in said
+    assert "Step 5 of 7: correct, by matching over S1, round 2" in said
+    assert f"--checkpoint ZSBootstrap={out / 'bootstrap'} S+S+C={out / 'checkpoint'}" in said
+    plain, guided = Store.open(out / "pseudo"), Store.open(out / "spatial")
+    assert "spatial" in guided.manifest.keys() - plain.manifest.keys()
+    for method, seed in (("bootstrap", 0), ("correct", 0), ("correct-2", 1)):
+        assert steps.read_state(out / method)["run"]["seed"] == seed
+    weights = (out / "checkpoint" / "model.safetensors").read_bytes()
+    assert weights == (out / "correct-2" / "model.safetensors").read_bytes()
+    assert "| correct-2 | 1 | 2 | " in (out / "report.md").read_text()
+    run.main(command)
+    assert capsys.readouterr().out.count("complete, skipped") == 7
+    with pytest.raises(
+        SystemExit, match=r"error: .*expected to go on with recipe = best, got paper"
+    ):
+        run.main([part.replace("best", "paper") for part in command])
+
+
+def test_trainings_of_the_best_recipe_start_from_each_other(data, tmp_path):
+    args = ["--data", data[0], "--out", str(tmp_path), "--recipe", "best", "--seed", "3"]
+    plan = steps.steps(run.parse([*args, "--init", "none"]))
+    trainings = [step for step in plan if step.module == "train.fit"]
+    options = [" ".join(step.options) for step in trainings]
+    assert all(f"--store {tmp_path / 'spatial'} " in text for text in options)
+    assert "--init" not in options[0]
+    for before, text in zip(trainings, options[1:]):
+        assert text.endswith(f"--init {before.output}")
+    seeds = [parse_fit(step.options).seed for step in trainings]
+    assert seeds == [3, 3, 4]
+
+
 def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     here.mkdir()
@@ -120,15 +158,15 @@ def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
 
 
 def test_a_shard_that_is_missing_is_made_again(data, tmp_path):
-    step = run.steps(run.parse(["--data", data[0], "--out", str(tmp_path), *QUICK]))[0]
-    assert not run.complete(step)
+    step = steps.steps(run.parse(["--data", data[0], "--out", str(tmp_path), *QUICK]))[0]
+    assert not steps.complete(step)
     step.run()
-    assert run.complete(step)
+    assert steps.complete(step)
     assert len(Store.open(step.output)) == 9
     [shard] = step.output.glob("shard-*")
     was = shard.read_bytes()
     shard.unlink()
-    assert not run.complete(step)
+    assert not steps.complete(step)
     step.run()
     assert shard.read_bytes() == was
 
@@ -140,7 +178,7 @@ def test_where_training_starts(data, tmp_path, monkeypatch):
     bundled = tmp_path / "mini" / "lavt"
     bundled.mkdir(parents=True)
     (bundled / "model.safetensors").touch()
-    boot = run.steps(run.parse(command))[1].options
+    boot = steps.steps(run.parse(command))[1].options
     assert boot[boot.index("--init") + 1] == str(bundled)
     for other in (["--init", "none"], ["--model", "swin_b"], ["--visual", "v.safetensors"]):
         assert run.parse([*command, *other]).init is None
@@ -151,7 +189,7 @@ def test_what_is_evaluated(data, tmp_path):
     command = ["--data", data[0], "--out", str(tmp_path)]
     args = run.parse(command)
     assert args.measured == []
-    assert [step.module for step in run.steps(args)][3:] == ["train.report"]
+    assert [step.module for step in steps.steps(args)][3:] == ["train.report"]
     args = run.parse(["--data", data[1], "--out", str(tmp_path)])
     assert (args.measured, args.measure) == ([data[1]], run.OF_DATA)
     args = run.parse([*command, "--val", data[1], "--test", data[1], "--measure", "2"])
@@ -163,7 +201,7 @@ def test_what_is_evaluated(data, tmp_path):
 def test_options_go_to_the_trainings_plainly(data, tmp_path, capsys):
     command = ["--data", data[0], "--out", str(tmp_path), "--processes", "2", "--workers", "3"]
     args = run.parse([*command, "--match", "optimal", "--epochs", "4", "--batch", "4"])
-    pseudo, boot, correct, *_ = run.steps(args)
+    pseudo, boot, correct, *_ = steps.steps(args)
     assert args.updates == 9
     assert pseudo.options[-2:] == ["--workers", "3"]
     assert pseudo.launch is None
@@ -192,7 +230,7 @@ def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatc
 
     monkeypatch.setattr(subprocess, "run", start)
     with run._alone(tmp_path) as lock:
-        run.Step("", "train.report", [], tmp_path, launch=()).run([lock])
+        steps.Step("", "train.report", [], tmp_path, launch=()).run([lock])
     with pytest.raises(InputError, match="no other run at work"), run._alone(tmp_path):
         pass
     started[0].communicate(b"\n")
@@ -201,7 +239,7 @@ def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatc
 
 
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
-    step = run.Step("", "train.report", [str(tmp_path)], tmp_path / "report.md", launch=())
+    step = steps.Step("", "train.report", [str(tmp_path)], tmp_path / "report.md", launch=())
     with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.report"):
         step.run()
 

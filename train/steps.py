@@ -1,0 +1,143 @@
+"""The steps of `train.run`, each a command of its own, and whether they are done."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+RECIPES = {
+    "paper": {"spatial": False, "rounds": 1},
+    "best": {"spatial": True, "rounds": 2},
+}
+"""What a run is made of: whether S2 is chosen anew with words for a place (`ssc.select.spatial`),
+and rounds of matching over S1. The paper's has neither, §3.3; the best is the bundled model's."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of its own.
+
+    Attributes:
+        title: what it makes.
+        module: whose `main` it is.
+        options: of its command line.
+        output: folder or file.
+        launch: what goes before `-m module` to start it in another process, or several.
+    """
+
+    title: str
+    module: str
+    options: list[str]
+    output: Path
+    launch: tuple[str, ...] | None = None
+
+    @property
+    def command(self) -> str:
+        launch = [*self.launch, "-m", self.module] if self.launch else ["-m", self.module]
+        return shlex.join(["python", *launch, *self.options])
+
+    def run(self, locks: Sequence[int] = ()) -> None:
+        """Raises SystemExit where the step ends with an error.
+
+        Args:
+            locks: open files that a process of its own holds too, and longer than a killed parent.
+        """
+        if self.launch is not None:
+            command = [sys.executable, *self.launch, "-m", self.module, *self.options]
+            if status := subprocess.run(command, pass_fds=locks).returncode:
+                sys.exit(f"error: this ended with status {status}: {self.command}")
+            return
+        import torch
+
+        threads, argv = torch.get_num_threads(), sys.argv
+        sys.argv = [f"python -m {self.module}", *self.options]
+        try:
+            import_module(self.module).main()
+        finally:
+            sys.argv = argv
+            torch.set_num_threads(threads)  # stages 1 and 2 take one each
+
+
+def steps(args: argparse.Namespace) -> list[Step]:
+    """All of them, in order."""
+    out, python, recipe = args.out, (), RECIPES[args.recipe]
+    store, guided = out / "pseudo", out / "spatial"
+    # Real networks have a process of their own, which gives their memory back.
+    looked = python if args.model_set != "mini" else None
+    pseudo = ["--data", args.data, "--models", args.model_set, "--out", str(store)]
+    pseudo += ["--workers", str(args.workers)]
+    plan = [Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked)]
+    if recipe["spatial"]:
+        anew = ["--from", str(store), "--out", str(guided)]
+        plan.append(Step("S2 anew, with words for a place", "train.pseudo", anew, guided))
+        store = guided
+    boot = _training(args, "bootstrap", "on the masks of S2", store, args.init)
+    plan.append(boot)
+    for number in range(recipe["rounds"]):
+        title = "by matching over S1" + (f", round {number + 1}" if number else "")
+        plan.append(_training(args, "correct", title, store, plan[-1].output, number))
+    if args.measured:
+        table = out / "evaluation.json"
+        options = ["--models", args.model_set, "--data", *args.measured]
+        options += ["--scenes", str(args.measure)] if args.measure else []
+        options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
+        options += [f"ZSBootstrap={boot.output}", f"S+S+C={out / 'checkpoint'}"]
+        options += ["--json", str(table)]
+        plan.append(Step("evaluate", "train.evaluate", options, table, looked))
+    return [*plan, Step("report", "train.report", [str(out)], out / "report.md")]
+
+
+def _training(
+    args: argparse.Namespace,
+    method: str,
+    title: str,
+    store: Path,
+    init: Path | None,
+    again: int = 0,
+) -> Step:
+    """A training on the pseudo-masks of `store`; `again` counts those of its kind before it, from
+    whose batches its own differ."""
+    launch = () if args.model != "mini" else None
+    if args.processes > 1:
+        launch = ("-m", "torch.distributed.run", "--nproc_per_node", str(args.processes))
+    folder = args.out / (f"{method}-{again + 1}" if again else method)
+    options = [method, "--data", args.data, "--store", str(store), "--model", args.model]
+    options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
+    options += ["--val", args.val] if args.val else []
+    options += args.fit
+    options += ["--seed", str(args.seed + again)] if again else []
+    options += ["--out", str(folder)]
+    options += ["--init", str(init)] if init else []
+    return Step(f"{method}, {title}", "train.fit", options, folder, launch)
+
+
+def complete(step: Step) -> bool:
+    """Whether there is nothing left to do."""
+    if step.module == "train.pseudo":
+        from train.store import missing_shards, read_manifest
+
+        manifest = read_manifest(step.output)
+        return manifest is not None and not missing_shards(step.output, manifest["pictures"])
+    if step.module == "train.fit":
+        state = read_state(step.output)
+        weights = step.output / "model.safetensors"
+        return bool(state and weights.exists() and state["update"] == state["run"]["updates"])
+    if step.module == "train.evaluate" and step.output.exists():
+        return json.loads(step.output.read_text())["command"] == step.command
+    return step.output.exists()
+
+
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """A training's `state.pt` without its weights in memory, None where there is none."""
+    import torch
+
+    file = folder / "state.pt"
+    return torch.load(file, "cpu", weights_only=True, mmap=True) if file.exists() else None

@@ -55,7 +55,7 @@ def describe(args: argparse.Namespace) -> str:
     Raises:
         InputError: nothing of the sample opens, or nothing is found in it to learn from.
     """
-    from train.steps import steps
+    from train.steps import last_training, steps
 
     print(f"Measuring {PICTURES} pictures and {UPDATES} updates of each training …", flush=True)
     with TemporaryDirectory(prefix="train-run-") as folder:
@@ -63,7 +63,8 @@ def describe(args: argparse.Namespace) -> str:
     count = len(args.dataset)
     each = (sample.objects / sample.pictures, sample.expressions / sample.pictures)
     plan = steps(args)
-    costs = [_cost(step, args, sample) for step in plan]
+    published = last_training(plan)
+    costs = [_cost(step, args, sample, step == published) for step in plan]
     seconds, size = sum(cost[1] for cost in costs), sum(cost[2] for cost in costs)
     lines = [
         f"Data: {args.data}: {count:,} pictures, about {each[0] * count:,.0f} objects and "
@@ -74,7 +75,7 @@ def describe(args: argparse.Namespace) -> str:
     ]
     for number, (step, (what, time_, bytes_)) in enumerate(zip(plan, costs), 1):
         lines.append(
-            f"Step {number} of {len(plan)}: {step.title:37} {what:28} {_time(time_):>8} "
+            f"Step {number} of {len(plan)}: {step.title:38} {what:28} {_time(time_):>8} "
             f"{_bytes(bytes_):>9}"
         )
         lines.append(f"  {step.command}")
@@ -93,8 +94,14 @@ def describe(args: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _cost(step: Step, args: argparse.Namespace, sample: Sample) -> tuple[str, float, float]:
-    """Of a step: how much there is to do, in words; seconds; bytes."""
+def _cost(
+    step: Step, args: argparse.Namespace, sample: Sample, published: bool
+) -> tuple[str, float, float]:
+    """Of a step: how much there is to do, in words; seconds; bytes.
+
+    Args:
+        published: whether the checkpoint is copied when it ends.
+    """
     count = len(args.dataset)
     if step.module == "train.pseudo":
         anew = "--from" in step.options  # runs no network
@@ -103,10 +110,11 @@ def _cost(step: Step, args: argparse.Namespace, sample: Sample) -> tuple[str, fl
     if step.module == "train.fit":
         method = step.options[0]
         seconds = {"bootstrap": sample.bootstrap, "correct": sample.correct}[method]
-        # the first one makes the cache, the others' checkpoint is copied
-        other = sample.cache * count if method == "bootstrap" else sample.training
+        size = sample.training * (2 if published else 1)
+        if method == "bootstrap":  # the first one, which fills the cache
+            size += sample.cache * count
         work = f"{args.updates:,} updates of {args.batch} pictures"
-        return work, seconds * args.updates / args.processes, sample.training + other
+        return work, seconds * args.updates / args.processes, size
     if step.module == "train.evaluate":
         measured = sum(map(len, map(_open, args.measured)))
         measured = min(measured, args.measure * len(args.measured)) if args.measure else measured

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from ssc.types import InputError
 from train.data import SOURCES, open_dataset
 from train.report import verdict
-from train.steps import RECIPES, complete, steps
+from train.steps import RECIPES, complete, last_training, steps
 
 if TYPE_CHECKING:
     from train.data import Dataset
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     with _alone(args.out) as lock:
         _begin(args)
         plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
-        last = [step for step in plan if step.module == "train.fit"][-1]
+        last = last_training(plan)
         for number, step in enumerate(plan, 1):
             place = f"Step {number} of {len(plan)}: {step.title}"
             if complete(step) and not (worked and step.module == "train.report"):
@@ -110,10 +110,11 @@ def _begin(args: argparse.Namespace) -> None:
         "options": shlex.join(args.fit),
     }
     if file.exists():
-        for key, old in json.loads(file.read_text()).items():
-            if settings.get(key) != old:
+        begun = json.loads(file.read_text())
+        for key, value in settings.items():
+            if begun.get(key) != value:
                 raise InputError(
-                    f"{args.out}: expected to go on with {key} = {old}, got {settings.get(key)}; "
+                    f"{args.out}: expected to go on with {key} = {begun.get(key)}, got {value}; "
                     "give the first command again, or another --out"
                 )
         return

@@ -119,6 +119,11 @@ def _training(
     return Step(f"{method}, {title}", "train.fit", options, folder, launch)
 
 
+def last_training(plan: Sequence[Step]) -> Step:
+    """The one whose checkpoint is the run's."""
+    return [step for step in plan if step.module == "train.fit"][-1]
+
+
 def complete(step: Step) -> bool:
     """Whether there is nothing left to do."""
     if step.module == "train.pseudo":

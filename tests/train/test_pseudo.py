@@ -143,6 +143,8 @@ def test_s2_anew_goes_on_after_a_kill_and_refuses_what_does_not_fit(tmp_path):
     write_store(tmp_path / "other", [dogs("a", ("dog",), (1, 0, 0))])
     with pytest.raises(SystemExit, match=r"error: .*expected to go on with pictures = 66, got 1"):
         pseudo.main(["--from", str(tmp_path / "other"), "--out", str(out)])
+    with pytest.raises(SystemExit, match=r"error: .*expected to go on with spatial = None, got "):
+        pseudo.main(["--from", str(source), "--out", str(source)])
     sorted(source.glob("shard-*"))[0].unlink()
     with pytest.raises(SystemExit, match=r"error: .*expected all shards, 1 are missing"):
         pseudo.main(["--from", str(source), "--out", str(tmp_path / "new")])

@@ -1,5 +1,6 @@
 """The report of a run: its figures are those of the logs."""
 
+import argparse
 import json
 import sys
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tests.train.test_store import picture
 from train import report
+from train.steps import RECIPES, steps
 from train.store import begin, claim, write_shard
 
 SETTINGS = {"data": "a.jsonl", "model set": "mini", "options": ""}
@@ -77,6 +79,26 @@ def test_curves_are_drawn(folder):
         assert f"![{name}]({name}.png)" in text
         with Image.open(folder / f"{name}.png") as image:
             assert len(image.convert("RGB").getcolors(1 << 20)) > 20
+
+
+def test_curves_show_all_rounds_one_after_the_other():
+    log = [step(9, 0.5, 10, 9, 8), {"update": 9, "val mIoU": 0.25}, step(19, 0.2, 8, 6, 3)]
+    figure = report._curves(dict.fromkeys(report.TRAININGS, log))
+    for axes, points in zip(figure.axes[::2], ([10, 20], [10])):  # loss and mIoU
+        shown = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
+        for number, name in enumerate(report.TRAININGS):
+            assert shown[name] == [20 * number + at for at in points]
+    assert len(set(report.COLOURS.values())) == len(report.TRAININGS)
+
+
+def test_the_report_knows_the_trainings_of_every_recipe(tmp_path):
+    args = argparse.Namespace(
+        out=tmp_path, data="a", model="mini", model_set="mini", init=None, val=None
+    )
+    args.workers, args.processes, args.measured, args.fit, args.seed = 1, 1, [], [], 0
+    for args.recipe in RECIPES:
+        made = [s.output.name for s in steps(args) if s.module == "train.fit"]
+        assert made == list(report.TRAININGS[: len(made)])
 
 
 def test_without_matplotlib_the_figures_are_there(folder, monkeypatch):

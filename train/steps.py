@@ -18,7 +18,8 @@ RECIPES = {
     "best": {"spatial": True, "rounds": 2},
 }
 """What a run is made of: whether S2 is chosen anew with words for a place (`ssc.select.spatial`),
-and rounds of matching over S1. The paper's has neither, §3.3; the best is the bundled model's."""
+and rounds of matching over S1. The paper (§3.3) matches once and has no such words; the best is
+after the bundled model, which was made in more steps (`train.mini.lavt`)."""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class Settings:
         warmup: updates over which the rate first rises.
         clip: largest norm of the gradient; 0 for any.
         match: key of `MATCHES`, for `correct`.
+        prior: added to the score of each object and its S2 mask, for `correct`; the paper's is 0.
         precision: "no", "bf16" or "fp16".
         accumulate: batches per process that make one update.
         save_every, eval_every: in updates.
@@ -86,6 +87,7 @@ class Settings:
     warmup: int
     clip: float
     match: str
+    prior: float
     precision: str
     accumulate: int
     save_every: int
@@ -180,11 +182,17 @@ def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
     """int64 J: the mask that each object learns from, an index into the batch's, -1 for none.
 
     For `bootstrap` that of S2, for `supervised` the true one. For `correct` Algorithm 1 decides,
-    picture by picture, by the soft IoU of this very forward pass.
+    picture by picture, by the soft IoU of this very forward pass, and by what S2 says as far as
+    `settings.prior` goes.
     """
     if settings.method != "correct":
         return batch.chosen.to(logits.device)
     scores, parts = zip(*picture_scores(batch, logits))
+    if settings.prior:
+        chosen = batch.chosen.to(logits.device).split([len(table) for table in scores])
+        for table, own, first in zip(scores, chosen, parts):
+            known = (own >= 0).nonzero()[:, 0]
+            table[known, own[known] - first] += settings.prior
     matched = match_images(scores, MATCHES[settings.match])
     return torch.cat(
         [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(matched, parts)]
@@ -296,6 +304,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--clip", type=float, help="largest norm of the gradient; mini 5, swin_b 0 (any)")
     add("--expressions", type=int, help="drawn per object; bootstrap 1, else 0 (all)")
     add("--match", choices=tuple(MATCHES), default="greedy")
+    add("--prior", type=float, default=0.0, help="weight of S2 in matching; the paper's is 0")
     add("--no-flip", action="store_true", help="no mirrored pictures (and words)")
     add("--precision", choices=("no", "bf16", "fp16"), default="bf16")
     add("--seed", type=int, default=0)
@@ -352,6 +361,7 @@ def run(args: argparse.Namespace, accelerator: Accelerator) -> None:
         chosen["warmup"],
         chosen["clip"],
         args.match,
+        args.prior,
         args.precision,
         args.accumulate,
         args.save_every,

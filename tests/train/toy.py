@@ -128,6 +128,7 @@ def settings(method, updates, **options):
         "warmup": 10,
         "clip": 5.0,
         "match": "greedy",
+        "prior": 0.0,
         "precision": "no",
         "accumulate": 1,
         "save_every": 1000,

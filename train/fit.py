@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from ssc.correct.matching import (
     UNMATCHED,
+    add_prior,
     greedy_match,
     match_images,
     matched_loss,
@@ -190,9 +191,10 @@ def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
     scores, parts = zip(*picture_scores(batch, logits))
     if settings.prior:
         chosen = batch.chosen.to(logits.device).split([len(table) for table in scores])
-        for table, own, first in zip(scores, chosen, parts):
-            known = (own >= 0).nonzero()[:, 0]
-            table[known, own[known] - first] += settings.prior
+        scores = tuple(
+            add_prior(table, torch.where(own < 0, own, own - first), settings.prior)
+            for table, own, first in zip(scores, chosen, parts)
+        )
     matched = match_images(scores, MATCHES[settings.match])
     return torch.cat(
         [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(matched, parts)]

@@ -5,9 +5,9 @@ python -m train.match_accuracy --data refsprites:train:200 --store runs/pseudo \
 
 The data set's true masks say which candidate is an object's own. Rows are S2's choice, Algorithm 1
 with one expression drawn for each object, with two and with all of them (the best of their scores,
-or, beyond the paper, the mean), and the optimal assignment of each; then what leaving an object
-without a mask, where its best soft IoU is low, would leave out. Nothing is trained: it is one
-forward pass of the checkpoint over each picture.
+or, beyond the paper, the mean), the optimal assignment of each, and Algorithm 1 with S2's choice
+added to the scores; then what leaving an object without a mask, where its best soft IoU is low,
+would leave out. Nothing is trained: it is one forward pass of the checkpoint over each picture.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssc.correct.matching import greedy_match, object_scores, optimal_match, soft_iou
+from ssc.correct.matching import add_prior, greedy_match, object_scores, optimal_match, soft_iou
 from ssc.correct.predict import Corrector
 from ssc.metrics import pairwise_iou
 from ssc.types import InputError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 RIGHT = 0.5  # IoU with the true mask from which on a candidate is an object's own
 DRAWN = {"one": 1, "two": 2, "all": None}  # expressions of each object
 MATCHES = {"greedy": greedy_match, "optimal": optimal_match}
+PRIORS = (0.1, 0.2, 0.3, 0.5, 1.0)  # what S2's choice counts for, as train.fit's --prior
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3)  # of the best soft IoU
 
 
@@ -142,6 +143,10 @@ def measure(scenes: Sequence[Scene], seed: int = 0) -> dict[str, Any]:
                 title = f"{said}, {pooled} score, {name}" if drawn != 1 else f"{said}, {name}"
                 rows[title] = share(torch.cat([match(table) for table in tables]), matchable)
     tables = [scores_of(scene, None, "best", np.random.default_rng(0)) for scene in scenes]
+    for prior in PRIORS:
+        both = [add_prior(t, scene.chosen, prior) for t, scene in zip(tables, scenes)]
+        matched = torch.cat([greedy_match(table) for table in both])
+        rows[f"all, best score, greedy, S2's choice + {prior}"] = share(matched, matchable)
     assigned = [greedy_match(table) for table in tables]
     matched = torch.cat(assigned)
     values = torch.cat(

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = {
-    "paper": {"spatial": False, "rounds": 1},
-    "best": {"spatial": True, "rounds": 2},
+    "paper": {"spatial": False, "rounds": 1, "prior": 0.0},
+    "best": {"spatial": True, "rounds": 2, "prior": 0.5},
 }
 """What a run is made of: whether S2 is chosen anew with words for a place (`ssc.select.spatial`),
-and rounds of matching over S1. The paper (§3.3) matches once and has no such words; the best is
-after the bundled model, which was made in more steps (`train.mini.lavt`)."""
+rounds of matching over S1, and what S2's choice counts for in them (`train.match_accuracy` tells
+why). The paper (§3.3) matches once, by soft IoU alone; the best is after the bundled model, which
+was made in more steps (`train.mini.lavt`)."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def steps(args: argparse.Namespace) -> list[Step]:
         store = guided
     boot = _training(args, "bootstrap", "on the masks of S2", store, args.init)
     plan.append(boot)
+    prior = ["--prior", str(recipe["prior"])] if recipe["prior"] else []
     for number in range(recipe["rounds"]):
         title = "by matching over S1" + (f", round {number + 1}" if number else "")
-        plan.append(_training(args, "correct", title, store, plan[-1].output, number))
+        plan.append(_training(args, "correct", title, store, plan[-1].output, prior, number))
     if args.measured:
         table = out / "evaluation.json"
         options = ["--models", args.model_set, "--data", *args.measured]
@@ -102,6 +104,7 @@ def _training(
     title: str,
     store: Path,
     init: Path | None,
+    more: Sequence[str] = (),
     again: int = 0,
 ) -> Step:
     """A training on the pseudo-masks of `store`; `again` counts those of its kind before it, from
@@ -113,7 +116,7 @@ def _training(
     options = [method, "--data", args.data, "--store", str(store), "--model", args.model]
     options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
     options += ["--val", args.val] if args.val else []
-    options += args.fit
+    options += [*more, *args.fit]
     options += ["--seed", str(args.seed + again)] if again else []
     options += ["--out", str(folder)]
     options += ["--init", str(init)] if init else []

@@ -56,6 +56,23 @@ def object_scores(iou: Tensor, object_of: Tensor, allowed: Tensor) -> Tensor:
     return scores.masked_fill(~allowed, -torch.inf)
 
 
+def add_prior(scores: Tensor, chosen: Tensor, weight: float) -> Tensor:
+    """Scores to which what stage 2 chose adds; beyond the paper.
+
+    Args:
+        scores: float J×C.
+        chosen: int64 J, the candidate of each object in S2, -1 for none.
+        weight: what that is worth, where a score is at most 1.
+
+    Returns:
+        float J×C; what was -inf still is.
+    """
+    known = (chosen >= 0).nonzero()[:, 0]
+    prior = torch.zeros_like(scores)
+    prior[known, chosen[known]] = weight
+    return scores + prior
+
+
 def greedy_match(scores: Tensor) -> Tensor:
     """Algorithm 1: again and again the best pair whose object and candidate are both free.
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from ssc.correct.matching import (
+    add_prior,
     greedy_match,
     match_images,
     matched_loss,
@@ -140,6 +141,14 @@ def test_images_together_are_as_each_alone(match, tables):
     scores = [object_scores(*problem) for problem in tables]
     together = match_images(scores, match)
     assert [a.tolist() for a in together] == [match(table).tolist() for table in scores]
+
+
+def test_a_prior_makes_nothing_possible_that_was_not():
+    inf = torch.inf
+    scores = torch.tensor([[0.5, 0.25, -inf], [0.5, 0.25, -inf], [0.5, -inf, -inf]])
+    with_prior = add_prior(scores, torch.tensor([1, -1, 2]), 0.5)
+    assert with_prior.tolist() == [[0.5, 0.75, -inf], [0.5, 0.25, -inf], [0.5, -inf, -inf]]
+    assert greedy_match(with_prior).tolist() == [1, 0, -1]
 
 
 def test_the_scores_are_left_as_they_were():

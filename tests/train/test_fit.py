@@ -19,6 +19,7 @@ from ssc.correct.predict import Corrector
 from ssc.types import InputError
 from tests.train import toy
 from train import fit
+from train.batches import Batch
 from train.data import open_dataset
 from train.words import EVERYDAY, learn_tokenizer
 
@@ -79,6 +80,27 @@ def test_correct_recovers_from_a_store_that_errs(cache, tmp_path):
     rows = (tmp_path / "correct" / "log.jsonl").read_text().splitlines()
     assert json.loads(rows[-1])["matched"] == json.loads(rows[-1])["objects"]
     assert after > before + 0.1
+
+
+@pytest.mark.parametrize(("prior", "learnt"), [(0.0, [0, 2]), (0.9, [0, 2]), (1.1, [1, 2])])
+def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
+    """Both objects are seen on the left; S2 has the first one on the right, the second nowhere."""
+    halves = torch.zeros(2, 4, 6, dtype=torch.bool)
+    halves[0, :, :3] = halves[1, :, 3:] = True
+    batch = Batch(
+        names=("a", "b"),
+        images=torch.zeros(2, 4, 6, 3, dtype=torch.uint8),
+        texts=["it", "it"],
+        image_of=torch.tensor([0, 1]),
+        object_of=torch.tensor([0, 1]),
+        masks=torch.cat([halves, halves]),
+        allowed=[torch.ones(1, 2, dtype=torch.bool)] * 2,
+        chosen=torch.tensor([1, -1]),
+        share=1.0,
+    )
+    seen = torch.where(halves[0], 20.0, -20.0)
+    logits = torch.stack([-seen, seen])[None].repeat(2, 1, 1, 1)  # 2×2×4×6
+    assert fit.assign(toy.settings("correct", 1, prior=prior), batch, logits).tolist() == learnt
 
 
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):

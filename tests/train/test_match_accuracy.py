@@ -14,7 +14,7 @@ from train.scenes.sprites import FONT
 
 def two_objects():
     """The second expression of the first object is the one that knows."""
-    iou = torch.tensor([[0.1, 0.6, 0.0], [0.7, 0.2, 0.0], [0.3, 0.5, 0.9]])
+    iou = torch.tensor([[0.1, 0.6, 0.0], [0.8, 0.2, 0.0], [0.3, 0.5, 0.9]])
     allowed = torch.tensor([[True, True, False], [True, True, False]])
     return Scene(
         iou,
@@ -29,9 +29,9 @@ def test_scores_pool_what_is_drawn_and_no_other_candidate():
     rng = np.random.default_rng(0)
     inf = torch.inf
     best = scores_of(two_objects(), None, "best", rng)
-    assert torch.allclose(best, torch.tensor([[0.7, 0.6, -inf], [0.3, 0.5, -inf]]))
+    assert torch.allclose(best, torch.tensor([[0.8, 0.6, -inf], [0.3, 0.5, -inf]]))
     mean = scores_of(two_objects(), None, "mean", rng)
-    assert torch.allclose(mean, torch.tensor([[0.4, 0.4, -inf], [0.3, 0.5, -inf]]))
+    assert torch.allclose(mean, torch.tensor([[0.45, 0.4, -inf], [0.3, 0.5, -inf]]))
     drawn = {tuple(scores_of(two_objects(), 1, "best", rng)[0, :2].tolist()) for _ in range(20)}
     assert drawn == {tuple(row) for row in two_objects().iou[:2, :2].tolist()}
 
@@ -49,6 +49,8 @@ def test_shares_are_of_the_objects_that_can_be_right():
     assert figures["rows"]["S2's choice"] == 0.5
     assert figures["rows"]["all, best score, greedy"] == 1.0
     assert figures["rows"]["all, best score, optimal"] == 1.0
+    assert figures["rows"]["all, best score, greedy, S2's choice + 0.1"] == 1.0
+    assert figures["rows"]["all, best score, greedy, S2's choice + 1.0"] == 0.0
     assert figures["without"] == pytest.approx(2 / 3)
     assert figures["none"]["0.05"] == {"left": 1, "left rightly": 1.0, "kept rightly": 1.0}
     assert "| all, best score, greedy | 100.0 |" in match_accuracy.markdown(figures)

@@ -103,6 +103,7 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         wide="refsprites:train:16",
         wide_store=tmp_path / "wide",
         wide_epochs=1.0,
+        prior_epochs=1.0,
         rows=True,
         workers=0,
         seed=0,
@@ -118,8 +119,16 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         lavt.train_lavt(args)
     args.wide_store.mkdir()
     lavt.train_lavt(args)
-    updates = {"names": 2, "bootstrap": 3, "spatial": 2, "correct": 3, "again": 1, "wide": 1}
-    updates |= {"plus": 3, "plus-wide": 1, "supervised": 6, "supervised-wide": 1}
+    updates = {
+        "names": 2,
+        "bootstrap": 3,
+        "spatial": 2,
+        "correct": 3,
+        "again": 1,
+        "wide": 1,
+        "prior": 1,
+    }
+    updates |= {"plus": 3, "plus-wide": 2, "supervised": 6, "supervised-wide": 2}
     for run, done in updates.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
         assert state["update"] == done, run

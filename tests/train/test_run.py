@@ -130,8 +130,8 @@ def test_trainings_of_the_best_recipe_start_from_each_other(data, tmp_path):
     assert "--init" not in options[0]
     for before, text in zip(trainings, options[1:]):
         assert text.endswith(f"--init {before.output}")
-    seeds = [parse_fit(step.options).seed for step in trainings]
-    assert seeds == [3, 3, 4]
+    parsed = [parse_fit(step.options) for step in trainings]
+    assert [(own.seed, own.prior) for own in parsed] == [(3, 0.0), (3, 0.5), (4, 0.5)]
 
 
 def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):

@@ -105,6 +105,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--wide", default="refsprites:train:16000", help="more pictures, --data's among them")
     add("--wide-store", type=Path, help="pseudo-masks of --wide, by train.pseudo")
     add("--wide-epochs", type=float, default=7, help="of matching in these")
+    add("--prior-epochs", type=float, default=2.6, help="of the same with S2 as a prior")
     add("--rows", action="store_true", help="train the table's +N and supervised rows too")
     add("--workers", type=int, default=1, help="processes that render")
     add("--seed", type=int, default=0)

@@ -1,6 +1,6 @@
 """Trains the mini LAVT: pixel classes in place of ImageNet, class names in place of BERT's nouns,
 then the paper's two steps (§3.3): the first on S2, and again on S2 with spatial guidance; the
-second twice, and a third time on four times as many pictures.
+second twice, a third time on four times as many pictures, and last with S2 as a prior.
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
 python -m train.pseudo --data refsprites:train:16000 --out runs/wide --workers 2
@@ -46,6 +46,7 @@ BACKGROUND = 0.3  # its weight: most of a picture is background
 BATCH = 16
 DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
+PRIOR = 0.5  # what S2's choice counts for in the last round; see train.match_accuracy
 OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
 96×128 pixels. Trained from images and grouped expressions alone, by the paper's stage 3: first on
@@ -241,16 +242,19 @@ def train_lavt(args: argparse.Namespace) -> None:
     again = _fit(args, "correct", "again", corrected, args.again_epochs, 16, **s2)
     more = {"--data": args.wide, "--lr": 7e-4}
     s1 = {**more, "--store": wide}
-    last = _fit(args, "correct", "wide", again, args.wide_epochs, 16, **s1)
+    wider = _fit(args, "correct", "wide", again, args.wide_epochs, 16, **s1)
+    both = {**s1, "--lr": 5e-4, "--prior": PRIOR, "--seed": args.seed + 1}
+    last = _fit(args, "correct", "prior", wider, args.prior_epochs, 16, **both)
     if args.rows:  # as many updates without matching, and with true masks
         further = args.correct_epochs + args.again_epochs
+        wide_further = args.wide_epochs + args.prior_epochs
         plus = _fit(args, "bootstrap", "plus", boot, further, 16, **s2)
-        _fit(args, "bootstrap", "plus-wide", plus, args.wide_epochs, 16, **s1)
+        _fit(args, "bootstrap", "plus-wide", plus, wide_further, 16, **s1)
         epochs = args.bootstrap_epochs + args.spatial_epochs + further
         truth = _fit(args, "supervised", "supervised", names, epochs, 16)
-        _fit(args, "supervised", "supervised-wide", truth, args.wide_epochs, 16, **more)
+        _fit(args, "supervised", "supervised-wide", truth, wide_further, 16, **more)
     steps = args.pretrain_steps
-    for step in ("names", "bootstrap", "spatial", "correct", "again", "wide"):
+    for step in ("names", "bootstrap", "spatial", "correct", "again", "wide", "prior"):
         state = torch.load(args.runs / f"lavt-{step}" / "state.pt", weights_only=True)
         seconds, steps = seconds + state["seconds"], steps + state["update"]
     publish(last, args.out / "lavt", args, seconds, steps)

@@ -111,11 +111,13 @@ MODEL_SETS = {
 def _correct(folder: Path) -> Correct:
     from ssc.correct import Correct
     from ssc.correct.predict import Corrector
-    from ssc.devices import best_device
+    from ssc.devices import autocast_dtype, best_device
 
     corrector = Corrector.load(folder)
-    if best_device().type == "cuda":  # Apple's is untested
-        corrector.model.to("cuda")
+    device = best_device()
+    if device.type != "mps":  # untested there: it stays on the processor
+        corrector.model.to(device)
+        corrector.dtype = autocast_dtype(corrector.model, device)
     return Correct(corrector)
 
 

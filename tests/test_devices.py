@@ -1,11 +1,12 @@
-"""Compiled networks; what happens when memory is out is tested where it happens, with CLIP."""
+"""Precision and compiled networks; what happens without memory is tested with CLIP."""
 
 import shutil
 
 import pytest
 import torch
 
-from ssc.devices import compile_if_asked
+from ssc import devices
+from ssc.devices import autocast_dtype, compile_if_asked
 
 
 def tiny():
@@ -38,3 +39,23 @@ def test_a_compiled_network_answers_the_same(monkeypatch):
             pixels = torch.randn(rows, 8)
             torch.testing.assert_close(network(pixels), expected(pixels))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1  # it did run compiled
+
+
+@pytest.mark.parametrize(
+    ("able", "largest", "expected"),
+    [
+        ({"avx512_bf16": True}, 0, torch.bfloat16),
+        ({"avx512_bf16": True}, 1000, torch.float32),
+        ({"avx512_bf16": False, "avx2": True}, 0, torch.float32),
+        (None, 0, torch.float32),
+    ],
+)
+def test_a_processor_computes_in_bfloat16_where_it_can_and_it_pays(
+    monkeypatch, able, largest, expected
+):
+    if able is None:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    monkeypatch.setattr(devices, "LARGE", largest)
+    assert autocast_dtype(tiny(), torch.device("cpu")) is expected

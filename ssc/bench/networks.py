@@ -94,10 +94,13 @@ def random_correct(device: torch.device, tiny: bool = False) -> Correct:
     """Stage 3: Swin-B LAVT and BERT-base at 480 px, with random weights."""
     from ssc.correct import Correct
     from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+    from ssc.devices import autocast_dtype
 
     config = TINY_LAVT if tiny else CONFIGS["swin_b"]
     model = ReferringModel(config["lavt"], {**config["bert"], "vocab_size": BERT_VOCABULARY})
-    return Correct(Corrector(model.to(device), _tokenizer(), config["size"], config["words"]))
+    dtype = autocast_dtype(model, device)
+    corrector = Corrector(model.to(device), _tokenizer(), config["size"], config["words"], dtype)
+    return Correct(corrector)
 
 
 def select_without_encoder(device: torch.device) -> Select:

@@ -97,12 +97,19 @@ class Corrector:
         tokenizer: of the model's BERT.
         size: (height, width) in pixels at which the model looks at images.
         words: tokens read of an expression; what is beyond is cut.
+        dtype: in which it computes, under autocast; the weights are float32.
     """
 
     def __init__(
-        self, model: ReferringModel, tokenizer: Any, size: Sequence[int], words: int
+        self,
+        model: ReferringModel,
+        tokenizer: Any,
+        size: Sequence[int],
+        words: int,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.model = model.eval()
+        self.dtype = dtype
         self.tokenizer = tokenizer
         self.size = tuple(size)
         self.words = words
@@ -138,9 +145,10 @@ class Corrector:
         tokens = self.tokenizer(
             expressions, padding=True, truncation=True, max_length=self.words, return_tensors="pt"
         ).to(device)
-        text, mask = self.model.words(tokens["input_ids"], tokens["attention_mask"])
         index = torch.zeros(len(expressions), dtype=torch.long, device=device)
-        logits = self.model.lavt.read(features.repeat(index), text, mask).float()
+        with self._precision(device):
+            text, mask = self.model.words(tokens["input_ids"], tokens["attention_mask"])
+            logits = self.model.lavt.read(features.repeat(index), text, mask).float()
         object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
         # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
         object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
@@ -148,7 +156,11 @@ class Corrector:
 
     def _see(self, image: NDArray[np.uint8], device: torch.device) -> ImageFeatures:
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
-        return self.model.lavt.see(preprocess(pixels[None], self.size))
+        with self._precision(device):
+            return self.model.lavt.see(preprocess(pixels[None], self.size))
+
+    def _precision(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     @classmethod
     def load(cls, folder: str | Path) -> Corrector:

@@ -77,6 +77,16 @@ def test_together_as_alone_and_the_image_is_seen_once(folder, image):
     assert len(seen) == 2
 
 
+def test_in_bfloat16_it_answers_nearly_the_same(folder, image):
+    texts = ["the red dog", "left"]
+    plain, half = Corrector.load(folder), Corrector.load(folder)
+    half.dtype = torch.bfloat16
+    expected, answer = plain.predict(image, texts), half.predict(image, texts)
+    assert answer.dtype == np.float32
+    assert 0 < np.abs(answer - expected).max() < 0.05
+    np.testing.assert_allclose(half.predict(image, texts[1:])[0], answer[1], atol=0.02)
+
+
 def test_at_the_models_size_it_is_the_softmax_of_lavt(folder, image):
     corrector = Corrector.load(folder)
     image = np.ascontiguousarray(image[:24, :32])

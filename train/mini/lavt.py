@@ -52,13 +52,13 @@ ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M
 96×128 pixels. Trained from images and grouped expressions alone, by the paper's stage 3: first on
 the masks that stages 1 and 2 of this very model set chose (ZSBootstrap), then, beyond the paper,
 on those they choose with spatial guidance, then with constrained greedy matching over all
-candidates. No true mask of a referred object was read. Its visual layers began, where the paper's
-begin with ImageNet's weights, with pixel classification on other rendered scenes, and the whole
-went on, where the paper's text encoder is BERT, with names of classes there ("dog": the pixels of
-all dogs). Both do read class masks: what is a dog's pixel, not which dog. It knows rendered
-scenes of emoji sprites, not photographs. Its last three steps ran as two processes (torchrun),
-which give the same up to rounding; it has seen far fewer sentences than it would take to learn
-all there is, and its loss still falls."""
+candidates, at last on four times as many pictures and with what stage 2 chose as a prior. No true
+mask of a referred object was read. Its visual layers began, where the paper's begin with ImageNet's
+weights, with pixel classification on other rendered scenes, and the whole went on, where the
+paper's text encoder is BERT, with names of classes there ("dog": the pixels of all dogs). Both do
+read class masks: what is a dog's pixel, not which dog. It knows rendered scenes of emoji sprites,
+not photographs. Its last five steps ran as two processes (torchrun), which give the same up to
+rounding; its loss still falls."""
 
 
 class PixelClasses(nn.Module):

@@ -1,17 +1,20 @@
 """Greedy matching against the optimal assignment: how often they agree, and what each costs.
 
 python -m train.matching --data refsprites:train:500 --store runs/pseudo \\
-    --checkpoint runs/mini/lavt-bootstrap
+    --checkpoint runs/mini/lavt-bootstrap --json runs/matching.json
 
 Agreement is that of the scores which the checkpoint's own forward pass gives, where the paper says
-that greedy is "often" optimal (§3.3). Times are of 32 images of 4 objects, 5 candidates and 3
-expressions with masks of 120×160, beside Algorithm 1 written as a loop.
+that greedy is "often" optimal (§3.3). Where the data has true masks, the same pass tells how often
+each of them finds the right one, see `train.matching_report`. Times are of 32 images of 4 objects,
+5 candidates and 3 expressions with masks of 120×160, beside Algorithm 1 written as a loop.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -27,8 +30,11 @@ from ssc.correct.matching import (
     optimal_match,
     soft_iou,
 )
+from ssc.types import InputError
 from train.batches import Plan
+from train.data import SOURCES, open_dataset
 from train.fit import inputs, picture_scores
+from train.matching_report import markdown, measure, open_scenes, pooled
 from train.start import open_checkpoint, open_examples
 
 IMAGES, OBJECTS, CANDIDATES, EXPRESSIONS, SIZE = 32, 4, 5, 3, (120, 160)
@@ -75,8 +81,8 @@ def times() -> dict[str, float]:
     def scores() -> list[Tensor]:
         return [object_scores(own, object_of, may) for own, may in zip(iou, allowed)]
 
-    tables = scores()
-    assert all(torch.equal(a, loop_match(table)) for a, table in zip(match_images(tables), tables))
+    drawn = scores()
+    assert all(torch.equal(a, loop_match(table)) for a, table in zip(match_images(drawn), drawn))
     return {
         "soft IoU": 1e3 * seconds(5, lambda: soft_iou(probability, masks)),
         "scores and greedy": 1e3 * seconds(20, lambda: match_images(scores())),
@@ -86,17 +92,23 @@ def times() -> dict[str, float]:
 
 
 @torch.no_grad()
-def agreement(data: str, store: Path, checkpoint: Path, cache: Path, workers: int) -> dict:
-    """Counts over the pictures of a data set, with all expressions of each object."""
+def tables(data: str, store: Path, checkpoint: Path, cache: Path, workers: int) -> Iterator[Tensor]:
+    """float J×C of each picture of a data set, with all expressions of each object."""
     model, tokenizer, config = open_checkpoint(checkpoint)
     examples = open_examples(data, store, config["size"], cache, workers)
     plan = Plan(batch=1, parts=1, expressions=0, flip=False, seed=0)
-    count = {"pictures": 0, "with a choice": 0, "same": 0, "same with a choice": 0}
-    total = {"greedy": 0.0, "optimal": 0.0}
     for position in tqdm(range(len(examples)), desc="matching", mininterval=2):
         batch = plan.part(examples, position, 0)
         logits = model(*inputs(batch, tokenizer, config, torch.device("cpu")))
         ((scores, _),) = picture_scores(batch, logits)
+        yield scores
+
+
+def agreement(tables: Iterable[Tensor]) -> dict[str, float]:
+    """Counts over the pictures' scores, each float J×C."""
+    count = {"pictures": 0, "with a choice": 0, "same": 0, "same with a choice": 0}
+    total = {"greedy": 0.0, "optimal": 0.0}
+    for scores in tables:
         greedy, optimal = greedy_match(scores), optimal_match(scores)
         same, choice = torch.equal(greedy, optimal), _choice(scores)
         count["pictures"] += 1
@@ -118,17 +130,48 @@ def _choice(scores: Tensor) -> bool:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.matching", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", default="refsprites:train:4000")
-    parser.add_argument("--store", type=Path, required=True, help="S1 and S2 of --data")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="of stage 3")
-    parser.add_argument("--cache", type=Path, default=Path("runs/mini/cache"))
-    parser.add_argument("--workers", type=int, default=2, help="processes that fill the cache")
+    add = parser.add_argument
+    add("--data", default="refsprites:train:4000", help=SOURCES)
+    add("--store", type=Path, required=True, help="S1 and S2 of --data, or of more that begins so")
+    add("--checkpoint", type=Path, required=True, help="of stage 3")
+    add("--cache", type=Path, default=Path("runs/mini/cache"), help="for data without true masks")
+    add("--workers", type=int, default=2, help="processes that fill the cache")
+    add("--seed", type=int, default=0, help="of the expressions drawn")
+    add("--json", type=Path, help="file for the figures")
     args = parser.parse_args(argv)
-    for name, value in times().items():
+    try:
+        figures, table = report(args)
+    except (InputError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+    for name, value in figures["milliseconds"].items():
         print(f"{name}: {value:.2f} ms")
-    counts = agreement(args.data, args.store, args.checkpoint, args.cache, args.workers)
-    for name, value in counts.items():
+    for name, value in figures["agreement"].items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
+    print(f"\n{table}" if table else "no true masks, so no accuracy")
+    if args.json:
+        temporary = args.json.with_name(f"{args.json.name}.tmp")
+        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+        os.replace(temporary, args.json)
+
+
+def report(args: argparse.Namespace) -> tuple[dict, str]:
+    """All figures, and the table of those that need true masks, else an empty text."""
+    dataset, accuracy = open_dataset(args.data), None
+    if any(thing.mask is not None for thing in dataset[0].objects):
+        scenes, objects = open_scenes(dataset, args.store, args.checkpoint)
+        scores, accuracy = pooled(scenes), measure(scenes, objects, args.seed)
+    else:
+        scores = tables(args.data, args.store, args.checkpoint, args.cache, args.workers)
+    figures = {
+        "data": args.data,
+        "store": str(args.store),
+        "checkpoint": str(args.checkpoint),
+        "seed": args.seed,
+        "agreement": agreement(scores),
+        "accuracy": accuracy,
+        "milliseconds": times(),
+    }
+    return figures, markdown(accuracy) if accuracy else ""
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from train.data import Dataset
 
 THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3)  # of the soft IoU with the matched mask
-TITLES = {"one": "one drawn (the paper's)", "two": "two drawn", "all": "all"}
+TITLES = {"one": "one drawn", "two": "two drawn", "all": "all (Algorithm 1 as printed)"}
 
 
 def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[Scene], int]:

@@ -1,7 +1,7 @@
 """The bundled mini set on the committed slice: a floor on quality, and the contracts.
 
-The floors lie a little below what the weights reach here (oracle mIoU 0.66, attributes 0.77;
-positions and relations 0.31 by S+S, 0.56 corrected); they are to rise with better weights, whose
+The floors lie a little below what the weights reach here (oracle mIoU 0.68, attributes 0.79;
+positions and relations 0.31 by S+S, 0.64 corrected); they are to rise with better weights, whose
 goals are 0.80 and 0.85 for the first two.
 """
 
@@ -44,13 +44,13 @@ def test_candidates_are_good(answers):
         masks, truth = result.candidates.masks, scene.masks[target]
         best = pairwise_iou(masks, truth[None])[:, 0].argmax() if len(masks) else None
         oracle.add(np.zeros_like(truth) if best is None else masks[best], truth)
-    assert oracle.miou > 0.62
+    assert oracle.miou > 0.65
 
 
 def test_attributes_are_chosen_rightly(answers):
     attribute = [row for row in answers if row[2]["kind"] == "attribute"]
     right = [chosen_instance(r.mask, s.masks) == target for s, target, _, r in attribute]
-    assert np.mean(right) > 0.72
+    assert np.mean(right) > 0.75
 
 
 def test_stage_3_corrects_positions_and_relations(answers):
@@ -59,8 +59,8 @@ def test_stage_3_corrects_positions_and_relations(answers):
         np.mean([chosen_instance(mask(r), s.masks) == target for s, target, _, r in placed])
         for mask in (lambda result: result.mask, lambda result: result.snapped_mask)
     )
-    assert corrected > 0.52
-    assert corrected > zero_shot + 0.15
+    assert corrected > 0.6
+    assert corrected > zero_shot + 0.25
 
 
 def test_everything_intermediate_is_there(answers):

@@ -1,45 +1,27 @@
-"""Which way of matching finds the right masks: an ablation of what `correct` learns from.
-
-python -m train.match_accuracy --data refsprites:train:200 --store runs/pseudo \\
-    --checkpoint assets/mini/lavt --json runs/match.json
-
-The data set's true masks say which candidate is an object's own. Rows are S2's choice, Algorithm 1
-with one expression drawn for each object, with two and with all of them (the best of their scores,
-or, beyond the paper, the mean), the optimal assignment of each, and Algorithm 1 with S2's choice
-added to the scores; then what leaving an object without a mask, where its best soft IoU is low,
-would leave out. Nothing is trained: it is one forward pass of the checkpoint over each picture.
-"""
+"""Pictures whose true masks say which candidate is an object's own; for `train.matching`."""
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssc.correct.matching import add_prior, greedy_match, object_scores, optimal_match, soft_iou
-from ssc.correct.predict import Corrector
+from ssc.correct.matching import object_scores, soft_iou
 from ssc.metrics import pairwise_iou
 from ssc.types import InputError
-from train.data import SOURCES, open_dataset
-from train.store import PseudoPicture, Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.correct.predict import Corrector
     from train.data import Picture
+    from train.store import PseudoPicture
 
 RIGHT = 0.5  # IoU with the true mask from which on a candidate is an object's own
 DRAWN = {"one": 1, "two": 2, "all": None}  # expressions of each object
-MATCHES = {"greedy": greedy_match, "optimal": optimal_match}
-PRIORS = (0.1, 0.2, 0.3, 0.5, 1.0)  # what S2's choice counts for, as train.fit's --prior
-THRESHOLDS = (0.05, 0.1, 0.2, 0.3)  # of the best soft IoU
 
 
 @dataclass(frozen=True)
@@ -113,111 +95,3 @@ def scores_of(scene: Scene, drawn: int | None, pooled: str, rng: np.random.Gener
         return mean.masked_fill(~scene.allowed, -torch.inf)
     rows = torch.cat(kept)
     return object_scores(scene.iou[rows], scene.object_of[rows], scene.allowed)
-
-
-def measure(scenes: Sequence[Scene], seed: int = 0) -> dict[str, Any]:
-    """What all ways of matching get right.
-
-    Returns:
-        `objects`: those with a candidate; `matchable`: of them, those of whom one is right;
-        `rows`: title → share of the matchable whose mask is right; `none`: threshold → of the
-        objects with a candidate, those `left` out, and shares: `left rightly`, of whom no
-        candidate is right, and `kept rightly`, whose mask is; `without`: the latter with no
-        threshold. The last three are of Algorithm 1 with the best of all expressions.
-    """
-    found = torch.cat([scene.allowed.any(1) for scene in scenes])
-    right = torch.cat([scene.right for scene in scenes])
-    matchable = right >= 0
-
-    def share(assignment: Tensor, of: Tensor) -> float:
-        return (assignment == right)[of & matchable].sum().item() / max(1, of.sum().item())
-
-    rows = {"S2's choice": share(torch.cat([scene.chosen for scene in scenes]), matchable)}
-    for said, drawn in DRAWN.items():
-        for pooled in ("best", "mean") if drawn != 1 else ("best",):
-            tables = [
-                scores_of(scene, drawn, pooled, np.random.default_rng([seed, k]))
-                for k, scene in enumerate(scenes)
-            ]
-            for name, match in MATCHES.items():
-                title = f"{said}, {pooled} score, {name}" if drawn != 1 else f"{said}, {name}"
-                rows[title] = share(torch.cat([match(table) for table in tables]), matchable)
-    tables = [scores_of(scene, None, "best", np.random.default_rng(0)) for scene in scenes]
-    for prior in PRIORS:
-        both = [add_prior(t, scene.chosen, prior) for t, scene in zip(tables, scenes)]
-        matched = torch.cat([greedy_match(table) for table in both])
-        rows[f"all, best score, greedy, S2's choice + {prior}"] = share(matched, matchable)
-    assigned = [greedy_match(table) for table in tables]
-    matched = torch.cat(assigned)
-    values = torch.cat(
-        [table.gather(1, a.clamp(min=0)[:, None])[:, 0] for table, a in zip(tables, assigned)]
-    )
-    values = values.masked_fill(matched < 0, -torch.inf)
-    none = {}
-    for threshold in THRESHOLDS:
-        left, kept = found & (values < threshold), found & (values >= threshold)
-        lost = (left & ~matchable).sum().item() / max(1, left.sum().item())
-        none[str(threshold)] = {
-            "left": left.sum().item(),
-            "left rightly": lost,
-            "kept rightly": share(matched, kept),
-        }
-    return {
-        "objects": found.sum().item(),
-        "matchable": matchable.sum().item(),
-        "rows": rows,
-        "without": share(matched, found & (matched >= 0)),
-        "none": none,
-    }
-
-
-def markdown(figures: dict[str, Any]) -> str:
-    lines = [
-        f"{figures['objects']} objects have a candidate, {figures['matchable']} of them one that "
-        f"is right (IoU ≥ {RIGHT}).",
-        "",
-        "| expressions, matching | right mask, % of these |",
-        "|---|---|",
-        *(f"| {title} | {100 * value:.1f} |" for title, value in figures["rows"].items()),
-        "",
-        "| none below | left out | rightly, % | of the others right, % |",
-        "|---|---|---|---|",
-        f"| – | | | {100 * figures['without']:.1f} |",
-    ]
-    for threshold, row in figures["none"].items():
-        shares = f"{100 * row['left rightly']:.1f} | {100 * row['kept rightly']:.1f}"
-        lines.append(f"| {threshold} | {row['left']} | {shares} |")
-    return "\n".join(lines)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    from tqdm import tqdm
-
-    parser = argparse.ArgumentParser(prog="python -m train.match_accuracy", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add = parser.add_argument
-    add("--data", required=True, help=f"with true masks: {SOURCES}")
-    add("--store", type=Path, required=True, help="S1 and S2 of --data, or of more that begins so")
-    add("--checkpoint", type=Path, required=True, help="of stage 3")
-    add("--seed", type=int, default=0, help="of the expressions drawn")
-    add("--json", type=Path, help="file for the figures")
-    args = parser.parse_args(argv)
-    try:
-        data, store = open_dataset(args.data), Store.open(args.store)
-        corrector = Corrector.load(args.checkpoint)
-        scenes = []
-        for index in tqdm(range(len(data)), desc="matching", mininterval=2):
-            if store.name(index) != data.picture_name(index):
-                raise InputError(f"{args.store}: expected S1 and S2 of {args.data}")
-            scene = open_scene(data[index], store.picture(index), corrector)
-            scenes += [] if scene is None else [scene]
-    except (InputError, IndexError) as error:
-        raise SystemExit(f"error: {error}") from error
-    figures = measure(scenes, args.seed)
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
-    print(markdown(figures))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,9 @@
 """How often matching finds an object's own mask, told by true masks; run by `train.matching`.
 
 Rows are Algorithm 1 and the optimal assignment (paper §3.3) by the scores of one expression drawn
-for each object, of two, and of all; what leaving an object without a mask does where its soft IoU
-is low; and beside them stage 2's choice and the oracle. One forward pass over each picture serves
-them all. `train.match_accuracy` opens the pictures, and compares further ways to score.
+for each object, of two, and of all, of the mean of all, and of the best of all with what stage 2
+chose added; what leaving an object without a mask does where its soft IoU is low; and beside them
+stage 2's choice and the oracle. One forward pass over each picture serves them all.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssc.correct.matching import UNMATCHED, greedy_match, optimal_match
+from ssc.correct.matching import UNMATCHED, add_prior, greedy_match, optimal_match
 from ssc.types import InputError
 from train.match_accuracy import DRAWN, RIGHT, Scene, open_scene, scores_of
 
 if TYPE_CHECKING:
     from train.data import Dataset
 
+PRIORS = (0.1, 0.2, 0.3, 0.5, 1.0)  # what S2's choice counts for, `train.fit`'s --prior
 THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3)  # of the soft IoU with the matched mask
 TITLES = {"one": "one drawn", "two": "two drawn", "all": "all (Algorithm 1 as printed)"}
 
@@ -77,8 +78,10 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
         `objects`, those `found` (with a candidate), and those `matchable` (with a right one);
         `rows`: of "one", "two" and "all" expressions, accuracy of "greedy" and "optimal" (share
         of the matchable whose mask is right) and "same", the share of pictures in which the two
-        agree in all objects; `S2`, `oracle` and, as matching gives no mask twice, the best that
-        any matching can reach, `oracle, no mask twice`: accuracies; `none`: for each threshold,
+        agree in all objects; `mean`: accuracy of greedy by the mean of all expressions; `priors`:
+        weight → that by the best of all and S2's choice as a prior; `S2`, `oracle` and, as
+        matching gives no mask twice, the best that any matching can reach, `oracle, no mask
+        twice`: accuracies; `none`: for each threshold,
         of "all, greedy", how many of the objects found are `left` without a mask and `kept`, and
         shares: `left rightly`, for whom no candidate is right, and `kept rightly`, whose mask is
         right. A share of nothing is None.
@@ -103,6 +106,14 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
             "optimal": accuracy(optimal),
             "same": _share(same, torch.ones_like(same)),
         }
+    mean = [scores_of(x, None, "mean", np.random.default_rng(0)) for x in scenes]
+    best = pooled(scenes)
+    priors = {
+        str(weight): accuracy(
+            [greedy_match(add_prior(x, s.chosen, weight)) for x, s in zip(best, scenes)]
+        )
+        for weight in PRIORS
+    }
     places = sum(len(set(scene.right.tolist()) - {UNMATCHED}) for scene in scenes)
     count = int(matchable.sum())
     return {
@@ -110,10 +121,12 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
         "found": int(found.sum()),
         "matchable": count,
         "rows": rows,
+        "mean": accuracy([greedy_match(x) for x in mean]),
+        "priors": priors,
         "S2": accuracy([scene.chosen for scene in scenes]),
         "oracle": accuracy([scene.right for scene in scenes]),
         "oracle, no mask twice": places / count if count else None,
-        "none": _none(pooled(scenes), right, found),
+        "none": _none(best, right, found),
     }
 
 
@@ -161,6 +174,9 @@ def markdown(figures: dict[str, Any]) -> str:
     for said, row in figures["rows"].items():
         cells = [_percent(row[name]) for name in ("greedy", "optimal", "same")]
         lines.append(f"| {TITLES[said]} | {' | '.join(cells)} |")
+    lines.append(f"| all, their mean | {_percent(figures['mean'])} | | |")
+    for weight, share in figures["priors"].items():
+        lines.append(f"| all, and {weight} for S2's choice | {_percent(share)} | | |")
     for name, title in (
         ("S2", "S2's own choice (CLIP)"),
         ("oracle, no mask twice", "oracle, no mask twice"),

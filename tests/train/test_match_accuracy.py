@@ -1,15 +1,10 @@
-"""The ablation of matching on cases with known answers, and over a few pictures."""
-
-import json
+"""Scores of matching on a case with known answers; `test_matching_report.py` has the rest."""
 
 import numpy as np
-import pytest
 import torch
 
-from ssc.models import ASSETS
-from train import match_accuracy, pseudo
-from train.match_accuracy import Scene, measure, scores_of
-from train.scenes.sprites import FONT
+from train.match_accuracy import Scene, scores_of
+from train.matching_report import measure
 
 
 def two_objects():
@@ -36,36 +31,8 @@ def test_scores_pool_what_is_drawn_and_no_other_candidate():
     assert drawn == {tuple(row) for row in two_objects().iou[:2, :2].tolist()}
 
 
-def test_shares_are_of_the_objects_that_can_be_right():
-    hopeless = Scene(
-        torch.tensor([[0.02], [0.4]]),
-        torch.tensor([0, 1]),
-        torch.tensor([[True], [False]]),
-        right=torch.tensor([-1, -1]),
-        chosen=torch.tensor([0, -1]),
-    )
-    figures = measure([two_objects(), hopeless])
-    assert (figures["objects"], figures["matchable"]) == (3, 2)
-    assert figures["rows"]["S2's choice"] == 0.5
-    assert figures["rows"]["all, best score, greedy"] == 1.0
-    assert figures["rows"]["all, best score, optimal"] == 1.0
-    assert figures["rows"]["all, best score, greedy, S2's choice + 0.1"] == 1.0
-    assert figures["rows"]["all, best score, greedy, S2's choice + 1.0"] == 0.0
-    assert figures["without"] == pytest.approx(2 / 3)
-    assert figures["none"]["0.05"] == {"left": 1, "left rightly": 1.0, "kept rightly": 1.0}
-    assert "| all, best score, greedy | 100.0 |" in match_accuracy.markdown(figures)
-
-
-@pytest.mark.skipif(not FONT.exists(), reason=f"{FONT} is not installed")
-def test_the_command(tmp_path, capsys):
-    pseudo.generate("refsprites:val:3", "mini", tmp_path / "store")
-    command = ["--data", "refsprites:val:3", "--store", str(tmp_path / "store")]
-    command += ["--checkpoint", str(ASSETS / "mini" / "lavt"), "--json", str(tmp_path / "f.json")]
-    match_accuracy.main(command)
-    figures = json.loads((tmp_path / "f.json").read_text())
-    assert 0 < figures["matchable"] <= figures["objects"]
-    assert all(0 <= share <= 1 for share in figures["rows"].values())
-    assert f"{figures['objects']} objects have a candidate" in capsys.readouterr().out
-    command[1] = "refsprites:testA:3"
-    with pytest.raises(SystemExit, match="expected S1 and S2 of refsprites:testA:3"):
-        match_accuracy.main(command)
+def test_a_prior_that_errs_does_harm_where_it_counts_for_much():
+    figures = measure([two_objects()], objects=2)
+    assert figures["S2"] == 0.5
+    assert figures["rows"]["all"]["greedy"] == figures["mean"] == figures["priors"]["0.1"] == 1.0
+    assert figures["priors"]["1.0"] == 0.0  # the first object takes the second one's mask

@@ -46,7 +46,7 @@ BACKGROUND = 0.3  # its weight: most of a picture is background
 BATCH = 16
 DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
-PRIOR = 0.5  # what S2's choice counts for in the last round; see train.match_accuracy
+PRIOR = 0.5  # what S2's choice counts for in the last round; see train.matching
 OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
 96×128 pixels. Trained from images and grouped expressions alone, by the paper's stage 3: first on

@@ -205,5 +205,8 @@ def test_load_takes_the_sets_own_model_none_or_a_folder(checkpoint, tmp_path, mo
     assert models.load("mini", correct=False).correct is None
     [result] = named(image, [["left laptop", "laptop"]])
     assert result.correction.probability.shape == image.shape[:2]
+    with pytest.raises(InputError, match="expected the folder of a checkpoint or its id"):
+        models.load("mini", correct=tmp_path / "other")
+    (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match=r"config\.json: expected the configuration"):
         models.load("mini", correct=tmp_path / "other")

@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see python -m ssc --help")
 
 
-Load = Callable[[str, "bool | Path"], "Pipeline"]
+Load = Callable[[str, "bool | str"], "Pipeline"]
 
 
 def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:

@@ -161,7 +161,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--val", help="data with true masks: measured on now and then, and evaluated in the end")
     add("--test", help="data with true masks or boxes to evaluate in the end")
     add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
-    add("--recipe", choices=tuple(RECIPES), default="paper", help="the paper's, or the best known")
+    add("--recipe", choices=tuple(RECIPES), default="paper", help="best is beyond the paper")
     add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
     add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
     add("--init", help="checkpoint to start from, or none; default: for mini the bundled one")

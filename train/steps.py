@@ -20,7 +20,8 @@ RECIPES = {
 """What a run is made of: whether S2 is chosen anew with words for a place (`ssc.select.spatial`),
 rounds of matching over S1, and what S2's choice counts for in them (`train.matching` tells
 why). The paper (§3.3) matches once, by soft IoU alone; the best is after the bundled model, which
-was made in more steps (`train.mini.lavt`)."""
+was made in more steps (`train.mini.lavt`). That it beats the paper's from one command is not yet
+measured."""
 
 
 @dataclass(frozen=True)

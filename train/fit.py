@@ -26,18 +26,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from ssc.correct.matching import (
-    UNMATCHED,
-    add_prior,
-    greedy_match,
-    match_images,
-    matched_loss,
-    object_scores,
-    optimal_match,
-    soft_iou,
-)
+from ssc.correct.matching import UNMATCHED, matched_loss
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel, preprocess
 from ssc.types import InputError
+from train.assign import MATCHES, assign
 from train.batches import Batch, Plan
 from train.batchnorm import synchronise
 from train.checkpoint import Log, State
@@ -49,7 +41,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 METHODS = ("bootstrap", "correct", "supervised")
-MATCHES = {"greedy": greedy_match, "optimal": optimal_match}
 POWER = 0.9  # of the polynomial decay, LAVT's
 # Seconds that the other processes of a machine leave to the first one to say what all of them met;
 # torchrun ends them with it.
@@ -177,43 +168,6 @@ def fit(
             state.save(done)
     log.close()
     return bare.eval()
-
-
-def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
-    """int64 J: the mask that each object learns from, an index into the batch's, -1 for none.
-
-    For `bootstrap` that of S2, for `supervised` the true one. For `correct` Algorithm 1 decides,
-    picture by picture, by the soft IoU of this very forward pass, and by what S2 says as far as
-    `settings.prior` goes.
-    """
-    if settings.method != "correct":
-        return batch.chosen.to(logits.device)
-    scores, parts = zip(*picture_scores(batch, logits))
-    if settings.prior:
-        chosen = batch.chosen.to(logits.device).split([len(table) for table in scores])
-        scores = tuple(
-            add_prior(table, torch.where(own < 0, own, own - first), settings.prior)
-            for table, own, first in zip(scores, chosen, parts)
-        )
-    matched = match_images(scores, MATCHES[settings.match])
-    return torch.cat(
-        [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(matched, parts)]
-    )
-
-
-def picture_scores(batch: Batch, logits: Tensor) -> list[tuple[Tensor, int]]:
-    """Of each picture float J×C, `object_scores` of this forward pass, and its first mask."""
-    probability = logits.detach().float().softmax(1)[:, 1]  # N×h×w
-    masks, image_of, object_of = _to(logits.device, batch.masks, batch.image_of, batch.object_of)
-    scored = []
-    j = c = 0
-    for i, allowed in enumerate(batch.allowed):
-        objects, candidates = allowed.shape
-        mine = image_of == i  # of N
-        iou = soft_iou(probability[mine], masks[c : c + candidates])
-        scored.append((object_scores(iou, object_of[mine] - j, allowed.to(logits.device)), c))
-        j, c = j + objects, c + candidates
-    return scored
 
 
 @torch.no_grad()

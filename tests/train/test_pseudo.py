@@ -10,7 +10,8 @@ import ssc
 from ssc.types import Candidates
 from train import pseudo
 from train.data import Picture, Referred, RefSprites
-from train.pseudo import describe, look
+from train.provenance import describe
+from train.pseudo import look
 from train.scenes.slice import SLICE, read_slice
 from train.store import (
     SHARD,

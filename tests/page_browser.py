@@ -7,6 +7,7 @@ that its fixtures are a plugin)
 import json
 import shutil
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,23 @@ def open_page(browser, url):
     for context in contexts:
         context.close()
     assert [u for u in elsewhere if not u.startswith((url, "data:", "blob:"))] == []
+
+
+@contextmanager
+def served(browser, choices):
+    """A window on a page of its own over these choices."""
+    page = demo_app.build(choices)
+    _, url, _ = demo_app.serve(page, server_port=None, prevent_thread_lock=True, quiet=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    try:
+        tab = context.new_page()
+        tab.set_default_timeout(WAIT)
+        tab.goto(url)
+        tab.wait_for_selector("#run")
+        yield tab
+    finally:
+        context.close()
+        page.close()
 
 
 def upload(page, file):

@@ -2,7 +2,7 @@
 
 import pytest
 from fake_pipeline import fake_pipeline
-from page_browser import PHOTO, WAIT, ask, bars, expect, pictures, screenshot, upload
+from page_browser import PHOTO, WAIT, ask, bars, expect, pictures, screenshot, served, upload
 
 import demo_app
 from ssc.page.choices import Choices, ModelSet
@@ -174,14 +174,7 @@ def only(pipeline):
 
 
 def test_without_stage_3_the_page_says_so(browser):
-    page = demo_app.build(only(fake_pipeline(correct=False)))
-    _, url, _ = demo_app.serve(page, server_port=None, prevent_thread_lock=True, quiet=True)
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    try:
-        tab = context.new_page()
-        tab.set_default_timeout(WAIT)
-        tab.goto(url)
-        tab.wait_for_selector("#run")
+    with served(browser, only(fake_pipeline(correct=False))) as tab:
         upload(tab, PHOTO)
         ask(tab, "left laptop")
         expect(pictures(tab, "prompts")).to_have_count(3, timeout=WAIT)
@@ -191,9 +184,6 @@ def test_without_stage_3_the_page_says_so(browser):
         expect(tab.locator("#threshold")).to_have_count(0)
         expect(tab.locator("#words")).not_to_contain_text("S+S+C")
         screenshot(tab, "no-stage-3")
-    finally:
-        context.close()
-        page.close()
 
 
 def test_page_starts_without_examples(tmp_path, monkeypatch):

@@ -4,9 +4,7 @@ from socket import gaierror
 from urllib.error import URLError
 
 from huggingface_hub import constants
-from page_browser import WAIT, expect, pictures, screenshot
-
-import demo_app
+from page_browser import WAIT, expect, pictures, screenshot, served
 
 pytest_plugins = ["page_browser"]
 
@@ -21,13 +19,7 @@ def test_asking_for_base_is_one_message_and_the_page_goes_on(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("ssc.downloads.urlopen", unreachable)
     monkeypatch.setattr("ssc.page.download._running", {})
-    page = demo_app.build(choices)
-    _, url, _ = demo_app.serve(page, server_port=None, prevent_thread_lock=True, quiet=True)
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    try:
-        tab = context.new_page()
-        tab.set_default_timeout(WAIT)
-        tab.goto(url)
+    with served(browser, choices) as tab:
         tab.click("#downloads > button")
         tab.locator("#downloads").get_by_label("base, 2.3 GB").check()
         tab.click("#download")
@@ -45,6 +37,3 @@ def test_asking_for_base_is_one_message_and_the_page_goes_on(
         tab.locator("#examples .gallery-item").first.click()
         expect(pictures(tab, "answers")).to_have_count(4, timeout=WAIT)
         expect(said).to_have_count(1)
-    finally:
-        context.close()
-        page.close()

@@ -212,7 +212,7 @@ def tiny_published():
     from ssc.select import Select
     from tests.segment.test_sam import tiny_sam
     from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
-    from tests.train.test_rows import tiny_clip
+    from tests.train.test_baselines import tiny_clip
 
     tokenizer = tiny_tokenizer()
     network = TransformersNetwork(shake(tiny_transformers()), tokenizer)

@@ -77,8 +77,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
         description="Segments what an expression refers to. Writes for each image, as PNG, the "
-        "overlay, mask and cut-out of S+S, its candidates, and overlay, mask and probability of "
-        "the corrected model (S+S+C); and result.json with everything.",
+        "overlay, mask and cut-out of S+S, its candidates, overlay, mask and probability of the "
+        "corrected model (S+S+C), and overlay and mask of what both favour together (joint); and "
+        "result.json with everything.",
         epilog="python -m ssc models lists the model sets, and downloads them; python -m ssc bench "
         "measures their speed.",
     )

@@ -39,7 +39,20 @@ def best_dtype(device: torch.device) -> torch.dtype:
 
     if device.type != "cuda":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+    return torch.bfloat16 if computes_in_bfloat16(device) else torch.float16
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 there: where it has to be imitated, as on processors
+    with AVX2 alone, a step of training takes ten times as long.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(False)
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+    named = ("avx512_bf16", "amx_bf16", "bf16")
+    return device.type == "cpu" and any(able.get(name) for name in named)
 
 
 def autocast_dtype(network: nn.Module, device: torch.device) -> torch.dtype:
@@ -53,9 +66,7 @@ def autocast_dtype(network: nn.Module, device: torch.device) -> torch.dtype:
     if device.type != "cpu":
         return best_dtype(device)
     large = sum(p.numel() for p in network.parameters()) > LARGE
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
-    native = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return torch.bfloat16 if large and native else torch.float32
+    return torch.bfloat16 if large and computes_in_bfloat16(device) else torch.float32
 
 
 def compile_if_asked(network: nn.Module) -> None:

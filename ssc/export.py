@@ -90,6 +90,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
         else {
             "threshold": correction.threshold,
             "snapped": _index(correction.snapped),
+            "joint": _index(result.joint),
             "disagrees": result.disagrees,
             "mask": _rle(correction.mask),
         },
@@ -147,8 +148,9 @@ def result_files(
     Yields:
         For an only object `<stem>.overlay.png`, `<stem>.mask.png` (8 bit, 0 or 255, original
         size), `<stem>.cutout.png` (the rest transparent) and `<stem>.candidates.png`; with
-        stage 3 also `<stem>.corrected.overlay.png`, `<stem>.corrected.mask.png` and
-        `<stem>.probability.png` (8 bit, 255 for certain). Of several objects each name has its
+        stage 3 also `<stem>.corrected.overlay.png` and `<stem>.corrected.mask.png`, the same of
+        `Result.joint_mask` as `<stem>.joint.…`, and `<stem>.probability.png` (8 bit, 255 for
+        certain). Of several objects each name has its
         number, `<stem>.1.overlay.png`. Last `result.json`, {"results": [a record per object]}.
     """
     for number, result in enumerate(results, 1):
@@ -173,6 +175,9 @@ def _pictures(image: NDArray[np.uint8], result: Result) -> dict[str, NDArray[np.
         colour = colour_of(correction.snapped)
         pictures["corrected.overlay"] = draw_mask(image, correction.mask, colour)
         pictures["corrected.mask"] = correction.mask.astype(np.uint8) * 255
+        joint = result.joint_mask
+        pictures["joint.overlay"] = draw_mask(image, joint, colour_of(result.joint))
+        pictures["joint.mask"] = joint.astype(np.uint8) * 255
         pictures["probability"] = np.rint(correction.probability * 255).astype(np.uint8)
     return pictures
 

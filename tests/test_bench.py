@@ -92,7 +92,7 @@ def test_the_reference_is_in_float32():
     for part in (
         other.segment.segmenter,
         other.segment.detector.network,
-        other.segment.classes._clip,
+        other.segment.classes.clip,
         other.select.clip,
     ):
         assert part.dtype == torch.float32

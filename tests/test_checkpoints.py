@@ -15,7 +15,9 @@ def hub(tmp_path, monkeypatch):
     """A Hub that has one repository; the ids it was asked for."""
     asked = []
 
-    def download(name, allow_patterns):
+    def download(name, allow_patterns, local_files_only):
+        if local_files_only:
+            raise OSError("not in the cache")
         asked.append(name)
         assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in allow_patterns)
         if name != "someone/lavt":
@@ -56,3 +58,10 @@ def test_a_pipeline_takes_both(monkeypatch):
     assert ssc.load("mini", "someone/lavt").correct is ssc.load("mini", bundled).correct is not None
     with pytest.raises(InputError, match="expected the folder of a checkpoint"):
         ssc.load("mini", "nowhere")
+
+
+def test_where_downloads_are_off_the_hub_is_not_asked(hub, monkeypatch):
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    with pytest.raises(InputError, match=r"no such folder, and downloads are switched off on this"):
+        find_checkpoint("someone/lavt")
+    assert not hub

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ssc.correct import SNAP_IOU, Correct, correct_at, pool
 from ssc.metrics import mask_iou
-from ssc.types import Candidates, Correction, InputError, Result
+from ssc.types import Candidates, ClassMatch, Correction, InputError, Result, Selection
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,35 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
     expected = [mask_iou(result.correction.mask, mask) for mask in candidates.masks]
     assert result.correction.ious == pytest.approx(expected)
     said = "agrees" if not result.disagrees else f"moved to candidate {leftmost + 1}"
-    assert result.message.endswith(f"; the corrected model {said}.")
+    together = f" Together they favour candidate {result.joint + 1}." * result.disagrees
+    assert result.message.endswith(f"; the corrected model {said}.{together}")
+
+
+@pytest.mark.parametrize(
+    ("scores", "agreement", "joint"),
+    [((0.3, 0.2), (0.1, 0.25), 0), ((0.3, 0.2), (0.1, 0.3), 1), ((0.2, 0.2), (0.0, 0.1), 1)],
+)
+def test_both_stages_choose_together(scores, agreement, joint):
+    scores, agreement = np.array(scores, np.float32), np.array(agreement, np.float32)
+    masks = np.zeros((2, 4, 6), bool)
+    masks[0, :, :3], masks[1, :, 3:] = True, True
+    boxes = np.array([[0, 0, 3, 4], [3, 0, 6, 4]], np.float32)
+    candidates = Candidates(
+        boxes, np.ones(2, np.float32), ("x", "x"), masks, np.ones(2, np.float32)
+    )
+    match = ClassMatch("x", "x", 1.0, ())
+    result = Result(("x",), (match,), candidates)
+    assert (result.joint, result.joint_mask) == (-1, None)
+    prompts = np.zeros((2, 4, 6, 3), np.uint8)
+    result = result.with_selection(Selection(prompts, scores, int(scores.argmax()), "none"), {})
+    own = np.zeros((4, 6), np.float32)
+    snapped = int(agreement.argmax())
+    correction = Correction(own, 0.1, own > 0.1, agreement, agreement, snapped)
+    result = result.with_correction(correction, {})
+    assert result.joint == joint
+    assert np.array_equal(result.joint_mask, masks[joint])
+    said = f" Together they favour candidate {joint + 1}."
+    assert result.message.endswith(said) == (result.selection.chosen != snapped)
 
 
 def test_where_no_candidate_agrees_its_own_mask_stays(image):
@@ -86,7 +114,7 @@ def test_a_torn_model_still_prefers_a_candidate():
     one = np.ones(2, np.float32)
     boxes = np.array([[0, 0, 3, 4], [3, 0, 6, 4]], np.float32)
     candidates = Candidates(boxes, one, ("x", "x"), masks, one)
-    correction = correct_at(np.where(masks[0], 0.4, 0.3).astype(np.float32), candidates)
+    correction = correct_at(np.where(masks[0], 0.4, 0.3).astype(np.float32), candidates, 0.5)
     assert not correction.mask.any()
     assert correction.agreement == pytest.approx([4.8 / (8.4 + 12 - 4.8), 3.6 / (8.4 + 12 - 3.6)])
     assert correction.snapped == 0
@@ -98,6 +126,17 @@ def test_an_empty_prediction_snaps_to_nothing():
     one = np.ones(1, np.float32)
     candidates = Candidates(np.array([[0, 0, 5, 4]], np.float32), one, ("x",), masks, one)
     assert correct_at(np.zeros((4, 5), np.float32), candidates).snapped == -1
+
+
+@pytest.mark.parametrize(("peak", "threshold"), [(1, 0.5), (0.6, 0.3), (0.15, 0.1), (0, 0.1)])
+def test_the_mask_is_what_is_above_half_of_the_peak(peak, threshold):
+    probability = np.linspace(0, peak, 20, dtype=np.float32).reshape(4, 5)
+    none = np.zeros((0, 4), np.float32)
+    masks, scores = np.zeros((0, 4, 5), bool), np.zeros(0, np.float32)
+    correction = correct_at(probability, Candidates(none, scores, (), masks, scores))
+    assert correction.threshold == pytest.approx(threshold)
+    assert np.array_equal(correction.mask, probability > correction.threshold)
+    assert correction.mask.any() == (peak > 0.1)
 
 
 def test_threshold_moves_the_mask(image):

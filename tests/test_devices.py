@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from ssc import devices
-from ssc.devices import autocast_dtype, compile_if_asked
+from ssc.devices import autocast_dtype, compile_if_asked, computes_in_bfloat16
+from train.fit import default_precision
+from train.mini.loop import in_half
 
 
 def tiny():
@@ -59,3 +61,8 @@ def test_a_processor_computes_in_bfloat16_where_it_can_and_it_pays(
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     monkeypatch.setattr(devices, "LARGE", largest)
     assert autocast_dtype(tiny(), torch.device("cpu")) is expected
+    # A training does, small or not: its backward passes are what takes the time.
+    native = bool(able and able["avx512_bf16"])
+    assert computes_in_bfloat16(torch.device("cpu")) is native
+    assert default_precision(cpu=True) == ("bf16" if native else "no")
+    assert in_half(torch.device("cpu"))._enabled is native

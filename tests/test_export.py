@@ -52,7 +52,8 @@ def test_record_holds_everything(scene):
     correction = results[1].correction
     assert np.array_equal(decode(record["correction"]["mask"]), correction.mask)
     assert record["correction"]["snapped"] == correction.snapped
-    assert record["correction"]["threshold"] == 0.5
+    assert record["correction"]["joint"] == results[1].joint
+    assert record["correction"]["threshold"] == correction.threshold
     assert record["correction"]["disagrees"] == results[1].disagrees
     ious = [c["corrected_iou"] for c in record["candidates"]]
     assert ious == pytest.approx(correction.ious.tolist())
@@ -85,7 +86,7 @@ def test_files_of_one_object(scene, tmp_path):
     folder = tmp_path / "new" / "folder"
     written = write_result(folder, "x", image, results[:1], "x.png")
     kinds = ["overlay", "mask", "cutout", "candidates"]
-    kinds += ["corrected.overlay", "corrected.mask", "probability"]
+    kinds += ["corrected.overlay", "corrected.mask", "joint.overlay", "joint.mask", "probability"]
     names = [*(f"x.{kind}.png" for kind in kinds), "result.json"]
     assert [path.name for path in written] == names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
@@ -99,6 +100,8 @@ def test_files_of_one_object(scene, tmp_path):
     correction = results[0].correction
     corrected = np.array(Image.open(folder / "x.corrected.mask.png"))
     assert np.array_equal(corrected > 0, correction.mask)
+    joint = np.array(Image.open(folder / "x.joint.mask.png"))
+    assert np.array_equal(joint > 0, results[0].joint_mask)
     probability = np.array(Image.open(folder / "x.probability.png")) / 255
     assert probability == pytest.approx(correction.probability, abs=0.002)
     assert len(json.loads((folder / "result.json").read_text())["results"]) == 1

@@ -34,13 +34,14 @@ def test_upload_and_enter(open_page, name, width, scheme):
     expect(page.locator("#words")).to_contain_text("noun laptop → class laptop (0.93; then tv 0.71")
     expect(page.locator("#words")).to_contain_text(
         "S+S chose candidate 3 of 3 (score 0.006, next -0.001); "
-        "the corrected model moved to candidate 1. S+S and S+S+C overlap with an IoU of 0.00."
+        "the corrected model moved to candidate 1. Together they favour candidate 1. "
+        "S+S and S+S+C overlap with an IoU of 0.00."
     )
     captions = page.locator("#answers .caption-label").all_inner_texts()
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]
     meant, *others = bars(page, "ious")
-    assert meant == "1 meant 0.65 1.00"  # soft IoU, and IoU of the mask
+    assert meant == "1 meant, favoured together 0.65 1.00"  # soft IoU, and IoU of the mask
     assert [row.split()[-1] for row in others] == ["0.00", "0.00"]
     captions = page.locator("#prompts .caption-label").all_inner_texts()
     scores = [float(caption.split("·")[1]) for caption in captions]
@@ -58,7 +59,7 @@ def test_two_objects_by_the_button(open_page):
     expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
     expect(pictures(page, "prompts")).to_have_count(3)
     expect(page.locator("#ious")).to_contain_text("meant")
-    assert bars(page, "ious")[0] == "1 meant 0.65 1.00"
+    assert bars(page, "ious")[0] == "1 meant, favoured together 0.65 1.00"
     page.get_by_label("2 · right laptop | laptop on the right").check()
     expect(page.locator("#ious tbody tr").nth(1)).to_contain_text("meant")
     expect(page.locator("#words .active")).to_contain_text("right laptop | laptop on the right")

@@ -16,7 +16,7 @@ COMMANDS = {
     "pseudo": ("train.pseudo", "stages 1 and 2 of every picture: S1 and S2"),
     "fit": ("train.fit", "bootstrap, correct or supervised training of stage 3"),
     "evaluate": ("train.evaluate", "the tables, on any data set with true masks or boxes"),
-    "report": ("train.report", "what a folder of `run` holds, as Markdown with curves"),
+    "report": ("train.report", "what a folder of `run` holds, as a page: tables, curves, matches"),
     "scenes": ("train.scenes.__main__", "RefSprites: preview, export as a data set of one's own"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
     "convert": ("train.convert", "the authors' checkpoints to ours and back"),

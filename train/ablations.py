@@ -78,7 +78,7 @@ def clips(pipeline: Pipeline, models: str) -> dict[str, Clip]:
     from ssc.pretrained import SETS
 
     selection = pipeline.select.clip
-    projection = pipeline.segment.classes._clip
+    projection = pipeline.segment.classes.clip
     if models not in SETS:
         return {f"{models} CLIP": selection}
     named = {SETS[models].selection: selection}

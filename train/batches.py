@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ssc.correct.predict import preprocess
 from ssc.types import InputError
 from train.examples import Example, Examples
 
@@ -121,6 +122,24 @@ class Plan:
                 example.name, image, example.expressions, masks, example.allowed, example.chosen
             )
         return example, texts
+
+
+def inputs(
+    batch: Batch, tokenizer: Any, config: dict[str, Any], device: torch.device
+) -> tuple[Tensor, ...]:
+    """What `ReferringModel.forward` takes."""
+    tokens = tokenizer(
+        batch.texts,
+        padding=True,
+        truncation=True,
+        max_length=config["words"],
+        return_tensors="pt",
+    )
+    images, *rest = (
+        x.to(device, non_blocking=True)
+        for x in (batch.images, tokens["input_ids"], tokens["attention_mask"], batch.image_of)
+    )
+    return preprocess(images, config["size"]), *rest
 
 
 @lru_cache(maxsize=2)

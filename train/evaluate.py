@@ -8,9 +8,10 @@ python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 
 Rows (--rows): random (a candidate drawn at random), s+s, matched (the objects of a picture choose
-together, without training), spatial (S+S that listens to words for a place), s+s+c, snapped (the
-candidate that S+S+C agrees with best), oracle (the best candidate), and the baselines: best-box
-(G-DINO + SAM), sam+select, gl-clip. One more for each `--checkpoint` of stage 3.
+together, without training), spatial (S+S that listens to words for a place), s+s+c, half (the
+same by the paper's threshold), snapped (the candidate that S+S+C agrees with best), oracle (the
+best candidate), and the baselines: best-box (G-DINO + SAM), sam+select, gl-clip. One
+more for each `--checkpoint` of stage 3.
 """
 
 from __future__ import annotations

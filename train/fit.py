@@ -27,15 +27,17 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from ssc.correct.matching import UNMATCHED, matched_loss
-from ssc.correct.predict import CONFIGS, Corrector, ReferringModel, preprocess
+from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+from ssc.devices import computes_in_bfloat16
 from ssc.types import InputError
 from train.assign import MATCHES, assign
-from train.batches import Batch, Plan
+from train.batches import Batch, Plan, inputs
 from train.batchnorm import synchronise
 from train.checkpoint import Log, State
 from train.data import SOURCES
 from train.examples import Examples
 from train.start import in_turn, new_model, open_checkpoint, open_examples
+from train.watch import Watch, validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -96,11 +98,16 @@ def fit(
     out: Path,
     accelerator: Accelerator,
     val: Examples | None = None,
+    watched: int = 0,
 ) -> ReferringModel:
     """Trains `model`; picks up where a killed run in `out` stopped.
 
     `out` gets the checkpoint that `Corrector.load` reads, `state.pt` (to resume from) and
     `log.jsonl`, all of them atomically but the last, which only grows.
+
+    Args:
+        val: examples with true masks, to measure on every `eval_every` updates.
+        watched: pictures of its own to look at as often, see `train.watch`.
 
     Raises:
         InputError: `out` holds the state of a run with other settings.
@@ -116,10 +123,16 @@ def fit(
     )
     schedule = LambdaLR(bare_optimizer, lambda update: _rate(update, settings))
     model, optimizer = accelerator.prepare(bare, bare_optimizer)
-    run = {**asdict(settings), **asdict(plan), "pictures": len(examples)}
+    about = {"pictures": len(examples), "size": list(config["size"])}
+    run = {**asdict(settings), **asdict(plan), **about}
     state = State(out, run, bare, bare_optimizer, schedule, accelerator)
     first = state.resume()
     log = Log(out, first, enabled=accelerator.is_main_process)
+    watch = None
+    if watched and accelerator.is_main_process:
+        watch = Watch(examples, watched, tokenizer, config, settings, out)
+        if first == 0:
+            watch.look(0, bare)
     bar = tqdm(
         range(first, settings.updates),
         initial=first,
@@ -137,7 +150,10 @@ def fit(
             batch = plan.part(examples, update, k * world + rank)
             with accelerator.accumulate(model):
                 logits = model(*inputs(batch, tokenizer, config, accelerator.device))
-                masks, object_of = _to(accelerator.device, batch.masks, batch.object_of)
+                masks, object_of = (
+                    x.to(accelerator.device, non_blocking=True)
+                    for x in (batch.masks, batch.object_of)
+                )
                 assignment = assign(settings, batch, logits)
                 loss = matched_loss(logits, masks, object_of, assignment)
                 if not torch.isfinite(loss):
@@ -158,7 +174,10 @@ def fit(
         if done % log_every == 0 or done == settings.updates:
             log.write(update, numbers)
             bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
-        if val is not None and (done % settings.eval_every == 0 or done == settings.updates):
+        measured = done % settings.eval_every == 0 or done == settings.updates
+        if watch is not None and measured:
+            watch.look(done, bare)
+        if val is not None and measured:
             miou = validate(bare, tokenizer, config, val) if accelerator.is_main_process else 0.0
             state.best = max(state.best, miou)
             log.write(update, {"val mIoU": miou})
@@ -168,48 +187,6 @@ def fit(
             state.save(done)
     log.close()
     return bare.eval()
-
-
-@torch.no_grad()
-def validate(
-    model: ReferringModel, tokenizer: Any, config: dict[str, Any], examples: Examples
-) -> float:
-    """mIoU at the model's size, over all expressions of examples that hold true masks."""
-    device = next(model.parameters()).device
-    plan = Plan(batch=1, parts=1, expressions=0, flip=False, seed=0)
-    model.eval()
-    total = count = 0.0
-    for position in range(len(examples)):  # one permutation: each picture once
-        batch = plan.part(examples, position, 0)
-        logits = model(*inputs(batch, tokenizer, config, device)).float()
-        answer = (logits[:, 1] > logits[:, 0]).cpu()  # N×h×w
-        truth = batch.masks[batch.chosen[batch.object_of]]  # N×h×w
-        both, either = (answer & truth).sum((1, 2)), (answer | truth).sum((1, 2))
-        iou = torch.where(either > 0, both / either.clamp(min=1), 1.0)
-        total, count = total + iou.sum().item(), count + len(iou)
-    model.train()
-    return total / count
-
-
-def inputs(
-    batch: Batch, tokenizer: Any, config: dict[str, Any], device: torch.device
-) -> tuple[Tensor, ...]:
-    """What `ReferringModel.forward` takes."""
-    tokens = tokenizer(
-        batch.texts,
-        padding=True,
-        truncation=True,
-        max_length=config["words"],
-        return_tensors="pt",
-    )
-    images, *rest = _to(
-        device, batch.images, tokens["input_ids"], tokens["attention_mask"], batch.image_of
-    )
-    return preprocess(images, config["size"]), *rest
-
-
-def _to(device: torch.device, *tensors: Tensor) -> list[Tensor]:
-    return [tensor.to(device, non_blocking=True) for tensor in tensors]
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -251,6 +228,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--model", choices=tuple(CONFIGS), default="mini", help="to build, and its defaults")
     add("--visual", type=Path, help="weights of LAVT's visual side, safetensors; without --init")
     add("--epochs", type=float, help="mini 8, swin_b 40")
+    add("--size", type=int, nargs=2, metavar=("H", "W"), help="to look at pictures; else --init's")
     add("--steps", type=int, help="updates, instead of --epochs")
     add("--batch", type=int, help="pictures of an update, all processes'; mini 8, swin_b 60")
     add("--accumulate", type=int, default=1, help="batches that make one update")
@@ -262,10 +240,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--match", choices=tuple(MATCHES), default="greedy")
     add("--prior", type=float, default=0.0, help="weight of S2 in matching; the paper's is 0")
     add("--no-flip", action="store_true", help="no mirrored pictures (and words)")
-    add("--precision", choices=("no", "bf16", "fp16"), default="bf16")
+    add("--precision", choices=("no", "bf16", "fp16"), help="bf16 where the device computes in it")
     add("--seed", type=int, default=0)
     add("--val", help="data with true masks to measure mIoU on now and then")
     add("--eval-every", type=int, default=500)
+    add("--watch", type=int, default=0, help="of its pictures, to draw over time; train.run 32")
     add("--save-every", type=int, default=250)
     add("--cache", type=Path, default=Path("runs/cache"))
     add("--workers", type=int, default=2, help="processes that fill the cache")
@@ -282,9 +261,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from accelerate import Accelerator
 
     args = parse(argv)
+    # Said where there is nothing else, for unsaid several processes would not find each other.
+    cpu = args.cpu or not torch.accelerator.is_available()
+    args.precision = args.precision or default_precision(cpu)
     accelerator = Accelerator(
-        # said where there is nothing else, for unsaid several processes would not find each other
-        cpu=args.cpu or not torch.accelerator.is_available(),
+        cpu=cpu,
         mixed_precision=args.precision,
         gradient_accumulation_steps=args.accumulate,
     )
@@ -296,16 +277,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {error}")
 
 
+def default_precision(cpu: bool) -> str:
+    """Of `--precision`: "bf16" where the processor, or else the accelerator, computes in it."""
+    device = torch.device("cpu") if cpu else torch.accelerator.current_accelerator()
+    return "bf16" if device is not None and computes_in_bfloat16(device) else "no"
+
+
 def run(args: argparse.Namespace, accelerator: Accelerator) -> None:
     """Opens what the options name, and trains."""
     known = open_checkpoint(args.init) if args.init else None
-    size = known[2]["size"] if known else CONFIGS[args.model]["size"]
+    size = args.size or (known[2] if known else CONFIGS[args.model])["size"]
     wanted = [(args.data, args.store)] + ([(args.val, None)] if args.val else [])
     examples, *val = in_turn(
         accelerator,
         lambda: [open_examples(*source, size, args.cache, args.workers) for source in wanted],
     )
     model, tokenizer, config = known or new_model(args.model, examples, args.visual, args.seed)
+    config["size"] = list(size)
     default = DEFAULTS[args.model]
     chosen = {k: v if getattr(args, k) is None else getattr(args, k) for k, v in default.items()}
     updates = args.steps or math.ceil(chosen["epochs"] * len(examples) / chosen["batch"])
@@ -333,7 +321,18 @@ def run(args: argparse.Namespace, accelerator: Accelerator) -> None:
         not args.no_flip,
         args.seed,
     )
-    fit(settings, plan, examples, model, tokenizer, config, args.out, accelerator, *val)
+    fit(
+        settings,
+        plan,
+        examples,
+        model,
+        tokenizer,
+        config,
+        args.out,
+        accelerator,
+        *(val or [None]),
+        watched=args.watch,
+    )
 
 
 if __name__ == "__main__":

@@ -32,9 +32,8 @@ from ssc.correct.matching import (
 )
 from ssc.types import InputError
 from train.assign import picture_scores
-from train.batches import Plan
+from train.batches import Plan, inputs
 from train.data import SOURCES, open_dataset
-from train.fit import inputs
 from train.matching_report import markdown, measure, open_scenes, pooled
 from train.start import open_checkpoint, open_examples
 

@@ -105,6 +105,8 @@ def main() -> None:
 
     examples = [load_image(path) for path in sorted((ASSETS / "examples").glob("*.jpg"))]
     here = measure([render("val", i).image for i in range(scenes)]), of_photos(CHOOSE)
+    if not len(here[1]):
+        parser.exit(1, "error: expected scikit-image's photographs to choose by, got none\n")
     there = measure([render("val", i).image for i in range(scenes, 2 * scenes)] + examples)
     there = there, of_photos(COUNT)
     best = choose(*here)

@@ -1,6 +1,6 @@
-"""What a folder of `train.run` holds, as Markdown with curves.
+"""What a folder of `train.run` holds: tables, curves, and matches over time.
 
-python -m train.report runs/my          # writes runs/my/report.md and PNGs beside it
+python -m train.report runs/my     # writes runs/my/report.html, report.md and its PNGs
 """
 
 from __future__ import annotations
@@ -9,21 +9,39 @@ import argparse
 import gzip
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ssc.types import InputError
+from train.data import open_dataset
+from train.figures import TRAININGS, Rows, measure
+from train.watch import read_watched
 
-Rows = list[dict[str, Any]]
-TRAININGS = ("bootstrap", "correct", "correct-2")  # folders
-COLOURS = dict(zip(TRAININGS, ("#0072b2", "#d55e00", "#009e73")))
+if TYPE_CHECKING:
+    from train.over_time import Truth
+
+START = "Start"  # row of the checkpoint that a run's trainings start from
 SHARDS = 100  # of S1 and S2 that are read, evenly spread
-SMOOTHING = 0.9  # of the loss curves, for the eye
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1b1b1f; background: #fff; }}
+div {{ overflow-x: auto; }} img {{ max-width: 100%; height: auto; }}
+table {{ border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0; }}
+td, th {{ padding: 0.3rem 0.7rem; border-bottom: 1px solid #ddd; text-align: left; }}
+code {{ background: #f2f2f5; padding: 0.1em 0.3em; border-radius: 3px; overflow-wrap: anywhere; }}
+</style></head><body>
+{body}</body></html>
+"""
 
 
 def write_report(folder: Path) -> Path:
-    """Writes `report.md` and its pictures.
+    """Writes `report.md`, its pictures, and `report.html`, which has them all in one file.
 
     Raises:
         InputError: nothing of a run is there.
@@ -33,40 +51,66 @@ def write_report(folder: Path) -> Path:
         raise InputError(f"{folder}: expected a folder of python -m train run, got no run.json")
     logs = {name: read_rows(folder / name / "log.jsonl") for name in TRAININGS}
     evaluation = _json(folder / "evaluation.json")
-    parts = ["# From sentences to a checkpoint", _settings(settings)]
-    parts += _looked(folder / "pseudo")
-    parts += _trained(folder, logs)
-    parts += _draw(folder, logs, evaluation)
+    drawn = _draw(folder, logs, evaluation, settings)
+    parts = ["# From sentences to a checkpoint"]
+    parts += verdict(evaluation) if evaluation is not None else []
+    parts += [_settings(settings), *_looked(folder / "pseudo"), *_trained(folder, logs)]
+    parts += drawn.pop("curves", [])
+    if "over-time" in drawn:
+        parts += ["## Matches over time", *drawn.pop("over-time")]
     if evaluation is not None:
         from train.tables import markdown
 
-        parts += ["## Evaluation", *verdict(evaluation), f"`{evaluation['command']}`"]
+        parts += ["## Evaluation", f"`{evaluation['command']}`", *drawn.pop("evaluation", [])]
         parts.append(markdown(evaluation))
         if settings["data"] in evaluation["splits"]:
             parts.append(
                 "These are the pictures that were trained on (their masks were not): pictures of "
                 "their own, by `--val` or `--test`, tell more."
             )
+    for text in drawn.values():
+        parts += text
     if (folder / "checkpoint").exists():
         models, checkpoint = settings["model set"], folder / "checkpoint"
         parts += ["## Checkpoint", f"`python demo_app.py --models {models} --correct {checkpoint}`"]
-    file = folder / "report.md"
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    _write(folder / "report.md", text)
+    return _write(folder / "report.html", _page(text, folder))
+
+
+def _page(text: str, folder: Path) -> str:
+    """The Markdown as a page that needs no other file."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    for picture in sorted(folder.glob("*.png")):
+        data = b64encode(picture.read_bytes()).decode()
+        body = body.replace(f'src="{picture.name}"', f'src="data:image/png;base64,{data}"')
+    body = body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
+    return PAGE.format(title=f"S+S+C: {escape(folder.resolve().name)}", body=body)
+
+
+def _write(file: Path, text: str) -> Path:
     temporary = file.with_suffix(".tmp")
-    temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)
     return file
 
 
 def verdict(evaluation: Mapping[str, Any]) -> list[str]:
-    """A sentence for each data set: what the training gained over S+S, or lost."""
+    """A sentence for each data set: what the training gained over S+S and its start, or lost."""
     lines = []
     for name, groups in evaluation["splits"].items():
         rows = groups["all"]["rows"]
-        before, after = (_measure(rows.get(title, {})) for title in ("S+S", "S+S+C"))
+        before, after = (measure(rows.get(title, {})) for title in ("S+S", "S+S+C"))
         if before is None or after is None:
             continue
-        line = f"{name}: S+S+C has {100 * after:.1f} where S+S, untrained, has {100 * before:.1f}."
-        if after <= before:
+        line = f"{name}: S+S+C has {100 * after:.1f} where S+S, untrained, has {100 * before:.1f}"
+        start = measure(rows.get(START, {}))
+        if start is not None:
+            line += f" and the checkpoint that it started from {100 * start:.1f}"
+        line += "."
+        if after <= max(before, start or 0.0):
             line += " The checkpoint is no gain: train longer, on more pictures, or from another."
         lines.append(line)
     return lines
@@ -103,15 +147,6 @@ def read_rows(path: Path) -> Rows:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines(True) if line.endswith("\n")]
-
-
-def smooth(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:
-    """Moving average of exponential weights, without a bias to its beginning."""
-    averages, total, norm = [], 0.0, 0.0
-    for value in values:
-        total, norm = weight * total + value, weight * norm + 1
-        averages.append(total / norm)
-    return averages
 
 
 def _settings(settings: Mapping[str, str]) -> str:
@@ -191,80 +226,45 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _draw(folder: Path, logs: Mapping[str, Rows], evaluation: Any) -> list[str]:
-    """Draws what there is, as PNGs; returns what shows them."""
+def _draw(
+    folder: Path, logs: Mapping[str, Rows], evaluation: Any, settings: Any
+) -> dict[str, list[str]]:
+    """Draws what there is, as PNGs; returns what shows each of them."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        return ["*Curves are drawn where matplotlib is installed: `pip install matplotlib`.*"]
-    figures = {"curves": _curves(logs)} if any(logs.values()) else {}
+        note = "*Curves are drawn where matplotlib is installed: `pip install matplotlib`.*"
+        return {"": [note]}
+    from train import figures, over_time
+
+    watched = {name: w for name in logs if (w := read_watched(folder / name)) and w.matched}
+    truth = None
+    if watched:
+        with suppress(InputError, OSError):  # the data may be elsewhere by now
+            data = open_dataset(settings["data"])
+            truth = over_time.truth_of(next(iter(watched.values())), data)
+    drawn: dict[str, tuple[Any, str]] = {}
+    if any(logs.values()):
+        right = {
+            name: {update: truth.share(masks) for update, masks in w.matched.items()}
+            for name, w in (watched.items() if truth else ())
+        }
+        drawn["curves"] = figures.curves(logs, right), _counted(truth)
+    if watched and (objects := over_time.worth_drawing(watched, truth)):
+        drawn["over-time"] = over_time.draw(watched, truth, objects)
     if evaluation is not None:
-        figures["evaluation"] = _bars(evaluation)
-    for name, figure in figures.items():
+        drawn["evaluation"] = figures.bars(evaluation), ""
+    for name, (figure, _) in drawn.items():
         temporary = folder / f"{name}.tmp.png"
         figure.savefig(temporary, dpi=110)
         os.replace(temporary, folder / f"{name}.png")
-    return [f"![{name}]({name}.png)" for name in figures]
+    return {name: [f"![{name}]({name}.png)", text] for name, (_, text) in drawn.items()}
 
 
-def _curves(logs: Mapping[str, Rows]) -> Any:
-    """Loss, matching and mIoU by update; the trainings one after the other."""
-    from matplotlib.figure import Figure
-
-    figure = Figure((11, 3.4), layout="constrained")
-    loss, matching, miou = figure.subplots(1, 3)
-    first = 0
-    for name, log in logs.items():
-        steps, colour = [row for row in log if "loss" in row], COLOURS[name]
-        at = [first + row["update"] + 1 for row in steps]
-        values = [row["loss"] for row in steps]
-        loss.plot(at, values, color=colour, alpha=0.25, linewidth=0.8)
-        marker = "o" if len(at) < 10 else ""
-        loss.plot(at, smooth(values), color=colour, marker=marker, label=name)
-        shares = [row["matched"] / max(1, row["objects"]) for row in steps]
-        matching.plot(at, shares, color=colour, marker=marker, label=f"{name}: matched")
-        kept = [row["as chosen"] / max(1, row["matched"]) for row in steps]
-        matching.plot(at, kept, "--", color=colour, marker=marker, label=f"{name}: as S2 chose")
-        watched = [row for row in log if "val mIoU" in row]
-        at = [first + row["update"] + 1 for row in watched]
-        miou.plot(at, [100 * row["val mIoU"] for row in watched], "o-", color=colour, label=name)
-        first += max((row["update"] + 1 for row in log), default=0)
-    matching.set_ylim(-0.03, 1.03)
-    for axes, title in ((loss, "loss"), (matching, "share of objects"), (miou, "val mIoU, %")):
-        axes.set_title(title)
-        axes.set_xlabel("update")
-        axes.grid(alpha=0.3)
-        if axes.has_data():
-            axes.legend(fontsize=8)
-    if not miou.has_data() or not any("val mIoU" in row for log in logs.values() for row in log):
-        miou.text(0.5, 0.5, "no --val was given", ha="center", transform=miou.transAxes)
-    return figure
-
-
-def _bars(evaluation: Mapping[str, Any]) -> Any:
-    """mIoU (or box P@0.5, where only boxes are known) of each row, by data set."""
-    from matplotlib.figure import Figure
-
-    figure = Figure((11, 3.2), layout="constrained")
-    axes = figure.subplots()
-    splits = {name: groups["all"]["rows"] for name, groups in evaluation["splits"].items()}
-    titles = list(dict.fromkeys(title for rows in splits.values() for title in rows))
-    width = 0.8 / max(1, len(titles))
-    for k, title in enumerate(titles):
-        values = [100 * (_measure(rows.get(title, {})) or 0) for rows in splits.values()]
-        at = [place + k * width for place in range(len(splits))]
-        bars = axes.bar(at, values, 0.9 * width, label=title)
-        axes.bar_label(bars, fmt="%.1f", fontsize=8)
-    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(splits))], list(splits))
-    axes.set_ylabel("mIoU, %")
-    axes.set_ylim(0, 100)
-    axes.legend(fontsize=8, ncols=len(titles))
-    return figure
-
-
-def _measure(row: Mapping[str, float | None]) -> float | None:
-    known = row.get("mIoU")
-    return row.get("box P@0.5") if known is None else known
+def _counted(truth: Truth | None) -> str:
+    if truth is None:
+        return ""
+    return f"*Right*: of the {len(truth.counted)} watched objects that have a right candidate."
 
 
 def _json(path: Path) -> Any:

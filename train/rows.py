@@ -127,6 +127,17 @@ def corrected(pipeline: Pipeline) -> Row:
     return Row("S+S+C", lambda asked: [_corrected(result) for result in asked.results])
 
 
+def above_a_half(pipeline: Pipeline) -> Row:
+    """S+S+C where the probability is above 0.5, as in the paper; see `ssc.correct.threshold_of`."""
+    _needs_stage_3(pipeline)
+
+    def masks(asked: Asked) -> list[Mask]:
+        seen = [result.correction for result in asked.results]
+        return [correction.probability > 0.5 for correction in seen if correction is not None]
+
+    return Row("S+S+C above 0.5", masks)
+
+
 def snapped(pipeline: Pipeline) -> Row:
     """The candidate that agrees best with stage 3's mask; that mask where none does."""
     _needs_stage_3(pipeline)
@@ -138,6 +149,23 @@ def snapped(pipeline: Pipeline) -> Row:
     return Row("S+S+C snapped", masks)
 
 
+def joint(pipeline: Pipeline) -> Row:
+    """The candidate that stages 2 and 3 prefer together; stage 3's mask where there is none."""
+    _needs_stage_3(pipeline)
+    return Row("S+S and S+S+C", lambda asked: [_joint(result) for result in asked.results])
+
+
+def joint_spatial(pipeline: Pipeline) -> Row:
+    """The same where stage 2 listens to words for a place."""
+    _needs_stage_3(pipeline)
+    select = pipeline.select.varied(spatial=True)
+
+    def masks(asked: Asked) -> list[Mask]:
+        return [_joint(result) for result in select(asked.image, asked.results)]
+
+    return Row("S+S spatial and S+S+C", masks)
+
+
 ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "random": random_candidate,
     "oracle": oracle,
@@ -145,13 +173,16 @@ ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "matched": matched,
     "spatial": spatial,
     "s+s+c": corrected,
+    "half": above_a_half,
     "snapped": snapped,
+    "joint": joint,
+    "joint-spatial": joint_spatial,
 }
 """What `--rows` calls a row → how it is made of a pipeline; raises InputError where that has not
 what it takes."""
 
-DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "snapped")
-STAGE_3 = ("s+s+c", "snapped")
+DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "joint")
+STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-spatial")
 
 
 def checkpoint(title: str, folder: str | Path) -> Row:
@@ -209,6 +240,11 @@ def nearest(asked: Asked, candidates: list[Candidates]) -> list[Mask]:
 def _corrected(result: Result) -> Mask:
     assert result.correction is not None
     return result.correction.mask
+
+
+def _joint(result: Result) -> Mask:
+    assert result.joint_mask is not None
+    return result.joint_mask
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

@@ -13,6 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from train.report import START
+
+WATCHED = 32  # pictures of each training that the report draws over time
 RECIPES = {
     "paper": {"spatial": False, "rounds": 1, "prior": 0.0},
     "best": {"spatial": True, "rounds": 2, "prior": 0.5},
@@ -93,10 +96,11 @@ def steps(args: argparse.Namespace) -> list[Step]:
         options = ["--models", args.model_set, "--data", *args.measured]
         options += ["--scenes", str(args.measure)] if args.measure else []
         options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
+        options += [f"{START}={args.init}"] if args.init else []
         options += [f"ZSBootstrap={boot.output}", f"S+S+C={out / 'checkpoint'}"]
         options += ["--json", str(table)]
         plan.append(Step("evaluate", "train.evaluate", options, table, looked))
-    return [*plan, Step("report", "train.report", [str(out)], out / "report.md")]
+    return [*plan, Step("report", "train.report", [str(out)], out / "report.html")]
 
 
 def _training(
@@ -117,6 +121,7 @@ def _training(
     options = [method, "--data", args.data, "--store", str(store), "--model", args.model]
     options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
     options += ["--val", args.val] if args.val else []
+    options += ["--watch", str(WATCHED)]
     options += [*more, *args.fit]
     options += ["--seed", str(args.seed + again)] if again else []
     options += ["--out", str(folder)]

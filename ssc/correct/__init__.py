@@ -14,8 +14,8 @@ from ssc.types import Candidates, Correction, Result
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-THRESHOLD = 0.5
-"""A pixel is the object's where that is likelier than not: the larger of LAVT's two logits."""
+FAINT = 0.1
+"""A model whose probability is nowhere twice this sees nothing."""
 
 SNAP_IOU = 0.1
 """Soft IoU from which a candidate counts as what the corrected model means. Low: torn between two
@@ -91,8 +91,18 @@ def pool(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return (1 / (1 + np.exp(-logit))).astype(np.float32)
 
 
+def threshold_of(probability: NDArray[np.float32]) -> float:
+    """Half of the peak of float32 H×W in [0, 1], `FAINT` at least.
+
+    The paper's is 0.5, the larger of LAVT's two logits, and for a model that is sure this is the
+    same. One that is torn between two objects, or has learnt little, may be above 0.5 nowhere,
+    though an expression names something and the model does say where that is likeliest.
+    """
+    return max(FAINT, float(probability.max(initial=0)) / 2)
+
+
 def correct_at(
-    probability: NDArray[np.float32], candidates: Candidates, threshold: float = THRESHOLD
+    probability: NDArray[np.float32], candidates: Candidates, threshold: float | None = None
 ) -> Correction:
     """The corrected mask at a threshold, and the candidate that the model agrees with best.
 
@@ -102,12 +112,13 @@ def correct_at(
     Args:
         probability: float32 H×W in [0, 1].
         candidates: of the same frame.
-        threshold: in [0, 1].
+        threshold: in [0, 1]; by default `threshold_of` the probability.
     """
     import torch
 
     from ssc.correct.matching import soft_iou
 
+    threshold = threshold_of(probability) if threshold is None else threshold
     mask = probability > threshold
     ious = pairwise_iou(candidates.masks, mask[None])[:, 0].astype(np.float32)
     frame = torch.from_numpy(np.ascontiguousarray(probability))[None]  # 1×H×W

@@ -124,7 +124,7 @@ class Corrector:
 
         Returns:
             float32 N×H×W, each pixel's probability in [0, 1] of being the object's, in the
-            image's own frame; the corrected mask is where it is over 0.5.
+            image's own frame; for the mask see `ssc.correct.threshold_of`.
 
         Raises:
             InputError: not such an image.

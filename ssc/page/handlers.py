@@ -60,7 +60,8 @@ class Handlers:
             outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
         if clear or result.correction is not None:
             outputs |= self.show_correction(session)
-            outputs[ui.threshold] = result.correction.threshold if result.correction else 0.5
+            threshold = result.correction.threshold if result.correction else 0.5
+            outputs[ui.threshold] = round(threshold, 2)
         return outputs
 
     def show_answer(self, session: Session) -> dict:

@@ -199,9 +199,10 @@ def _correct(corrects: bool) -> dict:
         0.05,
         0.95,
         0.5,
-        step=0.05,
+        step=0.01,
         label="Threshold",
-        info="Above it a pixel is the object's. Nothing is computed anew.",
+        info="Above it a pixel is the object's; half of the peak at first. Nothing is computed "
+        "anew.",
         elem_id="threshold",
         visible=corrects,
     )

@@ -82,6 +82,7 @@ button[role=tab].selected { color: var(--link-text-color) !important; }
 .badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;
     height: 1.5rem; border-radius: .75rem; font-size: .85rem; font-weight: 650; }
 .bars .mark { font-weight: 650; }
+@media (max-width: 640px) { .bars th { white-space: normal; } .bars td.bar { min-width: 5rem; } }
 /* Options beside each other, as many as there is room for. */
 .settings .form { display: grid; grid-template-columns:
     repeat(auto-fill, minmax(min(100%, 17rem), 1fr));

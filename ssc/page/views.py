@@ -11,7 +11,7 @@ import numpy as np
 from ssc.correct import SNAP_IOU
 from ssc.draw import colour_of, ink_of
 from ssc.metrics import mask_iou
-from ssc.types import ANY_CLASS, Candidates, ClassMatch, Result
+from ssc.types import ANY_CLASS, JOINT, Candidates, ClassMatch, Result
 
 
 def describe(results: Sequence[Result], active: int) -> str:
@@ -111,14 +111,17 @@ def iou_bars(result: Result) -> str:
             i,
             agreement,
             (f"{agreement:.2f}", f"{iou:.2f}"),
-            "meant" if i == correction.snapped else "",
+            ", ".join(
+                ["meant"] * (i == correction.snapped) + ["favoured together"] * (i == result.joint)
+            ),
             SNAP_IOU,
         )
         for i, (agreement, iou) in enumerate(zip(correction.agreement, correction.ious))
     ]
     caption = (
         "Soft IoU of the corrected model's probability with each candidate, and IoU of its mask. "
-        f"The highest soft IoU, from the line ({SNAP_IOU}) on, is what the model means."
+        f"The highest soft IoU, from the line ({SNAP_IOU}) on, is what the model means; that with "
+        f"the highest sum of stage 2's score and {JOINT} times it is what both favour together."
     )
     return _table(caption, ("Candidate", "Soft IoU as a bar", "Soft IoU", "IoU"), rows)
 

@@ -43,14 +43,14 @@ class ClassProjection:
         if not vocabulary:
             raise ValueError("expected a vocabulary of at least one class, got none")
         self.vocabulary: tuple[str, ...] = tuple(vocabulary)
-        self._clip = clip
+        self.clip = clip
         self._template = template
         self._index = {name.lower(): i for i, name in enumerate(self.vocabulary)}
         self._embeddings = clip.encode_text([template.format(name) for name in self.vocabulary])
 
     def onto(self, vocabulary: Sequence[str]) -> ClassProjection:
         """This projection onto other classes; CLIP, and what it has kept of texts, is shared."""
-        return ClassProjection(self._clip, vocabulary, self._template)
+        return ClassProjection(self.clip, vocabulary, self._template)
 
     def __call__(self, nouns: Sequence[str]) -> tuple[ClassMatch, ...]:
         """The class of each noun, in order; `ANY_CLASS` with similarity 0 for an empty noun."""
@@ -100,7 +100,7 @@ class ClassProjection:
             else:
                 rows[i] = self._embeddings[index]
         if new:
-            rows[new] = self._clip.encode_text([self._template.format(words[i]) for i in new])
+            rows[new] = self.clip.encode_text([self._template.format(words[i]) for i in new])
         return rows
 
 

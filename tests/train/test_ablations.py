@@ -21,7 +21,7 @@ from train.rows import ROWS, ask
 
 def test_ablations_have_the_papers_rows():
     parts = pipeline()
-    parts.segment.classes = SimpleNamespace(_clip=parts.select.clip)
+    parts.segment.classes = SimpleNamespace(clip=parts.select.clip)
     tables = ablations(parts, "mini")
     asked = ask(parts, picture(*ASKED))
     titles = [[row.title for row in rows] for rows in tables.values()]
@@ -55,7 +55,7 @@ def test_without_projection_unknown_nouns_find_nothing_or_are_read():
 
 def test_the_clips_of_a_set():
     both = pipeline()
-    both.segment.classes = SimpleNamespace(_clip=ColourClip())
+    both.segment.classes = SimpleNamespace(clip=ColourClip())
     assert list(clips(both, "paper")) == ["clip-vit-b-32", "clip-vit-l-14-336"]
     assert clips(both, "paper")["clip-vit-l-14-336"] is both.select.clip
     assert list(clips(both, "mini")) == ["mini CLIP"]

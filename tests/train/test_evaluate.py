@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from ssc.types import InputError
+from tests.train.squares import ASKED, candidates_of, picture, pipeline, squares
 from tests.train.test_refer import root  # noqa: F401
-from tests.train.test_rows import ASKED, candidates_of, picture, pipeline, squares
 from train import evaluate as module
 from train.data import Picture, Referred
 from train.evaluate import choose_rows, evaluate

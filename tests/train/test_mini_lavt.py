@@ -15,7 +15,8 @@ from ssc.types import InputError
 from tests.train.toy import CONFIG
 from train import start
 from train.data import RefSprites
-from train.mini import lavt
+from train.mini import lavt, pixels
+from train.mini.pixels import _at_cells
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +28,30 @@ def _another_precision():
 
 def test_labels_are_those_of_the_cells_centres():
     classes = torch.arange(8).repeat(1, 6, 1)  # 1×6×8, each column its number
-    assert lavt._at_cells(classes, torch.Size((3, 4)), corners=False)[0, 0].tolist() == [1, 3, 5, 7]
-    assert lavt._at_cells(classes, torch.Size((3, 4)), corners=True)[0, 0].tolist() == [0, 2, 5, 7]
+    assert _at_cells(classes, torch.Size((3, 4)), corners=False)[0, 0].tolist() == [
+        1,
+        3,
+        5,
+        7,
+    ]
+    assert _at_cells(classes, torch.Size((3, 4)), corners=True)[0, 0].tolist() == [
+        0,
+        2,
+        5,
+        7,
+    ]
 
 
 def test_pixel_classes_train_the_visual_layers_under_lavts_names():
     torch.manual_seed(0)
-    network = lavt.PixelClasses(LAVT(**CONFIG["lavt"]))
+    network = pixels.PixelClasses(LAVT(**CONFIG["lavt"]))
     start_weights = {k: v.clone() for k, v in network.visual_weights().items()}
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     image = torch.randn(4, 3, 32, 32)
     classes = (image[:, 0] > 0).long() * 7
     totals = []
     for _ in range(12):
-        loss = sum(lavt.pixel_losses(network(image), classes).values())
+        loss = sum(pixels.pixel_losses(network(image), classes).values())
         totals.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
@@ -85,7 +96,9 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     monkeypatch.setattr(lavt, "choose_anew", lambda source, out: None)  # see test_pseudo.py
 
     def truth(folder):
-        return Truth(RefSprites("train", 16 if "wide" in folder.name else 12)), folder.name
+        name = folder.name
+        known = {"spatial-wide": ("train", 16), "spatial-fresh": ("train", 8, 0, 16)}
+        return Truth(RefSprites(*known.get(name, ("train", 12)))), name
 
     monkeypatch.setattr(start, "open_store", truth)
     args = Namespace(
@@ -104,6 +117,10 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         wide_store=tmp_path / "wide",
         wide_epochs=1.0,
         prior_epochs=1.0,
+        large_epochs=2.0,
+        fresh="refsprites:train:8:16",
+        fresh_store=tmp_path / "fresh",
+        fresh_epochs=2.0,
         rows=True,
         workers=0,
         seed=0,
@@ -118,6 +135,7 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"expected pseudo-masks of refsprites:train:16"):
         lavt.train_lavt(args)
     args.wide_store.mkdir()
+    args.fresh_store.mkdir()
     lavt.train_lavt(args)
     updates = {
         "names": 2,
@@ -127,8 +145,13 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         "again": 1,
         "wide": 1,
         "prior": 1,
+        "large": 2,
+        "fresh": 1,
+        "plus": 3,
+        "prior-8": 3,
+        "told": 2,
+        "supervised": 1,
     }
-    updates |= {"plus": 3, "plus-wide": 2, "supervised": 6, "supervised-wide": 2}
     for run, done in updates.items():
         state = torch.load(args.runs / f"lavt-{run}" / "state.pt", weights_only=True)
         assert state["update"] == done, run
@@ -143,4 +166,4 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     card = (folder / "README.md").read_text()
     assert "mIoU" in card
     assert "class masks" in card
-    assert json.loads((folder / "config.json").read_text())["size"] == [96, 128]
+    assert json.loads((folder / "config.json").read_text())["size"] == [144, 192]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.train.test_store import picture
-from train import report
+from train import figures, report
 from train.steps import RECIPES, steps
 from train.store import begin, claim, write_shard
 
@@ -26,17 +26,22 @@ def training(folder, seconds, rows):
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def written(folder):
+    """The report's Markdown."""
+    return report.write_report(folder).with_suffix(".md").read_text()
+
+
 def step(update, loss, objects, matched, same):
     return {"update": update, "loss": loss, "objects": objects, "matched": matched} | {
         "as chosen": same
     }
 
 
-def evaluation(before, after, source="b.jsonl"):
+def evaluation(before, after, source="b.jsonl", **others):
     names = ("oIoU", "P@0.5", "P@0.7", "P@0.9")
     rows = {
         title: {"samples": 5, "mIoU": value, "choice accuracy": None, **dict.fromkeys(names, 0.0)}
-        for title, value in (("S+S", before), ("S+S+C", after))
+        for title, value in {"S+S": before, "S+S+C": after, **others}.items()
     }
     found = {"share": 1.0, "S+S choice accuracy": None, "chance": 0.5}
     groups = {"all": {"rows": rows, "right candidate found": found}}
@@ -58,8 +63,7 @@ def folder(tmp_path):
 
 
 def test_figures(folder):
-    file = report.write_report(folder)
-    text = file.read_text()
+    text = written(folder)
     assert "2 pictures were counted" in text
     assert (
         "On CPU: 2.00 pictures a second; 1,000 pictures took 500 s, 1,000 s of a process." in text
@@ -73,8 +77,18 @@ def test_figures(folder):
     assert not list(folder.glob("*.tmp*"))
 
 
+def test_a_checkpoint_that_is_worse_than_its_start_is_no_gain():
+    [said] = report.verdict(evaluation(0.4, 0.5, Start=0.6))
+    expected = (
+        "has 50.0 where S+S, untrained, has 40.0 and the checkpoint that it started from 60.0."
+    )
+    assert f"{expected} The checkpoint is no gain" in said
+    [said] = report.verdict(evaluation(0.4, 0.5, Start=0.45))
+    assert said.endswith("45.0.")
+
+
 def test_curves_are_drawn(folder):
-    text = report.write_report(folder).read_text()
+    text = written(folder)
     for name in ("curves", "evaluation"):
         assert f"![{name}]({name}.png)" in text
         with Image.open(folder / f"{name}.png") as image:
@@ -83,12 +97,12 @@ def test_curves_are_drawn(folder):
 
 def test_curves_show_all_rounds_one_after_the_other():
     log = [step(9, 0.5, 10, 9, 8), {"update": 9, "val mIoU": 0.25}, step(19, 0.2, 8, 6, 3)]
-    figure = report._curves(dict.fromkeys(report.TRAININGS, log))
+    figure = figures.curves(dict.fromkeys(figures.TRAININGS, log), {})
     for axes, points in zip(figure.axes[::2], ([10, 20], [10])):  # loss and mIoU
         shown = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
-        for number, name in enumerate(report.TRAININGS):
+        for number, name in enumerate(figures.TRAININGS):
             assert shown[name] == [20 * number + at for at in points]
-    assert len(set(report.COLOURS.values())) == len(report.TRAININGS)
+    assert len(set(figures.COLOURS.values())) == len(figures.TRAININGS)
 
 
 def test_the_report_knows_the_trainings_of_every_recipe(tmp_path):
@@ -98,12 +112,12 @@ def test_the_report_knows_the_trainings_of_every_recipe(tmp_path):
     args.workers, args.processes, args.measured, args.fit, args.seed = 1, 1, [], [], 0
     for args.recipe in RECIPES:
         made = [s.output.name for s in steps(args) if s.module == "train.fit"]
-        assert made == list(report.TRAININGS[: len(made)])
+        assert made == list(figures.TRAININGS[: len(made)])
 
 
 def test_without_matplotlib_the_figures_are_there(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    text = report.write_report(folder).read_text()
+    text = written(folder)
     assert "pip install matplotlib" in text
     assert "| bootstrap | 40 |" in text
     assert not list(folder.glob("*.png"))
@@ -118,7 +132,7 @@ def test_a_loss_of_accuracy_is_said():
 def test_measures_on_the_training_pictures_are_told(folder):
     (folder / "evaluation.json").write_text(json.dumps(evaluation(0.4, 0.5, "a.jsonl")))
     (folder / "checkpoint").mkdir()
-    text = report.write_report(folder).read_text()
+    text = written(folder)
     assert "These are the pictures that were trained on" in text
     assert f"`python demo_app.py --models mini --correct {folder / 'checkpoint'}`" in text
 
@@ -147,7 +161,7 @@ def test_a_line_that_a_killed_run_left_is_not_read(tmp_path):
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=30))
 def test_smoothing_stays_among_the_values(values):
-    smooth = report.smooth(values)
+    smooth = figures.smooth(values)
     assert len(smooth) == len(values)
     assert smooth[0] == values[0]
     assert all(min(values) - 1e-9 <= value <= max(values) + 1e-9 for value in smooth)

@@ -16,7 +16,7 @@ from tests.train.squares import (
     squares,
 )
 from train.data import Picture, Referred
-from train.rows import ROWS, ask, of_stage_3
+from train.rows import ROWS, STAGE_3, ask, of_stage_3
 
 
 def test_what_each_row_chooses():
@@ -69,7 +69,7 @@ def test_more_expressions_than_one_call_takes():
 
 
 def test_rows_of_stage_3_need_one():
-    for name in ("s+s+c", "snapped"):
+    for name in STAGE_3:
         with pytest.raises(InputError, match="stage 3"):
             ROWS[name](pipeline())
 
@@ -91,3 +91,7 @@ def test_rows_of_stage_3():
     snapped = ROWS["snapped"](whole).masks(asked)
     assert np.array_equal(snapped[0], squares()[1][1])
     assert np.array_equal(snapped[3], expected)  # no candidate to snap to
+    for name in ("joint", "joint-spatial"):
+        both = ROWS[name](whole).masks(asked)
+        assert all(any(np.array_equal(mask, m) for m in squares()[1]) for mask in both[:3])
+        assert np.array_equal(both[3], expected)

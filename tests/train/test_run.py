@@ -178,6 +178,8 @@ def test_where_training_starts(data, tmp_path, monkeypatch):
     (bundled / "model.safetensors").touch()
     boot = steps.steps(run.parse(command))[1].options
     assert boot[boot.index("--init") + 1] == str(bundled)
+    table = steps.steps(run.parse([*command, "--val", data[1]]))[-2]
+    assert f"Start={bundled}" in table.options
     for other in (["--init", "none"], ["--model", "swin_b"], ["--visual", "v.safetensors"]):
         assert run.parse([*command, *other]).init is None
     assert run.parse([*command, "--init", "mine"]).init == "mine"

@@ -137,7 +137,9 @@ def settings(method, updates, **options):
     return Settings(method, updates, **common | options)
 
 
-def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64, **options):
+def train(
+    method, out, updates, cache, *, network=None, share=0.45, pictures=64, watched=0, **options
+):
     """One training; returns the trained model."""
     from accelerate import Accelerator
 
@@ -156,6 +158,7 @@ def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64,
         config,
         out,
         accelerator,
+        watched=watched,
     )
 
 

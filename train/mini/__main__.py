@@ -2,7 +2,7 @@
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
-python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --seed 0
+python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --fresh-store runs/fresh
 
 A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
@@ -106,7 +106,11 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--wide-store", type=Path, help="pseudo-masks of --wide, by train.pseudo")
     add("--wide-epochs", type=float, default=7, help="of matching in these")
     add("--prior-epochs", type=float, default=2.6, help="of the same with S2 as a prior")
-    add("--rows", action="store_true", help="train the table's +N and supervised rows too")
+    add("--large-epochs", type=float, default=1.5, help="of the same with larger pictures")
+    add("--fresh", default="refsprites:train:16000:16000", help="as many more that it never saw")
+    add("--fresh-store", type=Path, help="pseudo-masks of --fresh, by train.pseudo")
+    add("--fresh-epochs", type=float, default=2, help="of the same on those")
+    add("--rows", action="store_true", help="train the rows of the table that are not shipped too")
     add("--workers", type=int, default=1, help="processes that render")
     add("--seed", type=int, default=0)
     add("--measure", type=int, default=200, help="val scenes to measure on")

@@ -26,7 +26,7 @@ from ssc.select import Select
 from ssc.types import Candidates, Result
 from train.lexicon import LEXICON
 from train.mini.captions import caption
-from train.mini.loop import train
+from train.mini.loop import in_half, train
 from train.scenes import Scene, render
 
 SIZE = 96
@@ -183,7 +183,7 @@ def train_clip(
 
     def loss_of(model: nn.Module, data: tuple) -> dict[str, Tensor]:
         pixels, captions, words = data
-        with torch.autocast(pixels.device.type, torch.bfloat16):
+        with in_half(pixels.device):
             images = model.encode_image(pixels.contiguous(memory_format=torch.channels_last))
         prompts = tokenizer([TEMPLATE.format(word) for word, _ in words])
         texts = _encode_text(model, torch.cat([tokenizer(captions), prompts, class_prompts]))

@@ -88,13 +88,15 @@ def train_detector(
     the backbone classes (in place of ImageNet); it is dropped afterwards.
 
     Args:
-        start: weights of an earlier detector to go on from, with full pictures only.
+        start: weights of an earlier detector to go on from, with full pictures only and without
+            that classifier.
     """
     torch.manual_seed(seed)
     model = MiniFCOS()
     if start:
         load_weights(model, start)
-    model.pixels = nn.Conv2d(model.backbone.out_channels, 1 + len(COCO_80), 1)
+    else:
+        model.pixels = nn.Conv2d(model.backbone.out_channels, 1 + len(COCO_80), 1)
     small = 0 if start else int(SMALL_SHARE * steps) * batch
 
     def batches(first: int) -> Iterator[Any]:
@@ -113,7 +115,8 @@ def train_detector(
         weight_decay=1e-4,
         decay=0.995,
     )
-    del model.pixels
+    if not start:
+        del model.pixels
     return model, seconds
 
 
@@ -128,10 +131,13 @@ def losses(model: MiniFCOS, pixels: Tensor, targets: list[dict[str, Tensor]]) ->
     boxes = [_jitter(target["boxes"]) for target in targets]
     masks = torch.cat([_crops(t["ids"], b) for t, b in zip(targets, boxes)])
     mask = F.binary_cross_entropy_with_logits(model.mask_logits(features, boxes), masks)
-    classes = torch.stack(
-        [torch.cat([t["labels"].new_zeros(1), t["labels"]])[t["ids"]] for t in targets]
-    )
-    return {**found, "mask": mask, "pixels": _pixel_loss(model.pixels, features, classes)}
+    found["mask"] = mask
+    if hasattr(model, "pixels"):
+        classes = torch.stack(
+            [torch.cat([t["labels"].new_zeros(1), t["labels"]])[t["ids"]] for t in targets]
+        )
+        found["pixels"] = _pixel_loss(model.pixels, features, classes)
+    return found
 
 
 def match(ids: Tensor, boxes: Tensor, anchors: Tensor) -> Tensor:

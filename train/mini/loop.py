@@ -15,8 +15,15 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from ssc.devices import computes_in_bfloat16
+
 WARMUP = 200
 SAVE_EVERY = 250
+
+
+def in_half(device: torch.device) -> torch.autocast:
+    """bfloat16 where the device computes in it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device))
 
 
 def train(

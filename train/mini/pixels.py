@@ -1,0 +1,186 @@
+"""Pixel classification on rendered scenes: where the mini LAVT's visual layers begin, as the
+paper's begin with ImageNet's weights. `train.mini.lavt` runs it first.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from ssc.correct.lavt import LAVT
+from ssc.correct.predict import CONFIGS, preprocess
+from ssc.vocabulary import COCO_80
+from train.examples import shrink
+from train.mini.loop import in_half, train
+from train.scenes import render
+
+SIZE = CONFIGS["mini"]["size"]
+LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
+BACKGROUND = 0.3  # its weight: most of a picture is background
+BATCH = 16
+DECODER = 32  # its width here, where it is not kept
+LEARNING_RATE = 1.5e-3
+OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
+
+
+class PixelClasses(nn.Module):
+    """LAVT without words as a classifier of pixels.
+
+    The words' factor in each fusion is 1. The decoder's last layer gives classes instead of
+    background and object, and so does one linear layer on each of the three finer maps.
+    """
+
+    def __init__(self, lavt: LAVT) -> None:
+        super().__init__()
+        self.lavt = lavt
+        classes = 1 + len(COCO_80)
+        lavt.classifier.conv1_1 = nn.Conv2d(lavt.classifier.conv1_1.in_channels, classes, 1)
+        norms = (lavt.backbone.get_submodule(f"norm{i}") for i in range(3))
+        self.heads = nn.ModuleList(nn.Conv2d(len(norm.weight), classes, 1) for norm in norms)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Logits of float B×3×H×W, float B×81×h×w each: the decoder's, then strides 4, 8, 16."""
+        backbone = self.lavt.backbone
+        x = backbone.patch_embed(image)
+        maps = []
+        for i, stage in enumerate(backbone.layers):
+            x = stage.blocks(x)
+            fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
+            fused = fused.view(x.shape)  # B×hw×C → B×h×w×C
+            normed = backbone.get_submodule(f"norm{i}")(fused)
+            maps.append(normed.permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
+            if stage.downsample is not None:
+                x = stage.downsample(x + stage.res_gate(fused))
+        return [self.lavt.classifier(maps), *(head(m) for head, m in zip(self.heads, maps))]
+
+    def visual_weights(self) -> dict[str, Tensor]:
+        """The backbone as learnt, under LAVT's names; not what reads words, nor the decoder."""
+        unused = ("classifier.", ".image_lang_att.")
+        weights = self.lavt.state_dict()
+        return {k: v.contiguous() for k, v in weights.items() if not any(u in k for u in unused)}
+
+
+def pixel_losses(logits: list[Tensor], classes: Tensor) -> dict[str, Tensor]:
+    """Cross-entropy of what `PixelClasses` gives against int64 B×H×W classes."""
+    weight = torch.ones(1 + len(COCO_80), device=classes.device)
+    weight[0] = BACKGROUND
+    losses = {}
+    for name, level in zip(("decoder", "stride 4", "stride 8", "stride 16"), logits):
+        target = _at_cells(classes, level.shape[2:], corners=name == "decoder")
+        losses[name] = F.cross_entropy(level.float(), target, weight) / len(logits)
+    return losses
+
+
+def _at_cells(classes: Tensor, size: torch.Size, corners: bool) -> Tensor:
+    """int64 B×H×W to B×h×w: the class at each cell's centre; with `corners` the outer cells sit
+    on the outer pixels, as where LAVT scales its logits up."""
+    rows, columns = (
+        torch.linspace(0, full - 1, cells).round().long()
+        if corners
+        else ((torch.arange(cells) + 0.5) * full / cells).long()
+        for full, cells in zip(classes.shape[1:], size)
+    )
+    return classes[:, rows.clamp(max=classes.shape[1] - 1)[:, None], columns]
+
+
+class _Scenes(Dataset):
+    """Image uint8 h×w×3 and classes uint8 h×w of a scene, at the model's size."""
+
+    def __init__(self, split: str, count: int, seed: int) -> None:
+        self.split, self.count, self.seed = split, count, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = render(self.split, i, self.seed)
+        labels = np.array([0, *(LABEL[x.sprite.category] for x in scene.instances)], np.uint8)
+        h, w = scene.ids.shape
+        rows = ((np.arange(SIZE[0]) + 0.5) * h / SIZE[0]).astype(int)
+        columns = ((np.arange(SIZE[1]) + 0.5) * w / SIZE[1]).astype(int)
+        return shrink(scene.image, SIZE), labels[scene.ids[rows[:, None], columns]]
+
+
+def _rendered(scenes: _Scenes, file: Path, workers: int) -> np.ndarray:
+    """uint8 count×h×w×4 on disk: colours and class; rendered once."""
+    shape = (len(scenes), *SIZE, 4)
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        loader = DataLoader(
+            scenes, batch_size=None, num_workers=workers, collate_fn=lambda row: row
+        )
+        with part.open("wb") as out:
+            for image, classes in tqdm(loader, desc="rendering", mininterval=5):
+                out.write(np.dstack([image, classes]).tobytes())
+        os.replace(part, file)
+    return np.memmap(file, np.uint8, "r").reshape(shape)
+
+
+def pretrain(steps: int, count: int, seed: int, runs: Path, workers: int) -> tuple[Path, float]:
+    """Pixel classification; returns the file of visual weights and the seconds spent."""
+    folder = runs / "lavt-pixels"
+    data = _rendered(
+        _Scenes("train", count, seed + OTHER_SCENES),
+        runs / f"lavt-scenes-{count}-{seed}-{SIZE[0]}x{SIZE[1]}.u8",
+        workers,
+    )
+    torch.manual_seed(seed)
+    config = {**CONFIGS["mini"]["lavt"], "decoder_dim": DECODER}
+    model = PixelClasses(LAVT(**copy.deepcopy(config)))
+
+    def batches(first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for step in range(first, steps):
+            rng = np.random.default_rng([seed, step])
+            rows = torch.from_numpy(data[np.sort(rng.choice(count, BATCH, replace=False))])
+            flip = torch.from_numpy(rng.random(BATCH) < 0.5)
+            rows = torch.where(flip[:, None, None, None], rows.flip(2), rows)
+            yield preprocess(rows[..., :3], SIZE), rows[..., 3].long()
+
+    def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        pixels, classes = batch
+        with in_half(pixels.device):
+            logits = model(pixels)
+        return pixel_losses(logits, classes)
+
+    average, seconds = train(
+        model,
+        loss_of,
+        batches,
+        steps,
+        folder,
+        lr=LEARNING_RATE,
+        weight_decay=0.02,
+        decay=0.995,
+    )
+    save_file(average.visual_weights(), folder / "visual.tmp")
+    os.replace(folder / "visual.tmp", folder / "visual.safetensors")
+    print(f"pixel classes, {steps} steps, {seconds / 60:.1f} min: {_accuracy(average, seed)}")
+    return folder / "visual.safetensors", seconds
+
+
+@torch.inference_mode()
+def _accuracy(model: nn.Module, seed: int, count: int = 60) -> dict[str, float]:
+    """Share of the decoder's cells with the right class, on objects and on background."""
+    scenes = _Scenes("val", count, seed)
+    right = np.zeros(2)
+    total = np.zeros(2)
+    for i in range(count):
+        image, classes = scenes[i]
+        logits = model(preprocess(torch.from_numpy(image)[None], SIZE))[0]
+        truth = _at_cells(torch.from_numpy(classes)[None].long(), logits.shape[2:], corners=True)
+        hit = logits.argmax(1) == truth
+        for k, group in enumerate((truth > 0, truth == 0)):
+            right[k] += hit[group].sum()
+            total[k] += group.sum()
+    return {name: round(float(x), 3) for name, x in zip(("objects", "background"), right / total)}

@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": ("train.fit", "bootstrap, correct or supervised training of stage 3"),
     "evaluate": ("train.evaluate", "the tables, on any data set with true masks or boxes"),
     "report": ("train.report", "what a folder of `run` holds, as a page: tables, curves, matches"),
+    "seeds": ("train.seeds", "recipes beside each other over several seeds, and on true masks"),
     "scenes": ("train.scenes.__main__", "RefSprites: preview, export as a data set of one's own"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
     "convert": ("train.convert", "the authors' checkpoints to ours and back"),

@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Rows = list[dict[str, Any]]
-TRAININGS = ("bootstrap", "correct", "correct-2")  # folders
-COLOURS = dict(zip(TRAININGS, ("#0072b2", "#d55e00", "#009e73")))
+COLOURS = {  # of each training's folder, in order
+    "bootstrap": "#0072b2",
+    "correct": "#d55e00",
+    "correct-2": "#009e73",
+    "supervised": "#0072b2",
+    "supervised-2": "#d55e00",
+    "supervised-3": "#009e73",
+}
 SMOOTHING = 0.9  # of the loss curves, for the eye
 
 

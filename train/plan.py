@@ -109,9 +109,9 @@ def _cost(
         return f"{count:,} pictures", seconds, sample.store * count
     if step.module == "train.fit":
         method = step.options[0]
-        seconds = {"bootstrap": sample.bootstrap, "correct": sample.correct}[method]
+        seconds = sample.correct if method == "correct" else sample.bootstrap
         size = sample.training * (2 if published else 1)
-        if method == "bootstrap":  # the first one, which fills the cache
+        if step.output.name == method != "correct":  # the first one, which fills the cache
             size += sample.cache * count
         work = f"{args.updates:,} updates of {args.batch} pictures"
         return work, seconds * args.updates / args.processes, size
@@ -138,6 +138,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     look = (time.perf_counter() - start) / len(pictures)
     data = export(pictures, folder / "sample.jsonl")
     small = argparse.Namespace(**vars(args) | {"data": str(data), "out": folder / "run"})
+    small.shared = small.out
     small.val, small.measured, small.workers, small.processes = None, [], 1, 1
     small.recipe = "paper"  # the others' steps take as long as these
     short = ["--steps", str(UPDATES)]

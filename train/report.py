@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssc.types import InputError
 from train.data import open_dataset
-from train.figures import TRAININGS, Rows, measure
+from train.figures import COLOURS, Rows, measure
 from train.watch import read_watched
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def write_report(folder: Path) -> Path:
     settings = _json(folder / "run.json")
     if settings is None:
         raise InputError(f"{folder}: expected a folder of python -m train run, got no run.json")
-    logs = {name: read_rows(folder / name / "log.jsonl") for name in TRAININGS}
+    logs = {name: read_rows(folder / name / "log.jsonl") for name in COLOURS}
     evaluation = _json(folder / "evaluation.json")
     drawn = _draw(folder, logs, evaluation, settings)
     parts = ["# From sentences to a checkpoint"]

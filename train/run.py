@@ -7,9 +7,10 @@ python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --mod
 
 Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
 there are true masks or boxes, report (train.report). --recipe best, beyond the paper, chooses S2
-anew with words for a place, and matches twice. Each step is a command of its own, which the plan
-shows, and is skipped where its output is complete; a killed run goes on where it stopped when the
-same command is given again. To do a step again, delete its folder and those of the steps after it.
+anew with words for a place, and matches twice; supervised reads true masks, their upper bound. Each
+step is a command of its own, which the plan shows, and is skipped where its output is complete; a
+killed run goes on where it stopped when the same command is given again. To do a step again, delete
+its folder and those of the steps after it.
 
 Options that are not listed here are train.fit's, for both trainings: --epochs 4 --batch 8 --lr 5e-4
 --match optimal --precision no …
@@ -24,7 +25,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: bad data or options, or `--out` is another run's, or one is at work there.
     """
-    args.out.mkdir(parents=True, exist_ok=True)
-    with _alone(args.out) as lock:
+    with ExitStack() as locks:
+        held = [locks.enter_context(_alone(folder)) for folder in {args.out, args.shared}]
         _begin(args)
         plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
         last = last_training(plan)
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
                 print(f"{place}: complete, skipped ({step.output})", flush=True)
             else:
                 print(f"{place}\n  {step.command}", flush=True)
-                step.run([lock])
+                step.run(held)
                 worked = True
             if step == last and not checkpoint.exists():
                 publish(step.output, checkpoint)
@@ -88,6 +89,7 @@ def _alone(out: Path) -> Iterator[int]:
     Yields:
         The file descriptor that holds it.
     """
+    out.mkdir(parents=True, exist_ok=True)
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,6 +164,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--test", help="data with true masks or boxes to evaluate in the end")
     add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
     add("--recipe", choices=tuple(RECIPES), default="paper", help="best is beyond the paper")
+    add("--shared", type=Path, help="folder of S1, S2 and cache, where several runs have them")
     add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
     add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
     add("--init", help="checkpoint to start from, or none; default: for mini the bundled one")
@@ -181,7 +184,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         bundled = ASSETS / "mini" / "lavt"
         usable = args.model == "mini" and args.init is None and known.visual is None
         args.init = bundled if usable and (bundled / "model.safetensors").exists() else None
+    args.shared = args.shared or args.out
     args.dataset = open_dataset(args.data)
+    if RECIPES[args.recipe].supervised and not has_truth(args.dataset):
+        raise InputError(f"{args.data}: expected true masks for --recipe supervised, got none")
     args.measured = [source for source in (args.val, args.test) if source]
     for source in args.measured:
         if not has_truth(open_dataset(source)):

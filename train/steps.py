@@ -16,15 +16,36 @@ from typing import Any
 from train.report import START
 
 WATCHED = 32  # pictures of each training that the report draws over time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made of.
+
+    Attributes:
+        methods: of `train.fit`; each training starts from the one before.
+        spatial: whether S2 is chosen anew with words for a place (`ssc.select.spatial`).
+        prior: what S2's choice counts for in matching (`train.matching` tells why).
+    """
+
+    methods: tuple[str, ...]
+    spatial: bool = False
+    prior: float = 0.0
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it reads true masks, and no pseudo-masks."""
+        return "supervised" in self.methods
+
+
 RECIPES = {
-    "paper": {"spatial": False, "rounds": 1, "prior": 0.0},
-    "best": {"spatial": True, "rounds": 2, "prior": 0.5},
+    "paper": Recipe(("bootstrap", "correct")),
+    "best": Recipe(("bootstrap", "correct", "correct"), spatial=True, prior=0.5),
+    "supervised": Recipe(("supervised",) * 3),
 }
-"""What a run is made of: whether S2 is chosen anew with words for a place (`ssc.select.spatial`),
-rounds of matching over S1, and what S2's choice counts for in them (`train.matching` tells
-why). The paper (§3.3) matches once, by soft IoU alone; the best is after the bundled model, which
-was made in more steps (`train.mini.lavt`). That it beats the paper's from one command is not yet
-measured."""
+"""The paper (§3.3) matches once, by soft IoU alone. The best, beyond it, is after the bundled
+model, which was made in more steps (`train.mini.lavt`). The supervised one, as long as the best, is
+their upper bound. `train.seeds` measures them against each other."""
 
 
 @dataclass(frozen=True)
@@ -75,29 +96,33 @@ class Step:
 def steps(args: argparse.Namespace) -> list[Step]:
     """All of them, in order."""
     out, python, recipe = args.out, (), RECIPES[args.recipe]
-    store, guided = out / "pseudo", out / "spatial"
+    store, guided = args.shared / "pseudo", args.shared / "spatial"
     # Real networks have a process of their own, which gives their memory back.
     looked = python if args.model_set != "mini" else None
     pseudo = ["--data", args.data, "--models", args.model_set, "--out", str(store)]
     pseudo += ["--workers", str(args.workers)]
-    plan = [Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked)]
-    if recipe["spatial"]:
+    plan = []
+    if not recipe.supervised:
+        plan.append(Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked))
+    if recipe.spatial:
         anew = ["--from", str(store), "--out", str(guided)]
         plan.append(Step("S2 anew, with words for a place", "train.pseudo", anew, guided))
         store = guided
-    boot = _training(args, "bootstrap", "on the masks of S2", store, args.init)
-    plan.append(boot)
-    prior = ["--prior", str(recipe["prior"])] if recipe["prior"] else []
-    for number in range(recipe["rounds"]):
-        title = "by matching over S1" + (f", round {number + 1}" if number else "")
-        plan.append(_training(args, "correct", title, store, plan[-1].output, prior, number))
+    trainings: list[Step] = []
+    for number, method in enumerate(recipe.methods):
+        again = recipe.methods[:number].count(method)
+        init = trainings[-1].output if trainings else args.init
+        trainings.append(_training(args, method, store, init, recipe.prior, again))
+    plan += trainings
     if args.measured:
         table = out / "evaluation.json"
         options = ["--models", args.model_set, "--data", *args.measured]
         options += ["--scenes", str(args.measure)] if args.measure else []
         options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
         options += [f"{START}={args.init}"] if args.init else []
-        options += [f"ZSBootstrap={boot.output}", f"S+S+C={out / 'checkpoint'}"]
+        if not recipe.supervised:
+            options.append(f"ZSBootstrap={trainings[0].output}")
+        options.append(f"{'supervised' if recipe.supervised else 'S+S+C'}={out / 'checkpoint'}")
         options += ["--json", str(table)]
         plan.append(Step("evaluate", "train.evaluate", options, table, looked))
     return [*plan, Step("report", "train.report", [str(out)], out / "report.html")]
@@ -106,27 +131,36 @@ def steps(args: argparse.Namespace) -> list[Step]:
 def _training(
     args: argparse.Namespace,
     method: str,
-    title: str,
     store: Path,
     init: Path | None,
-    more: Sequence[str] = (),
-    again: int = 0,
+    prior: float,
+    again: int,
 ) -> Step:
-    """A training on the pseudo-masks of `store`; `again` counts those of its kind before it, from
-    whose batches its own differ."""
+    """A training on the pseudo-masks of `store`, or on true masks; `again` counts those of its kind
+    before it, from whose batches its own differ."""
     launch = () if args.model != "mini" else None
     if args.processes > 1:
         launch = ("-m", "torch.distributed.run", "--nproc_per_node", str(args.processes))
     folder = args.out / (f"{method}-{again + 1}" if again else method)
-    options = [method, "--data", args.data, "--store", str(store), "--model", args.model]
-    options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
+    options = [method, "--data", args.data, "--model", args.model]
+    options += ["--store", str(store)] if method != "supervised" else []
+    options += ["--cache", str(args.shared / "cache"), "--workers", str(args.workers)]
     options += ["--val", args.val] if args.val else []
     options += ["--watch", str(WATCHED)]
-    options += [*more, *args.fit]
+    options += ["--prior", str(prior)] if prior and method == "correct" else []
+    options += args.fit
     options += ["--seed", str(args.seed + again)] if again else []
     options += ["--out", str(folder)]
     options += ["--init", str(init)] if init else []
-    return Step(f"{method}, {title}", "train.fit", options, folder, launch)
+    title = f"{method}, {LEARNS[method]}" + (f", round {again + 1}" if again else "")
+    return Step(title, "train.fit", options, folder, launch)
+
+
+LEARNS = {
+    "bootstrap": "on the masks of S2",
+    "correct": "by matching over S1",
+    "supervised": "on true masks",
+}
 
 
 def last_training(plan: Sequence[Step]) -> Step:

@@ -89,13 +89,17 @@ def summary(
         },
         "gap closed": {
             recipe: [
-                (row["mIoU"] - low) / (upper["mIoU"] - low)
-                for row, upper in zip(of_seeds, own[UPPER])
+                _share(low, row["mIoU"], upper["mIoU"]) for row, upper in zip(of_seeds, own[UPPER])
             ]
             for recipe, of_seeds in own.items()
             if recipe != UPPER and UPPER in own
         },
     }
+
+
+def _share(low: float, reached: float, high: float) -> float | None:
+    """Of the way from `low` to `high`; None where there is none."""
+    return None if high == low else (reached - low) / (high - low)
 
 
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:

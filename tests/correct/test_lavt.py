@@ -50,21 +50,33 @@ def golden():
     return config, model, tensors
 
 
-def test_logits_equal_the_golden_ones(golden):
-    _, model, tensors = golden
-    with torch.inference_mode():
-        logits = model(tensors["image"], tensors["text"], tensors["mask"])
-    assert (logits - tensors["logits"]).abs().max() <= 1e-4
-
-
-def test_float64_by_the_fused_kernel_agrees_within_float32s_rounding(golden):
+@pytest.fixture(scope="module")
+def exact(golden):
+    """The golden case's logits in float64."""
     config, model, tensors = golden
     double = LAVT(**config)
     double.load_state_dict(model.state_dict())
     double.double().eval()
     with torch.inference_mode():
-        logits = double(tensors["image"].double(), tensors["text"].double(), tensors["mask"])
-    assert (logits - tensors["logits"]).abs().max() <= 3e-4
+        return double(tensors["image"].double(), tensors["text"].double(), tensors["mask"])
+
+
+def test_logits_equal_the_golden_ones(golden, exact):
+    _, model, tensors = golden
+    with torch.inference_mode():
+        logits = model(tensors["image"], tensors["text"], tensors["mask"])
+    allowed = torch.full_like(exact, 1e-4)
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        # The golden logits are themselves up to 1.15e-4 from the exact ones, so that even those
+        # would fail: within 1e-4 are only kernels that round as theirs did. Others are allowed the
+        # golden ones' own error, pixel by pixel.
+        allowed += (tensors["logits"] - exact).abs()
+    assert ((logits - tensors["logits"]).abs() <= allowed).all()
+
+
+def test_float64_by_the_fused_kernel_agrees_within_float32s_rounding(golden, exact):
+    _, _, tensors = golden
+    assert (exact - tensors["logits"]).abs().max() <= 3e-4
 
 
 def test_swin_b_has_the_published_names_and_shapes():

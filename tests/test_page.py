@@ -41,7 +41,7 @@ def test_upload_and_enter(open_page, name, width, scheme):
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]
     meant, *others = bars(page, "ious")
-    assert meant == "1 meant, favoured together 0.65 1.00"  # soft IoU, and IoU of the mask
+    assert meant == "1 meant, both 0.65 1.00"  # soft IoU, and IoU of the mask
     assert [row.split()[-1] for row in others] == ["0.00", "0.00"]
     captions = page.locator("#prompts .caption-label").all_inner_texts()
     scores = [float(caption.split("·")[1]) for caption in captions]
@@ -59,7 +59,7 @@ def test_two_objects_by_the_button(open_page):
     expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
     expect(pictures(page, "prompts")).to_have_count(3)
     expect(page.locator("#ious")).to_contain_text("meant")
-    assert bars(page, "ious")[0] == "1 meant, favoured together 0.65 1.00"
+    assert bars(page, "ious")[0] == "1 meant, both 0.65 1.00"
     page.get_by_label("2 · right laptop | laptop on the right").check()
     expect(page.locator("#ious tbody tr").nth(1)).to_contain_text("meant")
     expect(page.locator("#words .active")).to_contain_text("right laptop | laptop on the right")

@@ -111,17 +111,15 @@ def iou_bars(result: Result) -> str:
             i,
             agreement,
             (f"{agreement:.2f}", f"{iou:.2f}"),
-            ", ".join(
-                ["meant"] * (i == correction.snapped) + ["favoured together"] * (i == result.joint)
-            ),
+            ", ".join(["meant"] * (i == correction.snapped) + ["both"] * (i == result.joint)),
             SNAP_IOU,
         )
         for i, (agreement, iou) in enumerate(zip(correction.agreement, correction.ious))
     ]
     caption = (
         "Soft IoU of the corrected model's probability with each candidate, and IoU of its mask. "
-        f"The highest soft IoU, from the line ({SNAP_IOU}) on, is what the model means; that with "
-        f"the highest sum of stage 2's score and {JOINT} times it is what both favour together."
+        f"Meant: the highest soft IoU, from the line ({SNAP_IOU}) on. Both: what stages 2 and 3 "
+        f"favour together, by the score of stage 2 plus {JOINT} times the soft IoU."
     )
     return _table(caption, ("Candidate", "Soft IoU as a bar", "Soft IoU", "IoU"), rows)
 

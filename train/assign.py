@@ -19,7 +19,7 @@ from ssc.correct.matching import (
 
 if TYPE_CHECKING:
     from train.batches import Batch
-    from train.fit import Settings
+    from train.options import Settings
 
 MATCHES = {"greedy": greedy_match, "optimal": optimal_match}
 

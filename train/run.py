@@ -137,16 +137,6 @@ def has_truth(data: Dataset) -> bool:
     return False
 
 
-def updates(fit: argparse.Namespace, pictures: int) -> tuple[int, int]:
-    """Updates of a training, and pictures of each; at most, as some have nothing to learn from."""
-    from train.fit import DEFAULTS
-
-    default = DEFAULTS[fit.model]
-    batch = fit.batch or default["batch"]
-    epochs = default["epochs"] if fit.epochs is None else fit.epochs
-    return fit.steps or -int(-epochs * pictures // batch), batch
-
-
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options, completed: `dataset`, `measured` (data to evaluate on), `fit` (for train.fit).
 
@@ -174,8 +164,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args, args.fit = parser.parse_known_args(argv)
 
     from ssc.models import ASSETS
-    from train.fit import DEFAULTS
-    from train.fit import parse as parse_fit
+    from train.options import parse as parse_fit
+    from train.options import updates_of
 
     args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")
     own = ["--out", str(args.out), "--store", str(args.out), "--model", args.model]
@@ -196,10 +186,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         args.measured = [args.data]
         args.measure = args.measure or OF_DATA
     args.seed = known.seed
-    args.updates, args.batch = updates(known, len(args.dataset))
-    if known.warmup is None:  # the default is for long trainings
-        warmup = min(DEFAULTS[args.model]["warmup"], args.updates // 10)
-        args.fit += ["--warmup", str(warmup)]
+    # At most, as some pictures have nothing to learn from.
+    args.updates, args.batch = updates_of(known, len(args.dataset)), known.batch
+    if "--warmup" not in args.fit:  # the default is for long trainings
+        args.fit += ["--warmup", str(min(known.warmup, args.updates // 10))]
     if args.val and "--eval-every" not in args.fit:  # a curve of about eight points, or more
         args.fit += ["--eval-every", str(min(known.eval_every, -(-args.updates // 8)))]
     return args

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ssc.correct.predict import ReferringModel
     from train.examples import Examples
-    from train.fit import Settings
+    from train.options import Settings
 
 OBJECTS = "objects.npz"
 SIDE = 128  # longest side of the probabilities that are kept, px

@@ -18,7 +18,7 @@ from tests.train.test_scenes_export import pictures
 from train import __main__, memory, plan, run, steps
 from train.data import open_dataset
 from train.examples import Examples
-from train.fit import parse as parse_fit
+from train.options import parse as parse_fit
 from train.scenes.export import export
 from train.store import Store
 

@@ -44,7 +44,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         InputError: bad data or options.
     """
     runs = {
-        (recipe, seed): _parse(args, recipe, seed) for recipe in args.recipes for seed in args.seeds
+        (recipe, seed): _parse(args, recipe, seed) for seed in args.seeds for recipe in args.recipes
     }
     for (recipe, seed), one in runs.items():
         print(f"\n{recipe}, seed {seed}", flush=True)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from ssc.correct import FAINT
 from train.assign import assign
 from train.batches import Plan, inputs
 
@@ -39,14 +40,19 @@ ONE_BY_ONE = Plan(batch=1, parts=1, expressions=0, flip=False, seed=SEED)
 def validate(
     model: ReferringModel, tokenizer: Any, config: dict[str, Any], examples: Examples
 ) -> float:
-    """mIoU at the model's size, over all expressions of examples that hold true masks."""
+    """mIoU at the model's size, over all expressions of examples that hold true masks.
+
+    A mask is what is above half of the peak, as in `ssc.correct.threshold_of`.
+    """
     device = next(model.parameters()).device
     model.eval()
     total = count = 0.0
     for position in range(len(examples)):  # one permutation: each picture once
         batch = ONE_BY_ONE.part(examples, position, 0)
         logits = model(*inputs(batch, tokenizer, config, device)).float()
-        answer = (logits[:, 1] > logits[:, 0]).cpu()  # N×h×w
+        probability = logits.softmax(1)[:, 1].cpu()  # N×h×w
+        peak = probability.amax((1, 2), keepdim=True)
+        answer = probability > (peak / 2).clamp(min=FAINT)
         truth = batch.masks[batch.chosen[batch.object_of]]  # N×h×w
         both, either = (answer & truth).sum((1, 2)), (answer | truth).sum((1, 2))
         iou = torch.where(either > 0, both / either.clamp(min=1), 1.0)

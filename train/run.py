@@ -60,7 +60,10 @@ def run(args: argparse.Namespace) -> None:
         InputError: bad data or options, or `--out` is another run's, or one is at work there.
     """
     with ExitStack() as locks:
-        held = [locks.enter_context(_alone(folder)) for folder in {args.out, args.shared}]
+        held = [
+            locks.enter_context(_alone(folder))
+            for folder in {args.out.resolve(), args.shared.resolve()}
+        ]
         _begin(args)
         plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
         last = last_training(plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -79,7 +80,7 @@ class Step:
         """
         if self.launch is not None:
             command = [sys.executable, *self.launch, "-m", self.module, *self.options]
-            if status := subprocess.run(command, pass_fds=locks).returncode:
+            if status := subprocess.run(command, pass_fds=locks, env=self._shared()).returncode:
                 sys.exit(f"error: this ended with status {status}: {self.command}")
             return
         import torch
@@ -91,6 +92,13 @@ class Step:
         finally:
             sys.argv = argv
             torch.set_num_threads(threads)  # stages 1 and 2 take one each
+
+    def _shared(self) -> dict[str, str]:
+        """The environment: several processes share the cores, where torchrun gives one to each."""
+        if not self.launch:
+            return dict(os.environ)
+        processes = int(self.launch[-1])  # of --nproc_per_node
+        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ}
 
 
 def steps(args: argparse.Namespace) -> list[Step]:

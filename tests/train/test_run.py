@@ -223,7 +223,7 @@ def test_one_run_in_a_folder_at_a_time(data, tmp_path):
 def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatch):
     started = []
 
-    def start(command, pass_fds):
+    def start(command, pass_fds, env):
         child = [sys.executable, "-c", "input()"]
         started.append(subprocess.Popen(child, stdin=subprocess.PIPE, pass_fds=pass_fds))
         return subprocess.CompletedProcess(command, 0)
@@ -236,6 +236,24 @@ def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatc
     started[0].communicate(b"\n")
     with run._alone(tmp_path):
         pass
+
+
+def test_processes_share_the_cores(tmp_path, monkeypatch):
+    given = []
+
+    def start(command, pass_fds, env):
+        given.append(env.get("OMP_NUM_THREADS"))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(steps.os, "cpu_count", lambda: 16)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    launch = ("-m", "torch.distributed.run", "--nproc_per_node", "4")
+    steps.Step("", "train.fit", [], tmp_path, launch).run()
+    steps.Step("", "train.fit", [], tmp_path, launch=()).run()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    steps.Step("", "train.fit", [], tmp_path, launch).run()
+    assert given == ["4", None, "3"]
 
 
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):

@@ -24,8 +24,21 @@ LEFT_OVER = ("label_enc.weight", "bert.embeddings.position_ids")
 """In the published file, but in neither network: a part used in training, and 0, 1, 2, …"""
 
 
+def _without_cache(
+    module: nn.Module, args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Their call of BERT's embeddings without the length of a cache, which is 0: transformers 5.24
+    calls it otherwise."""
+    options.pop("past_key_values_length", None)
+    return args, options
+
+
 class LegacyBert(BertModel):
     """BERT with the three methods of transformers 4 that groundingdino-py calls."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.embeddings.register_forward_pre_hook(_without_cache, with_kwargs=True)
 
     def get_extended_attention_mask(
         self, attention_mask: Tensor, input_shape: Sequence[int], device: object = None

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +31,7 @@ from ssc.types import InputError
 from train.ablations import ablations
 from train.baselines import BASELINES
 from train.rows import DEFAULT, ROWS, STAGE_3, Asked, Row, ask, checkpoint
-from train.tables import markdown
+from train.tables import markdown, write_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -285,9 +284,7 @@ def main() -> None:
         parser.exit(1, f"error: {error}\n")
     print(markdown(report))
     if args.json:
-        temporary = args.json.with_suffix(".tmp")
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
-        os.replace(temporary, args.json)
+        write_json(args.json, report)
 
 
 if __name__ == "__main__":

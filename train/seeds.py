@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import statistics
 import sys
@@ -27,6 +26,7 @@ from ssc.types import InputError
 from train import run
 from train.report import START
 from train.steps import RECIPES, Step, complete
+from train.tables import write_json
 
 UPPER = "supervised"  # the recipe that the others are measured against
 MEASURES = ("mIoU", "oIoU", "choice accuracy")
@@ -159,9 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(f"error: {error}") from error
     print(f"\n{markdown(report)}")
     if args.json:
-        temporary = args.json.with_suffix(".tmp")
-        temporary.write_text(json.dumps(report, indent=1) + "\n")
-        os.replace(temporary, args.json)
+        write_json(args.json, report)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""The evaluation's report as Markdown."""
+"""The evaluation's report as Markdown, and as JSON."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
@@ -27,6 +30,13 @@ def markdown(report: dict[str, Any]) -> str:
         nouns = report["nouns"]
         parts.append(f"Class projection: {_percent(nouns['right'])} % of {nouns['nouns']} nouns.")
     return "\n\n".join(part for part in parts if part)
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Writes a report, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(temporary, path)
 
 
 def gap_closed(rows: Mapping[str, Any]) -> float | None:

@@ -1,8 +1,8 @@
 """Grounding DINO as its authors wrote it (groundingdino-py 0.4.0), for exact reproduction.
 
 Their package was written for transformers 4, and calls three methods of BERT that transformers 5
-no longer has: `LegacyBert` supplies them. Its deformable attention is plain PyTorch in 0.4.0, so
-no compiled extension (`_C`) is needed, on a GPU either.
+no longer has, and its embeddings as they no longer are: `LegacyBert` mends that. Its deformable
+attention is plain PyTorch in 0.4.0, so no compiled extension (`_C`) is needed, on a GPU either.
 """
 
 from __future__ import annotations

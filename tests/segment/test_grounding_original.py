@@ -169,15 +169,23 @@ def test_published_file(original, tmp_path):
 @pytest.mark.slow
 @torch.inference_mode()
 def test_both_implementations_agree_at_their_true_size(tokenizer):
+    """In float64: the decoder looks at the 900 best of 2,975 places, and in float32 rounding alone
+    can swap two of nearly the same score, which moves all that attends to them."""
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 
     torch.manual_seed(0)
     model = build_original(tokenizer).eval()
     other = GroundingDinoForObjectDetection(GroundingDinoConfig())
     fill(other, to_transformers(model.state_dict()), "the original")
-    pixels = torch.randn(1, 3, 320, 448)
-    logits, boxes = OriginalNetwork(model)(pixels, PROMPTS[:1])
-    theirs, their_boxes = TransformersNetwork(other, tokenizer)(pixels, PROMPTS[:1])
+    pixels = torch.randn(1, 3, 320, 448, dtype=torch.float64)
+    torch.set_default_dtype(torch.float64)  # of the positions that they make on their way
+    try:
+        logits, boxes = OriginalNetwork(model.double())(pixels, PROMPTS[:1])
+        theirs, their_boxes = TransformersNetwork(other.double(), tokenizer)(pixels, PROMPTS[:1])
+    finally:
+        torch.set_default_dtype(torch.float32)
     seen = logits.isfinite()
-    assert (logits[seen] - theirs[seen]).abs().max() <= 1e-3
-    assert (boxes - their_boxes).abs().max() <= 1e-3
+    assert (theirs.isfinite() == seen).all()
+    assert logits[seen].std() > 0.1
+    assert (logits[seen] - theirs[seen]).abs().max() <= 1e-4
+    assert (boxes - their_boxes).abs().max() <= 1e-6

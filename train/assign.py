@@ -33,8 +33,7 @@ def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
     """
     if settings.method != "correct":
         return batch.chosen.to(logits.device)
-    seen, parts = zip(*picture_scores(batch, logits))
-    scores = seen
+    scores, parts = zip(*picture_scores(batch, logits))
     if settings.prior:
         chosen = batch.chosen.to(logits.device).split([len(table) for table in scores])
         scores = tuple(
@@ -42,19 +41,9 @@ def assign(settings: Settings, batch: Batch, logits: Tensor) -> Tensor:
             for table, own, first in zip(scores, chosen, parts)
         )
     matched = match_images(scores, MATCHES[settings.match])
-    if settings.least:
-        matched = [leave_out(part, table, settings.least) for part, table in zip(matched, seen)]
     return torch.cat(
         [torch.where(part == UNMATCHED, part, part + c) for part, c in zip(matched, parts)]
     )
-
-
-def leave_out(assignment: Tensor, scores: Tensor, least: float) -> Tensor:
-    """`assignment`, int64 J, without those whose score in J×C is below `least`."""
-    if not scores.shape[1]:
-        return assignment
-    value = scores.gather(1, assignment.clamp(min=0)[:, None])[:, 0]
-    return assignment.masked_fill(value < least, UNMATCHED)
 
 
 def picture_scores(batch: Batch, logits: Tensor) -> list[tuple[Tensor, int]]:

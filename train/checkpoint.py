@@ -34,13 +34,11 @@ class State:
         optimizer: torch.optim.Optimizer,
         schedule: LambdaLR,
         accelerator: Accelerator,
-        matcher: nn.Module | None = None,
     ) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.file = out / "state.pt"
         self.run = run
         self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-        self.parts |= {"matcher": matcher} if matcher else {}
         self.accelerator = accelerator
         self.best = 0.0
         self.start, self.spent = time.perf_counter(), 0.0

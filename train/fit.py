@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ssc.correct.matching import UNMATCHED, matched_loss
@@ -85,8 +84,7 @@ def fit(
     model, optimizer = accelerator.prepare(bare, bare_optimizer)
     about = {"pictures": len(examples), "size": list(config["size"])}
     run = {**asdict(settings), **asdict(plan), **about}
-    matcher = average_of(bare, settings.average) if settings.average else None
-    state = State(out, run, bare, bare_optimizer, schedule, accelerator, matcher)
+    state = State(out, run, bare, bare_optimizer, schedule, accelerator)
     first = state.resume()
     log = Log(out, first, enabled=accelerator.is_main_process)
     watch = None
@@ -110,14 +108,12 @@ def fit(
         for k in range(settings.accumulate):
             batch = plan.part(examples, update, k * world + rank)
             with accelerator.accumulate(model):
-                said = inputs(batch, tokenizer, config, accelerator.device)
-                logits = model(*said)
+                logits = model(*inputs(batch, tokenizer, config, accelerator.device))
                 masks, object_of = (
                     x.to(accelerator.device, non_blocking=True)
                     for x in (batch.masks, batch.object_of)
                 )
-                with torch.no_grad():
-                    assignment = assign(settings, batch, matcher(*said) if matcher else logits)
+                assignment = assign(settings, batch, logits)
                 loss = matched_loss(logits, masks, object_of, assignment)
                 if not torch.isfinite(loss):
                     raise RuntimeError(
@@ -130,8 +126,6 @@ def fit(
                     accelerator.clip_grad_norm_(model.parameters(), settings.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-                if matcher and accelerator.sync_gradients:
-                    matcher.update_parameters(bare)
             _count(numbers, loss, assignment, batch)
         numbers["lr"] = schedule.get_last_lr()[0]
         schedule.step()
@@ -152,14 +146,6 @@ def fit(
             state.save(done)
     log.close()
     return bare.eval()
-
-
-def average_of(model: nn.Module, decay: float) -> AveragedModel:
-    """The moving average of a model's weights and running statistics, in evaluation mode."""
-    mean = AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
-    ).requires_grad_(False)
-    return mean.eval()
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -39,9 +39,6 @@ class Settings:
         clip: largest norm of the gradient; 0 for any.
         match: key of `MATCHES`, for `correct`.
         prior: added to the score of each object and its S2 mask, for `correct`; the paper's is 0.
-        average: decay per update of the moving average of the weights that matches, for `correct`;
-            0 for the model itself, as in the paper.
-        least: score below which an object is left without a mask, for `correct`; the paper's is 0.
         precision: "no", "bf16" or "fp16".
         accumulate: batches per process that make one update.
         save_every, eval_every: in updates.
@@ -55,8 +52,6 @@ class Settings:
     clip: float
     match: str
     prior: float
-    average: float
-    least: float
     precision: str
     accumulate: int
     save_every: int
@@ -87,8 +82,6 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> argpars
     add("--expressions", type=int, help="drawn per object; bootstrap 1, else 0 (all)")
     add("--match", choices=tuple(MATCHES), default="greedy")
     add("--prior", type=float, default=0.0, help="weight of S2 in matching; the paper's is 0")
-    add("--average", type=float, default=0.0, help="decay of the weights' mean that matches; 0.99")
-    add("--least", type=float, default=0.0, help="score of a match; below it there is no mask")
     add("--no-flip", action="store_true", help="no mirrored pictures (and words)")
     add("--precision", choices=("no", "bf16", "fp16"), help="bf16 where the device computes in it")
     add("--seed", type=int, default=0)
@@ -123,8 +116,6 @@ def settings_of(args: argparse.Namespace, pictures: int) -> Settings:
         args.clip,
         args.match,
         args.prior,
-        args.average,
-        args.least,
         args.precision,
         args.accumulate,
         args.save_every,

@@ -2,7 +2,6 @@
 
 python -m train.convert sscorrect.pth runs/refcoco    # the authors' S+S+C → a checkpoint
 python -m train.convert runs/refcoco sscorrect.pth    # and back
-python -m train.convert swin_base_patch4_window12_384_22k.pth swin.safetensors    # for --visual
 """
 
 from __future__ import annotations
@@ -28,19 +27,16 @@ PREFIXES = {"model": "lavt.", "bert_model": "bert."}
 
 _RECOMPUTED = re.compile(r"(^|\.)position_ids$")
 """0, 1, 2, … in BERTs saved by transformers 4; transformers 5 saves none."""
-_SWIN_ONLY = re.compile(r"(head|norm)\.|.*\.attn_mask$")
-"""Of ImageNet's Swin, what LAVT has none of: the classifier and its norm; masks are recomputed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code, 2 for bad input."""
     parser = argparse.ArgumentParser(
         prog="python -m train.convert",
-        description="Converts the authors' S+S+C .pth to a checkpoint folder, a checkpoint folder "
-        "back to .pth, or ImageNet's Swin .pth to .safetensors for --visual of train.fit.",
+        description="Converts the authors' S+S+C .pth to a checkpoint folder, or back.",
     )
     parser.add_argument("source", type=Path, help="a .pth file, or a checkpoint folder")
-    parser.add_argument("target", type=Path, help="a folder, a .pth or a .safetensors file")
+    parser.add_argument("target", type=Path, help="a folder, or a .pth file")
     parser.add_argument(
         "--tokenizer",
         default=TOKENIZER,
@@ -51,8 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.source.is_dir():
             to_authors(args.source, args.target)
-        elif args.target.suffix == ".safetensors":
-            from_swin(args.source, args.target)
         else:
             from_authors(args.source, args.target, args.tokenizer)
     except (InputError, OSError) as error:
@@ -76,7 +70,7 @@ def from_authors(source: Path, target: Path, tokenizer: str = TOKENIZER) -> None
     """
     from transformers import AutoTokenizer
 
-    held = _read(source, PREFIXES)
+    held = _read(source)
     weights = {
         prefix + name: value
         for entry, prefix in PREFIXES.items()
@@ -116,47 +110,15 @@ def to_authors(source: Path, target: Path) -> None:
     os.replace(partial, target)
 
 
-def from_swin(source: Path, target: Path) -> None:
-    """A Swin of Microsoft's release → the same weights by LAVT's names, as safetensors.
-
-    Raises:
-        InputError: not such a file, or not all of LAVT's Swin-B, window 12, is in it.
-    """
-    from safetensors.torch import save_file
-
-    with torch.device("meta"):
-        own = ReferringModel(CONFIGS["swin_b"]["lavt"], CONFIGS["swin_b"]["bert"]).lavt.state_dict()
-    wanted = {
-        name: value.shape
-        for name, value in own.items()
-        if re.match(r"backbone\.(patch_embed\.|layers\.\d+\.(blocks|downsample)\.)", name)
-    }
-    weights = {
-        f"backbone.{name}": value
-        for name, value in _read(source, ["model"])["model"].items()
-        if not _SWIN_ONLY.match(name)
-    }
-    shapes = {name: value.shape for name, value in weights.items()}
-    if shapes != wanted:
-        wrong = sorted(set(shapes.items()) ^ set(wanted.items()))
-        raise InputError(
-            f"{source}: expected the {len(wanted)} tensors of Swin-B with window 12, got "
-            f"{len(wrong)} differences, first {wrong[0][0]} {tuple(wrong[0][1])}"
-        )
-    partial = target.with_name(target.name + ".incomplete")
-    save_file({name: value.contiguous() for name, value in weights.items()}, partial)
-    os.replace(partial, target)
-
-
-def _read(path: Path, entries: Sequence[str] | dict[str, str]) -> dict[str, dict[str, Tensor]]:
-    """A .pth file of which each of `entries` is names and tensors."""
+def _read(path: Path) -> dict[str, dict[str, Tensor]]:
+    """A .pth file of which each entry of `PREFIXES` is names and tensors."""
     # The authors' training files hold their arguments too, in a plain class.
     with torch.serialization.safe_globals([argparse.Namespace]):
         held: dict[str, Any] = read_pth(path)
-    absent = [entry for entry in entries if not isinstance(held.get(entry), dict)]
+    absent = [entry for entry in PREFIXES if not isinstance(held.get(entry), dict)]
     if absent:
         raise InputError(
-            f"{path}: expected weights under {' and '.join(entries)}, got "
+            f"{path}: expected weights under {' and '.join(PREFIXES)}, got "
             f"{', '.join(map(str, list(held)[:5])) or 'nothing'}"
         )
     return held

@@ -69,7 +69,11 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> argpars
     add("--out", type=Path, required=True)
     add("--init", type=Path, help="checkpoint to start from, of --model")
     add("--model", choices=tuple(CONFIGS), default="mini", help="to build, and its defaults")
-    add("--visual", type=Path, help="weights of LAVT's visual side, safetensors; without --init")
+    add(
+        "--visual",
+        help="weights that LAVT's visual side begins with: Microsoft's Swin .pth, safetensors, or "
+        "none; default: of swin_b ImageNet's, downloaded where they are not here; without --init",
+    )
     add("--epochs", type=float, help="mini 8, swin_b 40")
     add("--size", type=int, nargs=2, metavar=("H", "W"), help="to look at pictures; else --init's")
     add("--steps", type=int, help="updates, instead of --epochs")

@@ -70,7 +70,7 @@ def describe(args: argparse.Namespace) -> str:
         f"Data: {args.data}: {count:,} pictures, about {each[0] * count:,.0f} objects and "
         f"{each[1] * count:,.0f} expressions",
         f"Models: {args.model_set} for stages 1 and 2; {args.model} for stage 3, from "
-        f"{args.init or 'fresh weights'}",
+        f"{_begins(args)}",
         "",
     ]
     for number, (step, (what, time_, bytes_)) in enumerate(zip(plan, costs), 1):
@@ -92,6 +92,15 @@ def describe(args: argparse.Namespace) -> str:
     if size > free:
         lines.append("That is more than is free: choose another --out.")
     return "\n".join(lines)
+
+
+def _begins(args: argparse.Namespace) -> str:
+    """What stage 3's training starts from, in words."""
+    if args.init:
+        return str(args.init)
+    visual = args.visual or ("ImageNet's Swin-B" if args.model == "swin_b" else "none")
+    words = ["BERT"] if args.model == "swin_b" else []
+    return " and ".join([*words, *([visual] if visual != "none" else [])]) or "fresh weights"
 
 
 def _cost(
@@ -141,6 +150,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     small.shared = small.out
     small.val, small.measured, small.workers, small.processes = None, [], 1, 1
     small.recipe = "paper"  # the others' steps take as long as these
+    small.fit = [*args.fit, "--visual", "none"]  # as fast as with ImageNet's, and no download
     short = ["--steps", str(UPDATES)]
     look_at, boot, correct, *_ = (replace(step, launch=None) for step in steps(small))
     said = StringIO()

@@ -188,7 +188,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if not args.measured and has_truth(args.dataset):
         args.measured = [args.data]
         args.measure = args.measure or OF_DATA
-    args.seed = known.seed
+    args.seed, args.visual = known.seed, known.visual
     # At most, as some pictures have nothing to learn from.
     args.updates, args.batch = updates_of(known, len(args.dataset)), known.batch
     if "--warmup" not in args.fit:  # the default is for long trainings

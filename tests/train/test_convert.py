@@ -13,19 +13,11 @@ from safetensors.torch import load_file
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
 from ssc.types import InputError
-from train import convert
-from train.convert import from_authors, from_swin, main, to_authors
+from tests.train.tiny_lavt import tiny_config
+from train.convert import from_authors, main, to_authors
 from train.words import learn_tokenizer
 
 KEYS = Path(__file__).parents[1] / "data" / "golden" / "official_lavt_swinb_keys.json"
-LAVT_TINY = {
-    "embed_dim": 8,
-    "depths": (1, 2, 1, 1),
-    "num_heads": (1, 2, 2, 4),
-    "window_size": 3,
-    "num_heads_fusion": (1, 1, 1, 1),
-    "language_dim": 16,
-}
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +28,7 @@ def tokenizer():
 @pytest.fixture
 def tiny(monkeypatch, tokenizer):
     """The configuration that the converter builds, of tiny networks."""
-    bert = {
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 8,
-        "vocab_size": len(tokenizer),
-    }
-    config = {"lavt": LAVT_TINY, "bert": bert, "size": (24, 32), "words": 20}
+    config = tiny_config(len(tokenizer))
     monkeypatch.setitem(CONFIGS, "swin_b", config)
     return config
 
@@ -136,27 +121,6 @@ def test_no_tokenizer(authors, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="name a folder that has it with --tokenizer"):
         from_authors(path, tmp_path / "ours", str(tmp_path / "nothing"))
-
-
-def test_imagenet_swin_by_lavts_names(tiny, tmp_path):
-    torch.manual_seed(0)
-    lavt = LAVT(**LAVT_TINY)
-    part = convert.re.compile(r"backbone\.(patch_embed\.|layers\.\d+\.(blocks|downsample)\.)")
-    own = {k: v for k, v in lavt.state_dict().items() if part.match(k)}
-    swin = {k.removeprefix("backbone."): v for k, v in own.items()}
-    extra = {"norm.weight": torch.ones(2), "head.bias": torch.ones(2)}
-    extra |= {"layers.0.blocks.1.attn_mask": torch.ones(2)}
-    torch.save({"model": swin | extra}, tmp_path / "swin.pth")
-    assert main([str(tmp_path / "swin.pth"), str(tmp_path / "swin.safetensors")]) == 0
-    written = load_file(tmp_path / "swin.safetensors")
-    assert written.keys() == own.keys()
-    assert all(torch.equal(written[name], own[name]) for name in own)
-    assert not lavt.load_state_dict(written, strict=False).unexpected_keys
-
-    swin.popitem()
-    torch.save({"model": swin}, tmp_path / "swin.pth")
-    with pytest.raises(InputError, match="got 1 differences"):
-        from_swin(tmp_path / "swin.pth", tmp_path / "other.safetensors")
 
 
 def test_a_folder_that_is_no_checkpoint(tmp_path):

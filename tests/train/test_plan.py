@@ -89,3 +89,20 @@ def test_another_recipe_does_not_go_on_in_the_folder(data, tmp_path):
     (out / "run.json").write_text(json.dumps(note))
     with pytest.raises(run.InputError, match=r"go on with recipe = None, got best"):
         run._begin(run.parse([*command, "--recipe", "best"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "begins"),
+    [
+        (["--init", "none"], "fresh weights"),
+        (["--init", "mine"], "mine"),
+        (["--visual", "eyes.safetensors"], "eyes.safetensors"),
+        (["--model", "swin_b"], "BERT and ImageNet's Swin-B"),
+        (["--model", "swin_b", "--visual", "swin.pth"], "BERT and swin.pth"),
+        (["--model", "swin_b", "--visual", "none"], "BERT"),
+    ],
+)
+def test_what_a_training_begins_with_is_said(data, tmp_path, monkeypatch, options, begins):
+    monkeypatch.setattr(plan, "measure", lambda args, folder: SAMPLE)
+    text = plan.describe(run.parse(["--data", data, "--out", str(tmp_path / "out"), *options]))
+    assert f"for stage 3, from {begins}\n" in text

@@ -60,7 +60,9 @@ class Settings:
 
 def parse(argv: Sequence[str] | None, description: str | None = None) -> argparse.Namespace:
     """The options of `train.fit`."""
-    parser = argparse.ArgumentParser(prog="python -m train.fit", description=description)
+    parser = argparse.ArgumentParser(
+        prog="python -m train.fit", description=description, allow_abbrev=False
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("method", choices=METHODS)

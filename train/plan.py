@@ -55,7 +55,7 @@ def describe(args: argparse.Namespace) -> str:
     Raises:
         InputError: nothing of the sample opens, or nothing is found in it to learn from.
     """
-    from train.steps import last_training, steps
+    from train.steps import steps
 
     print(f"Measuring {PICTURES} pictures and {UPDATES} updates of each training …", flush=True)
     with TemporaryDirectory(prefix="train-run-") as folder:
@@ -63,8 +63,10 @@ def describe(args: argparse.Namespace) -> str:
     count = len(args.dataset)
     each = (sample.objects / sample.pictures, sample.expressions / sample.pictures)
     plan = steps(args)
-    published = last_training(plan)
-    costs = [_cost(step, args, sample, step == published) for step in plan]
+    trainings = [step for step in plan if step.module == "train.fit"]
+    costs = [
+        _cost(step, args, sample, step == trainings[0], step == trainings[-1]) for step in plan
+    ]
     seconds, size = sum(cost[1] for cost in costs), sum(cost[2] for cost in costs)
     lines = [
         f"Data: {args.data}: {count:,} pictures, about {each[0] * count:,.0f} objects and "
@@ -104,11 +106,12 @@ def _begins(args: argparse.Namespace) -> str:
 
 
 def _cost(
-    step: Step, args: argparse.Namespace, sample: Sample, published: bool
+    step: Step, args: argparse.Namespace, sample: Sample, fills: bool, published: bool
 ) -> tuple[str, float, float]:
     """Of a step: how much there is to do, in words; seconds; bytes.
 
     Args:
+        fills: whether it makes the cache.
         published: whether the checkpoint is copied when it ends.
     """
     count = len(args.dataset)
@@ -120,7 +123,7 @@ def _cost(
         method = step.options[0]
         seconds = sample.correct if method == "correct" else sample.bootstrap
         size = sample.training * (2 if published else 1)
-        if step.output.name == method != "correct":  # the first one, which fills the cache
+        if fills:
             size += sample.cache * count
         work = f"{args.updates:,} updates of {args.batch} pictures"
         return work, seconds * args.updates / args.processes, size

@@ -7,10 +7,11 @@ python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --mod
 
 Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
 there are true masks or boxes, report (train.report). --recipe best, beyond the paper, chooses S2
-anew with words for a place, and matches twice; supervised reads true masks, their upper bound. Each
-step is a command of its own, which the plan shows, and is skipped where its output is complete; a
-killed run goes on where it stopped when the same command is given again. To do a step again, delete
-its folder and those of the steps after it.
+anew with words for a place, and matches twice; tune does so without a bootstrap and matches once,
+for a checkpoint that is good already, as the bundled one is; supervised reads true masks, their
+upper bound. Each step is a command of its own, which the plan shows, and is skipped where its
+output is complete; a killed run goes on where it stopped when the same command is given again. To
+do a step again, delete its folder and those of the steps after it.
 
 Options that are not listed here are train.fit's, for both trainings: --epochs 4 --batch 8 --lr 5e-4
 --match optimal --precision no …
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 OF_DATA = 500  # pictures to evaluate on where they are those that were trained on
 FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; the others are a training's own
 LOOKED_AT = 20  # pictures in which to look for true masks
+KEPT = 0.1  # of the rate for fresh weights, at which a mini checkpoint keeps what it knows
 
 
 def publish(source: Path, folder: Path) -> None:
@@ -156,7 +158,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--val", help="data with true masks: measured on now and then, and evaluated in the end")
     add("--test", help="data with true masks or boxes to evaluate in the end")
     add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
-    add("--recipe", choices=tuple(RECIPES), default="paper", help="best is beyond the paper")
+    add(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="paper",
+        help="best and tune are beyond the paper",
+    )
     add("--shared", type=Path, help="folder of S1, S2 and cache, where several runs have them")
     add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
     add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
@@ -177,6 +184,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         bundled = ASSETS / "mini" / "lavt"
         usable = args.model == "mini" and args.init is None and known.visual is None
         args.init = bundled if usable and (bundled / "model.safetensors").exists() else None
+    if RECIPES[args.recipe].methods[0] == "correct" and not args.init:
+        raise InputError(f"--recipe {args.recipe}: expected --init, a checkpoint to go on with")
     args.shared = args.shared or args.out
     args.dataset = open_dataset(args.data)
     if RECIPES[args.recipe].supervised and not has_truth(args.dataset):
@@ -191,11 +200,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args.seed, args.visual = known.seed, known.visual
     # At most, as some pictures have nothing to learn from.
     args.updates, args.batch = updates_of(known, len(args.dataset)), known.batch
-    if "--warmup" not in args.fit:  # the default is for long trainings
+    if args.model == "mini" and args.init and not _given(args.fit, "--lr"):
+        args.fit += ["--lr", str(known.lr * KEPT)]
+    if not _given(args.fit, "--warmup"):  # the default is for long trainings
         args.fit += ["--warmup", str(min(known.warmup, args.updates // 10))]
-    if args.val and "--eval-every" not in args.fit:  # a curve of about eight points, or more
+    if args.val and not _given(args.fit, "--eval-every"):  # a curve of about eight points, or more
         args.fit += ["--eval-every", str(min(known.eval_every, -(-args.updates // 8)))]
     return args
+
+
+def _given(options: Sequence[str], name: str) -> bool:
+    return any(option.partition("=")[0] == name for option in options)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

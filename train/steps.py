@@ -42,11 +42,13 @@ class Recipe:
 RECIPES = {
     "paper": Recipe(("bootstrap", "correct")),
     "best": Recipe(("bootstrap", "correct", "correct"), spatial=True, prior=0.5),
+    "tune": Recipe(("correct",), spatial=True, prior=0.5),
     "supervised": Recipe(("supervised",) * 3),
 }
 """The paper (§3.3) matches once, by soft IoU alone. The best, beyond it, is after the bundled
-model, which was made in more steps (`train.mini.lavt`). The supervised one, as long as the best, is
-their upper bound. `train.seeds` measures them against each other."""
+model, which was made in more steps (`train.mini.lavt`). Tune goes on with a checkpoint that S1 has
+corrected already, which a bootstrap would teach S2's mistakes anew. The supervised one, as long as
+the best, is their upper bound. `train.seeds` measures them against each other."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         options += ["--scenes", str(args.measure)] if args.measure else []
         options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
         options += [f"{START}={args.init}"] if args.init else []
-        if not recipe.supervised:
+        if "bootstrap" in recipe.methods:
             options.append(f"ZSBootstrap={trainings[0].output}")
         options.append(f"{'supervised' if recipe.supervised else 'S+S+C'}={out / 'checkpoint'}")
         options += ["--json", str(table)]

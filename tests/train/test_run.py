@@ -121,6 +121,21 @@ def test_the_best_recipe(data, tmp_path, capsys):
         run.main(["paper" if part == "best" else part for part in command])
 
 
+def test_a_checkpoint_is_tuned_without_a_bootstrap(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["--data", data[0], "--out", str(out), "--val", data[1], "--recipe", "tune"]
+    bare = [x for x in QUICK if x not in ("--init", "none")]
+    with pytest.raises(InputError, match="--recipe tune: expected --init, a checkpoint"):
+        run.parse([*command, "--init", "none"])
+    run.main([*command, "--steps", "1", *bare])
+    said = capsys.readouterr().out
+    assert "Step 3 of 5: correct, by matching over S1" in said
+    assert "ZSBootstrap" not in said
+    run_of = steps.read_state(out / "correct")["run"]
+    assert (run_of["method"], run_of["prior"]) == ("correct", 0.5)
+    assert (out / "report.html").exists()
+
+
 def test_trainings_of_the_best_recipe_start_from_each_other(data, tmp_path):
     args = ["--data", data[0], "--out", str(tmp_path), "--recipe", "best", "--seed", "3"]
     plan = steps.steps(run.parse([*args, "--init", "none"]))
@@ -183,6 +198,22 @@ def test_where_training_starts(data, tmp_path, monkeypatch):
     for other in (["--init", "none"], ["--model", "swin_b"], ["--visual", "v.safetensors"]):
         assert run.parse([*command, *other]).init is None
     assert run.parse([*command, "--init", "mine"]).init == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "lr"),
+    [
+        ([], 1e-4),  # of what is bundled, a tenth of the rate for fresh weights
+        (["--init", "none"], 1e-3),
+        (["--lr", "2e-3"], 2e-3),
+        (["--lr=2e-3"], 2e-3),
+        (["--model", "swin_b", "--init", "mine"], 5e-5),
+    ],
+)
+def test_a_checkpoint_keeps_what_it_knows(data, tmp_path, options, lr):
+    plan = steps.steps(run.parse(["--data", data[0], "--out", str(tmp_path), *options]))
+    trainings = [step for step in plan if step.module == "train.fit"]
+    assert [parse_fit(step.options).lr for step in trainings] == pytest.approx([lr, lr])
 
 
 def test_what_is_evaluated(data, tmp_path):

@@ -238,7 +238,7 @@ def test_options_go_to_the_trainings_plainly(data, tmp_path, capsys):
     assert pseudo.launch is None
     for step in (boot, correct):
         assert "torch.distributed.run --nproc_per_node 2 -m train.fit" in step.command
-        assert "--match optimal --epochs 4 --batch 4 --warmup 0" in step.command
+        assert "--match optimal --epochs 4 --batch 4 --lr 0.0001 --warmup 0" in step.command
     assert correct.options[-2:] == ["--init", str(boot.output)]
     with pytest.raises(SystemExit):
         run.parse([*command, "--no-such-option"])

@@ -12,8 +12,6 @@ each of them finds the right one, see `train.matching_report`. Times are of 32 i
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -36,6 +34,7 @@ from train.batches import Plan, inputs
 from train.data import SOURCES, open_dataset
 from train.matching_report import markdown, measure, open_scenes, pooled
 from train.start import open_checkpoint, open_examples
+from train.tables import write_json
 
 IMAGES, OBJECTS, CANDIDATES, EXPRESSIONS, SIZE = 32, 4, 5, 3, (120, 160)
 
@@ -149,9 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"\n{table}" if table else "no true masks, so no accuracy")
     if args.json:
-        temporary = args.json.with_name(f"{args.json.name}.tmp")
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
-        os.replace(temporary, args.json)
+        write_json(args.json, figures)
 
 
 def report(args: argparse.Namespace) -> tuple[dict, str]:

@@ -21,13 +21,13 @@ import gradio as gr
 import numpy as np
 
 import ssc.page.gpu as gpu
+from ssc.errors import InputError
 from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
 from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
 from ssc.page.style import CSS, NAMES, THEME
-from ssc.types import InputError
 
 EXAMPLES = Path(__file__).parent / "assets" / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full

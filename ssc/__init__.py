@@ -12,16 +12,17 @@ __version__ = "0.1.0"
 __all__ = ["InputError", "Pipeline", "Result", "load", "load_image"]
 
 if TYPE_CHECKING:
+    from ssc.errors import InputError
     from ssc.images import load_image
-    from ssc.models import load
+    from ssc.models.sets import load
     from ssc.pipeline import Pipeline
-    from ssc.types import InputError, Result
+    from ssc.types import Result
 
 _HOMES = {
-    "InputError": "ssc.types",
+    "InputError": "ssc.errors",
     "Pipeline": "ssc.pipeline",
     "Result": "ssc.types",
-    "load": "ssc.models",
+    "load": "ssc.models.sets",
     "load_image": "ssc.images",
 }
 

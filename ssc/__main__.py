@@ -25,9 +25,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from ssc.errors import InputError
+from ssc.explain import explain
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
-from ssc.types import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
-            module = {"models": "ssc.models_command", "bench": "ssc.bench"}[words[0]]
+            module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]
             return import_module(module).main(words[1:])
         return run(parse(words), load)
     except (InputError, OSError) as error:
@@ -228,7 +229,7 @@ def read_words(text: str) -> list[str]:
     Raises:
         InputError: no such file; see also `load_vocabulary`.
     """
-    from ssc.vocabulary import load_vocabulary
+    from ssc.words.vocabulary import load_vocabulary
 
     named = "," not in text and re.search(r"[/\\]|\.\w+$", text)  # as no class is
     if named or os.path.isfile(text):  # Path.is_file raises where a list of words is long
@@ -239,7 +240,7 @@ def read_words(text: str) -> list[str]:
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     """The pipeline that the options describe; says which of them it has no use for."""
     import ssc
-    from ssc.models import default_set
+    from ssc.models.sets import default_set
 
     words = None if args.vocabulary is None else read_words(args.vocabulary)
     correct = {None: True, "off": False}.get(args.correct, args.correct)
@@ -283,7 +284,7 @@ def segment(
 
     results = pipeline(image, objects)
     written = write_result(folder, stem, image, results, path.name)
-    lines = [f"{path.name}, {' | '.join(r.expressions)}: {r.message}" for r in results]
+    lines = [f"{path.name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
     lines += [f"  {file}" for file in written]
     tqdm.write("\n".join(lines), file=sys.stdout)
 

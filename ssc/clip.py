@@ -10,7 +10,7 @@ import numpy as np
 
 from ssc.cache import Cache
 from ssc.devices import in_chunks
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +129,7 @@ def load_openai_clip(
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     from open_clip.model import CLIP
 
-    from ssc.weights import load_weights, unfilled
+    from ssc.weights.reading import load_weights, unfilled
 
     if architecture not in OPENAI:
         raise InputError(f"CLIP: expected one of {', '.join(OPENAI)}, got {architecture!r}")

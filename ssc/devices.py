@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     import torch

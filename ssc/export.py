@@ -13,6 +13,7 @@ import numpy as np
 
 import ssc
 from ssc.draw import colour_of, draw_candidates, draw_mask
+from ssc.explain import explain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "disagrees": result.disagrees,
             "mask": _rle(correction.mask),
         },
-        "message": result.message,
+        "message": explain(result),
         "seconds": dict(result.timings),
         "versions": {"ssc": ssc.__version__, "torch": _version("torch")},
     }

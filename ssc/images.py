@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssc.types import InputError, Result
+from ssc.errors import InputError
+from ssc.types import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,7 +1,7 @@
 """What the stages hand to each other: small frozen dataclasses that check themselves.
 
-Frame and format everywhere: images are RGB uint8 H×W×3 in the original frame, masks are bool
-N×H×W, boxes are XYXY pixels in float32. Nothing found is length 0, never None.
+Everywhere images are RGB uint8 H×W×3 in the original frame, masks bool N×H×W, boxes float32 XYXY
+pixels. Nothing found is length 0, never None.
 """
 
 from __future__ import annotations
@@ -19,15 +19,8 @@ ANY_CLASS = "any object"
 """The class of an expression that names none ("blue", "the left one"): all are candidates."""
 
 JOINT = 0.6
-"""Cosine similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together.
-
-Chosen on RefSprites' val split with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly
-matters.
-"""
-
-
-class InputError(ValueError):
-    """Bad input from the user: one line that says what was expected, what came, and the remedy."""
+"""Similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together, by RefSprites' val
+with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly matters."""
 
 
 @dataclass(frozen=True)
@@ -218,9 +211,8 @@ class Result:
         selection: stage 2; None until it has run.
         correction: stage 3; None until it has run, and where the pipeline has none.
         override: index of the candidate that a person chose instead; None where nobody did.
-        timings: seconds spent per step of this object ("nouns", "classes", "boxes", "masks",
-            "prompts", "scores", "correct"); work shared by several objects is counted with the
-            first.
+        timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
+            "correct"); work shared by several objects is counted with the first.
     """
 
     expressions: tuple[str, ...]
@@ -295,13 +287,6 @@ class Result:
         if self.correction is None:
             return None
         return self.correction.mask if self.joint < 0 else self.candidates.masks[self.joint]
-
-    @property
-    def message(self) -> str:
-        """What was looked for and what came of it, in a plain sentence or two."""
-        from ssc.explain import explain
-
-        return explain(self)
 
     def with_selection(self, selection: Selection, timings: dict[str, float]) -> Result:
         """This result with stage 2 done; timings are added to those of stage 1."""

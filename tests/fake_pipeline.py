@@ -14,10 +14,10 @@ from ssc.correct import Correct
 from ssc.pipeline import Pipeline
 from ssc.segment import Segment
 from ssc.segment.classes import ClassProjection
-from ssc.segment.nouns import SpacyNouns
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch, Result
-from ssc.vocabulary import COCO_80
+from ssc.words.nouns import SpacyNouns
+from ssc.words.vocabulary import COCO_80
 
 SCENES = Path(__file__).parent / "data" / "scenes"
 SCENE = "val-03"

@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from fake_pipeline import SCENE, SCENES, fake_pipeline
 
 from ssc.__main__ import main
+from ssc.errors import InputError
 from ssc.pipeline import Pipeline
-from ssc.types import InputError
+from tests.fake_pipeline import SCENE, SCENES, fake_pipeline
 
 ROOT = Path(__file__).parents[1]
 PHOTO = SCENES / f"{SCENE}.jpg"

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from ssc import clip as module
 from ssc.clip import OPENAI, Clip, load_openai_clip
-from ssc.models import MEAN, STD
-from ssc.types import InputError
+from ssc.errors import InputError
+from ssc.models.sets import MEAN, STD
 
 TINY = {
     "embed_dim": 24,

@@ -7,8 +7,8 @@ import torch
 
 from ssc import devices
 from ssc.devices import autocast_dtype, compile_if_asked, computes_in_bfloat16
+from train.fit.options import default_precision
 from train.mini.loop import in_half
-from train.options import default_precision
 
 
 def tiny():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from fake_pipeline import scene_candidates, scene_image
 
 from ssc.draw import (
     PALETTE,
@@ -15,6 +14,7 @@ from ssc.draw import (
 )
 from ssc.scale import scale
 from ssc.types import Candidates
+from tests.fake_pipeline import scene_candidates, scene_image
 
 
 def many(n, height=120, width=160):

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import ssc
+from ssc.errors import InputError
+from ssc.explain import explain
 from ssc.metrics import Scores, chosen_instance, pairwise_iou
-from ssc.models import ASSETS, load_mini_clip, load_mini_network
-from ssc.types import ANY_CLASS, InputError
-from train.scenes.slice import read_slice
+from ssc.models.sets import ASSETS, load_mini_clip, load_mini_network
+from ssc.types import ANY_CLASS
+from train.data.slice import read_slice
 
 NOUNS = Path(__file__).parent / "data" / "everyday_nouns.json"
 
@@ -131,7 +133,7 @@ def test_an_expression_without_noun_considers_everything(pipeline):
 def test_nothing_found_is_said(pipeline):
     [result] = pipeline(np.full((60, 80, 3), 127, np.uint8), ["the zebra"])
     assert not result.found
-    assert "No zebra found" in result.message
+    assert "No zebra found" in explain(result)
     assert not result.mask.any()
 
 

@@ -7,11 +7,11 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from fake_pipeline import fake_pipeline, scene_image
 from PIL import Image
 from pycocotools import mask as coco
 
 from ssc.export import result_record, unique_stems, write_result, zip_result
+from tests.fake_pipeline import fake_pipeline, scene_image
 
 
 @pytest.fixture(scope="module")

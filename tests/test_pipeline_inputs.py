@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_pipeline import fake_pipeline, scene_image
 
+from ssc.errors import InputError
 from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, Pipeline, check_image, check_objects
-from ssc.types import InputError
+from tests.fake_pipeline import fake_pipeline, scene_image
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,25 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
-    "run": ("train.run", "from sentences to a checkpoint: all steps, one after the other"),
+    "run": ("train.run.__main__", "from sentences to a checkpoint: all steps, one after the other"),
     "data": ("train.data.__main__", "data check DATA: looks through a data set"),
-    "pseudo": ("train.pseudo", "stages 1 and 2 of every picture: S1 and S2"),
-    "fit": ("train.fit", "bootstrap, correct or supervised training of stage 3"),
-    "evaluate": ("train.evaluate", "the tables, on any data set with true masks or boxes"),
-    "report": ("train.report", "what a folder of `run` holds, as a page: tables, curves, matches"),
-    "seeds": ("train.seeds", "recipes beside each other over several seeds, and on true masks"),
-    "scenes": ("train.scenes.__main__", "RefSprites: preview, export as a data set of one's own"),
+    "pseudo": ("train.pseudo.__main__", "stages 1 and 2 of every picture: S1 and S2"),
+    "fit": ("train.fit.__main__", "bootstrap, correct or supervised training of stage 3"),
+    "evaluate": ("train.evaluate.__main__", "the tables, on any data set with true masks or boxes"),
+    "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
+    "report": (
+        "train.run.report",
+        "what a folder of `run` holds, as a page: tables and curves",
+    ),
+    "seeds": ("train.run.seeds", "recipes beside each other over several seeds, and on true masks"),
+    "scenes": ("train.data.scenes", "RefSprites: preview, export as a data set of one's own"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
     "convert": ("train.convert", "the authors' checkpoints to ours and back"),
-    "bench": ("train.bench", "speed and memory of the bundled models and the page"),
-    "memory": ("train.memory", "memory that training's data take, by number of pictures"),
+    "bench": ("train.measure.bench", "speed and memory of the bundled models and the page"),
+    "memory": ("train.measure.memory", "memory that training's data take, by number of pictures"),
+    "page-load": ("train.measure.page_load", "many clients at once: right answers, flat memory"),
+    "page-speed": ("train.measure.page_speed", "from a click to its answer, in a browser"),
+    "photo-note": ("train.measure.photo_note", "how often a photograph is told from a scene"),
 }
 
 
@@ -32,7 +39,7 @@ def main() -> int | str | None:
     if name in ("-h", "--help"):
         print(f"{__doc__}\ncommands:")
         for command, (_, what) in COMMANDS.items():
-            print(f"  {command:9} {what}")
+            print(f"  {command:10} {what}")
         return 0
     if name not in COMMANDS:
         print(f"error: expected one of {', '.join(COMMANDS)}, got {name!r}", file=sys.stderr)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
-from ssc.types import InputError
-from ssc.weights import fill, read_pth
+from ssc.errors import InputError
+from ssc.weights.reading import fill, read_pth
 
 TOKENIZER = "bert-base-uncased"
 PREFIXES = {"model": "lavt.", "bert_model": "bert."}

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +77,7 @@ def _measured(
         yield "Swin-B LAVT at 480 px, target 1.5×", {"weights": random, **figures}
     for name in args.models or ():
         if name == "mini":
-            from ssc.models import load
+            from ssc.models.sets import load
 
             weights = "trained" if device.type == "cpu" else "trained; stages 1 and 2 on the CPU"
             yield name, {"weights": weights, **measure(load(name), settings, peak)}

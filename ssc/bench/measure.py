@@ -14,7 +14,7 @@ import numpy as np
 
 from ssc.bench.steps import PIPELINE, REFERENCE, Task, fresh, in_float32
 from ssc.types import Candidates
-from ssc.vocabulary import COCO_80
+from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ssc.vocabulary import COCO_80
+from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
     import torch
@@ -71,12 +71,12 @@ def random_pipeline(
     """
     import torch
 
+    from ssc.models.published import SETS
     from ssc.pipeline import Pipeline
-    from ssc.pretrained import SETS
     from ssc.segment import Segment
     from ssc.segment.classes import ClassProjection
-    from ssc.segment.nouns import SpacyNouns
     from ssc.select import Select
+    from ssc.words.nouns import SpacyNouns
 
     torch.manual_seed(0)
     parts = SETS[name]
@@ -109,7 +109,7 @@ def select_without_encoder(device: torch.device) -> Select:
     from torch import nn
 
     from ssc.clip import Clip
-    from ssc.models import MEAN, STD
+    from ssc.models.sets import MEAN, STD
     from ssc.select import Select
 
     class NoEncoder(nn.Module):
@@ -132,8 +132,8 @@ def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Cl
     from open_clip.model import CLIP
 
     from ssc.clip import Clip
-    from ssc.models import MEAN, STD
-    from ssc.pretrained import CLIPS
+    from ssc.models.published import CLIPS
+    from ssc.models.sets import MEAN, STD
 
     config = TINY_CLIP if tiny else get_model_config(CLIPS[name])
     size = config["vision_cfg"]["image_size"]
@@ -167,7 +167,7 @@ def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> Grounding
 def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> SamSegmenter:
     from segment_anything import sam_model_registry
 
-    from ssc.pretrained import SAMS
+    from ssc.models.published import SAMS
     from ssc.segment.sam import SamSegmenter
 
     model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()

@@ -82,7 +82,7 @@ def _is_part(value: Any) -> bool:
     """Whether it may keep something; networks and the parser are shared, lest they load anew."""
     from torch import nn
 
-    from ssc.segment.nouns import Parser
+    from ssc.words.nouns import Parser
 
     of_ours = type(value).__module__.startswith("ssc.")
     return of_ours and not isinstance(value, nn.Module | Parser)

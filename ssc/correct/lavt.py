@@ -13,6 +13,16 @@ from ssc.correct.fusion import Fusion, Gate
 from ssc.correct.swin import PatchEmbed, PatchMerging, SwinBlock
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "nano": {
+        "embed_dim": 16,
+        "depths": (1, 1, 2, 1),
+        "num_heads": (1, 2, 4, 8),
+        "window_size": 6,
+        "num_heads_fusion": (1, 1, 1, 1),
+        "language_dim": 64,
+        "decoder_dim": 32,
+        "words_norm": False,
+    },
     "mini": {
         "embed_dim": 32,
         "depths": (2, 2, 2, 1),

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from ssc.cache import Cache, content_key
 from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
 from ssc.correct.lavt import LAVT, ImageFeatures
-from ssc.types import InputError
-from ssc.weights import load_weights, unfilled
+from ssc.errors import InputError
+from ssc.weights.reading import load_weights, unfilled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,18 @@ STD = (0.229, 0.224, 0.225)
 BATCH = 16  # expressions read at once; bounds memory, not results
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "nano": {
+        "lavt": LAVT_CONFIGS["nano"],
+        "bert": {
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 256,
+            "max_position_embeddings": 32,
+        },
+        "size": (72, 96),
+        "words": 20,
+    },
     "mini": {
         "lavt": LAVT_CONFIGS["mini"],
         "bert": {

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from ssc.errors import InputError
 from ssc.page.texts import DOWNLOADS
 from ssc.pipeline import Pipeline
-from ssc.types import InputError
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
@@ -163,7 +163,7 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         InputError: no such model set, its files are missing, or a checkpoint that is none.
     """
     import ssc
-    from ssc.models import MODEL_SETS, default_set
+    from ssc.models.sets import MODEL_SETS, default_set
 
     models = models or default_set()
     if models not in MODEL_SETS:
@@ -206,8 +206,8 @@ def short_names(paths: Sequence[str]) -> list[str]:
 
 
 def _missing(name: str) -> str:
-    from ssc.downloads import downloads_are_off
-    from ssc.pretrained import SETS, files_of
+    from ssc.models.published import SETS, files_of
+    from ssc.weights.downloads import downloads_are_off
 
     absent = [file for file in files_of(name) if not file.present] if name in SETS else []
     if not absent:

@@ -9,10 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from ssc.downloads import Cancelled, downloads_are_off
+from ssc.errors import InputError
 from ssc.page.choices import NEEDS
 from ssc.page.texts import DOWNLOADS
-from ssc.types import InputError
+from ssc.weights.downloads import Cancelled, downloads_are_off
 
 EVERY = 0.5  # seconds between two looks at the progress
 
@@ -41,8 +41,8 @@ class Download:
         self._stop.set()
 
     def _run(self) -> None:
-        from ssc.downloads import download_watched
-        from ssc.pretrained import files_of
+        from ssc.models.published import files_of
+        from ssc.weights.downloads import download_watched
 
         try:
             download_watched(files_of(self.name), self._report, self._stop.is_set)
@@ -87,7 +87,7 @@ def add_downloads() -> None:
 
 def absent() -> dict[str, int]:
     """Name → bytes still to come, of each set that is not wholly here."""
-    from ssc.pretrained import SETS, files_of
+    from ssc.models.published import SETS, files_of
 
     missing = {name: [f for f in files_of(name) if not f.present] for name in SETS}
     return {name: sum(f.size or 0 for f in files) for name, files in missing.items() if files}

@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from ssc.errors import InputError
 from ssc.page.choices import OPTIONS, Choices
 from ssc.page.gpu import on_gpu
 from ssc.page.session import STAGES, Session, compare, read_question, stream
-from ssc.types import InputError
 
 Ask = Callable[..., Iterator[Session]]
 

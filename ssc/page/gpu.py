@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 try:
     import spaces

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ssc.errors import InputError
 from ssc.export import zip_result
 from ssc.page.choices import OPTIONS, Choices
 from ssc.page.endpoints import Ask, compared
@@ -18,7 +19,6 @@ from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
-from ssc.types import InputError
 
 
 class Handlers:

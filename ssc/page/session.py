@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ssc.correct import correct_at
 from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, for_screen
+from ssc.errors import InputError
 from ssc.export import result_record
 from ssc.images import load_image
 from ssc.metrics import mask_iou
-from ssc.photo import is_unknown
-from ssc.types import InputError, Result
+from ssc.models.photo import is_unknown
+from ssc.types import Result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class Session:
         image: RGB uint8 H×W×3.
         results: one per object.
         active: index of the object whose stages are shown.
-        unknown: whether the models that were asked can't know such a picture; see `ssc.photo`.
+        unknown: whether the models asked can't know such a picture; see `ssc.models.photo`.
     """
 
     name: str

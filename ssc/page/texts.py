@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ssc.downloads import downloads_are_off
 from ssc.page.figure import FIGURES
+from ssc.weights.downloads import downloads_are_off
 
 HINT = '<p class="steps">Choose a picture and say what to look for, or click an example.</p>'
 

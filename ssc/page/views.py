@@ -10,6 +10,7 @@ import numpy as np
 
 from ssc.correct import SNAP_IOU
 from ssc.draw import colour_of, ink_of
+from ssc.explain import explain
 from ssc.metrics import mask_iou
 from ssc.types import ANY_CLASS, JOINT, Candidates, ClassMatch, Result
 
@@ -40,7 +41,7 @@ def overlaps(rows: Sequence[dict[str, Any]]) -> str:
 
 def _describe(result: Result, marked: bool) -> str:
     steps = "".join(f'<p class="steps">{_step(match)}</p>' for match in result.matches)
-    lines = [escape(result.message)]
+    lines = [escape(explain(result))]
     if result.correction is not None and (result.found or result.correction.mask.any()):
         overlap = mask_iou(result.mask, result.correction.mask)
         name = "S+S" if result.override is None else "Your choice"

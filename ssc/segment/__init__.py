@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssc.errors import InputError
 from ssc.segment.classes import as_classes
 from ssc.segment.detect import as_known, known_classes
 from ssc.segment.masks import suppress_duplicates
 from ssc.timing import Clock
-from ssc.types import ANY_CLASS, Candidates, InputError, Result
-from ssc.vocabulary import load_vocabulary
+from ssc.types import ANY_CLASS, Candidates, Result
+from ssc.words.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ssc.segment.classes import ClassProjection
     from ssc.segment.detect import Detector
     from ssc.segment.masks import Segmenter
-    from ssc.segment.nouns import NounExtractor
+    from ssc.words.nouns import NounExtractor
 
 
 class Segment:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ssc.segment.nouns import singular
-from ssc.types import ANY_CLASS, ClassMatch, InputError
+from ssc.errors import InputError
+from ssc.types import ANY_CLASS, ClassMatch
+from ssc.words.nouns import singular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

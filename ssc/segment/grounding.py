@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
-from ssc.types import InputError
+from ssc.errors import InputError
+from ssc.segment.class_prompts import ClassPrompt, make_class_prompts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,6 @@ BOX_THRESHOLD = 0.35  # a box's best token must be over it, and
 TEXT_THRESHOLD = 0.25  # a token over it is part of the box's phrase: the published values of both
 NMS_IOU = 0.8  # of two boxes that overlap more, the better stays
 SHORT_SIDE, LONG_SIDE = 800, 1333  # pixels that the network sees, as published
-TOKENS = 256  # that the network reads of a prompt
 IMAGES = 4  # seen at once; bounds memory, not results
 KEPT = 32  # answers, a few kB each
 
@@ -46,20 +46,6 @@ class Network(Protocol):
             B×Q×4, centre and size as shares of the image.
         """
         ...
-
-
-class Prompt(NamedTuple):
-    """Classes as the network is asked for them, and where each stands in the text.
-
-    Attributes:
-        text: the classes in lower case, " . " between them and at the end.
-        names: the classes as the caller wrote them.
-        tokens: bool C×`TOKENS`, which tokens of the text are the words of each.
-    """
-
-    text: str
-    names: tuple[str, ...]
-    tokens: Tensor
 
 
 class GroundingDetector:
@@ -119,7 +105,7 @@ class GroundingDetector:
         jobs = [
             (i, prompt)
             for i, names in enumerate(class_names)
-            for prompt in make_prompts(names, self.tokenizer, form)
+            for prompt in make_class_prompts(names, self.tokenizer, form)
         ]
         jobs.sort(key=lambda job: pixels[job[0]].shape)  # stable: batches of equal size
         answers: list[list] = [[] for _ in pixels]
@@ -134,7 +120,7 @@ class GroundingDetector:
         return [_suppress(answer) for answer in answers]
 
     def _see(
-        self, pixels: list[Tensor], jobs: Sequence[tuple[int, Prompt]]
+        self, pixels: list[Tensor], jobs: Sequence[tuple[int, ClassPrompt]]
     ) -> list[tuple[Tensor, Tensor, tuple[str, ...]]]:
         """What the network finds for each image and prompt, over the thresholds."""
         batch = torch.stack([pixels[i] for i, _ in jobs])
@@ -147,7 +133,7 @@ class GroundingDetector:
         ]
 
     def _read(
-        self, probabilities: Tensor, boxes: Tensor, prompt: Prompt
+        self, probabilities: Tensor, boxes: Tensor, prompt: ClassPrompt
     ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
         """The boxes of one image over the thresholds, with the class that each belongs to."""
         words = prompt.tokens.float()
@@ -157,50 +143,6 @@ class GroundingDetector:
         keep = (scores > self.threshold) & over.any(1)
         best = of_class.masked_fill(~over, -1)[keep].argmax(1)
         return boxes[keep], scores[keep], tuple(prompt.names[k] for k in best.tolist())
-
-
-def make_prompts(names: Sequence[str], tokenizer: Any, form: str = "{}") -> list[Prompt]:
-    """As few prompts as hold all names: "a . b . c ." in lower case.
-
-    Dots and question marks in a name would end it; they are left out. A name of which nothing is
-    left, or too long for any prompt, is not asked for.
-
-    Args:
-        form: what is made of a name, with {} where it stands; of names that end in s already,
-            a final s of the form is left out.
-    """
-    phrases = []
-    for name in dict.fromkeys(names):
-        clean = " ".join(name.lower().replace(".", " ").replace("?", " ").split())
-        tokens = len(tokenizer.tokenize(clean))
-        if tokens and tokens + 6 <= TOKENS:
-            once = form[:-1] if form.endswith("s") and clean.endswith("s") else form
-            phrases.append((name, once.format(clean), once.index("{}")))
-    prompts, group, used = [], [], 2  # [CLS] and [SEP]
-    for phrase in phrases:
-        length = len(tokenizer.tokenize(phrase[1])) + 1
-        if used + length > TOKENS:
-            prompts.append(_prompt(group, tokenizer))
-            group, used = [], 2
-        group.append(phrase)
-        used += length
-    return [*prompts, _prompt(group, tokenizer)] if group else prompts
-
-
-def _prompt(phrases: list[tuple[str, str, int]], tokenizer: Any) -> Prompt:
-    """The prompt of (name, phrase, where the name begins in the phrase)."""
-    text = ""
-    spans = []
-    for _, phrase, start in phrases:
-        spans.append((len(text) + start, len(text) + len(phrase)))
-        text += f"{phrase} . "
-    text = text.strip()
-    offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
-    tokens = torch.zeros(len(phrases), TOKENS, dtype=torch.bool)
-    for row, (start, end) in zip(tokens, spans):
-        for k, (a, b) in enumerate(offsets):
-            row[k] = start <= a < b <= end
-    return Prompt(text, tuple(name for name, _, _ in phrases), tokens)
 
 
 def preprocess(image: NDArray[np.uint8]) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
-from ssc.types import InputError
-from ssc.weights import fill, read_pth, unfilled
+from ssc.errors import InputError
+from ssc.weights.reading import fill, read_pth, unfilled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ssc.cache import Cache, content_key
+from ssc.errors import InputError
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
 from ssc.select.spatial import guide
 from ssc.timing import Clock
-from ssc.types import Candidates, InputError, Result, Selection
+from ssc.types import Candidates, Result, Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertTokenizerFast
 
 from ssc.correct.predict import BATCH, CONFIGS, Corrector, ReferringModel, preprocess
-from ssc.types import InputError
+from ssc.errors import InputError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "left", "red", "dog", "on"]
 CONFIG = {

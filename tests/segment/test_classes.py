@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from ssc.errors import InputError
 from ssc.segment.classes import ClassProjection, as_classes
-from ssc.types import ANY_CLASS, ClassMatch, InputError
+from ssc.types import ANY_CLASS, ClassMatch
 
 ANGLES = {"dog": 0, "cat": 40, "car": 100, "bus": 120, "boat": 170, "puppy": 10, "taxi": 99}
 VOCABULARY = ("dog", "cat", "car", "bus", "boat")

@@ -5,15 +5,15 @@ import pytest
 import torch
 from transformers import GroundingDinoImageProcessor
 
+from ssc.errors import InputError
 from ssc.segment import grounding
+from ssc.segment.class_prompts import TOKENS, make_class_prompts
 from ssc.segment.grounding import (
     GroundingDetector,
     TransformersNetwork,
     load_grounding_dino,
-    make_prompts,
     preprocess,
 )
-from ssc.types import InputError
 from tests.segment.tiny_grounding import Answering, shake, tiny_tokenizer, tiny_transformers
 
 BOX, OTHER, FAR = (0.3, 0.3, 0.2, 0.2), (0.31, 0.3, 0.2, 0.2), (0.7, 0.7, 0.4, 0.2)
@@ -45,14 +45,14 @@ def words(prompt, tokenizer):
 
 def test_no_classes_no_prompts(tokenizer, image):
     network = Answering(tokenizer, {})
-    assert make_prompts([], tokenizer) == []
+    assert make_class_prompts([], tokenizer) == []
     boxes, scores, labels = GroundingDetector(network, tokenizer).detect(image, [])
     assert (boxes.shape, boxes.dtype, scores.shape, labels) == ((0, 4), np.float32, (0,), ())
     assert network.asked == []
 
 
 def test_prompt_text_and_the_tokens_of_each_class(tokenizer):
-    [prompt] = make_prompts(["Person", "hot dog", "traffic light"], tokenizer)
+    [prompt] = make_class_prompts(["Person", "hot dog", "traffic light"], tokenizer)
     assert prompt.text == "person . hot dog . traffic light ."
     assert words(prompt, tokenizer) == {
         "Person": ["person"],
@@ -62,26 +62,26 @@ def test_prompt_text_and_the_tokens_of_each_class(tokenizer):
 
 
 def test_retry_prompt_marks_the_name_without_all(tokenizer):
-    [prompt] = make_prompts(["drinker", "cars"], tokenizer, "all {}s")
+    [prompt] = make_class_prompts(["drinker", "cars"], tokenizer, "all {}s")
     assert prompt.text == "all drinkers . all cars ."
     assert words(prompt, tokenizer)["drinker"] == ["drink", "##er", "##s"]
     assert words(prompt, tokenizer)["cars"] == ["cars"]
 
 
 def test_names_cannot_break_the_prompt(tokenizer):
-    [prompt] = make_prompts(["dog.car?", "...", "dog.car?", "person"], tokenizer)
+    [prompt] = make_class_prompts(["dog.car?", "...", "dog.car?", "person"], tokenizer)
     assert prompt.text == "dog car . person ."
     assert prompt.names == ("dog.car?", "person")
-    assert make_prompts(["?", "dog " * 300], tokenizer) == []
+    assert make_class_prompts(["?", "dog " * 300], tokenizer) == []
 
 
 def test_many_classes_take_several_prompts_and_lose_none(tokenizer):
     names = [f"person {'dog ' * (i % 7)}{i}" for i in range(200)]
-    prompts = make_prompts(names, tokenizer)
+    prompts = make_class_prompts(names, tokenizer)
     assert [name for prompt in prompts for name in prompt.names] == names
     assert len(prompts) > 1
     for prompt in prompts:
-        assert len(tokenizer(prompt.text)["input_ids"]) <= grounding.TOKENS
+        assert len(tokenizer(prompt.text)["input_ids"]) <= TOKENS
         assert prompt.tokens.any(1).all()
 
 

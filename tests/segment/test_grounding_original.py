@@ -4,21 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from ssc.errors import InputError
 from ssc.segment.grounding import GroundingDetector, TransformersNetwork, preprocess
-from ssc.types import InputError
-from ssc.weights import fill, unfilled
+from ssc.weights.reading import fill, unfilled
 from tests.segment.tiny_grounding import BERT, tiny_original, tiny_tokenizer, tiny_transformers
 
 pytest.importorskip("groundingdino", reason="groundingdino-py is not installed")
 
+from ssc.segment.grounding_names import read_original, to_transformers
 from ssc.segment.grounding_original import (
     LegacyBert,
     OriginalNetwork,
     build_original,
     load_into_transformers,
     load_original,
-    read_original,
-    to_transformers,
 )
 
 PROMPTS = ["person . hot dog . traffic light .", "dog ."]

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.explain import explain
 from ssc.metrics import pairwise_iou
 from ssc.segment import Segment
 from ssc.segment.masks import DUPLICATE_IOU, suppress_duplicates
@@ -151,4 +152,4 @@ def test_what_is_there_instead_is_offered():
     assert result.mask.shape == (H, W)
     assert not result.mask.any()
     assert [name for name, _ in result.nearest] == ["dog", "cat"]
-    assert result.message == 'No bus found for "the bus". Found instead: dog, cat.'
+    assert explain(result) == 'No bus found for "the bus". Found instead: dog, cat.'

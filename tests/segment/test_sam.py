@@ -14,9 +14,9 @@ from segment_anything.modeling import (
     TwoWayTransformer,
 )
 
+from ssc.errors import InputError
 from ssc.segment import sam as module
 from ssc.segment.sam import SamSegmenter, load_sam
-from ssc.types import InputError
 
 SIDE, DIM = 64, 16
 

@@ -9,9 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.errors import InputError
+from ssc.explain import explain
 from ssc.select import Select
 from ssc.select.choose import argmax_choice, matching_choice
-from ssc.types import Candidates, ClassMatch, InputError, Result, Selection
+from ssc.types import Candidates, ClassMatch, Result, Selection
 
 H, W = 48, 64
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "reddish": (0.8, 0.6, 0)}
@@ -122,7 +124,7 @@ def test_matching_parts_two_objects_that_want_the_same():
     assert [out.selection.chosen for out in outs] == [2, 2]  # the blue one, and the red one
     assert [out.selection.rule for out in outs] == ["matching"] * 2
     best, second = outs[0].selection.scores[[0, 2]]
-    assert outs[0].message == (
+    assert explain(outs[0]) == (
         f"S+S chose candidate 3 of 3 (score {second:.3f}) by matching, "
         f"as candidate 1 ({best:.3f}) went to another object."
     )
@@ -136,7 +138,7 @@ def test_more_objects_than_candidates():
         image, [result(one, "blue"), result(one, "red")]
     )
     assert [out.selection.chosen for out in outs] == [-1, 0]
-    assert outs[0].message == "S+S chose none: matching gave every candidate to another object."
+    assert explain(outs[0]) == "S+S chose none: matching gave every candidate to another object."
     assert not outs[0].mask.any()
 
 

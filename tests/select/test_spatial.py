@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.explain import explain
 from ssc.export import result_record
 from ssc.page.views import score_bars
 from ssc.select import Select
@@ -226,7 +227,7 @@ def test_guided_scores_are_told_from_clips_own():
     assert np.array_equal(
         right.selection.scores, guide(unguided.selection.scores, ["right dog"], boxes, H, W)
     )
-    assert "(score with spatial guidance 0.500, next" in right.message
+    assert "(score with spatial guidance 0.500, next" in explain(right)
     record = result_record("a.png", IMAGE, right)
     assert record["spatial"] is True
     for name, scores in (("clip", unguided.selection.scores), ("guided", right.selection.scores)):
@@ -238,4 +239,4 @@ def test_guided_scores_are_told_from_clips_own():
         assert record["spatial"] is False
         assert record["candidates"][0]["clip_score"] == 0.5
         assert record["candidates"][0]["guided_score"] is None
-        assert "spatial" not in result.message + score_bars(result)
+        assert "spatial" not in explain(result) + score_bars(result)

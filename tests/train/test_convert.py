@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
-from ssc.types import InputError
+from ssc.errors import InputError
 from tests.train.tiny_lavt import tiny_config
 from train.convert import from_authors, main, to_authors
-from train.words import learn_tokenizer
+from train.fit.tokenizer import learn_tokenizer
 
 KEYS = Path(__file__).parents[1] / "data" / "golden" / "official_lavt_swinb_keys.json"
 

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from train.batches import Plan
 from train.data import Picture, Referred
-from train.examples import Examples
-from train.fit import fit
-from train.options import Settings
+from train.fit.batches import Plan
+from train.fit.examples import Examples
+from train.fit.loop import fit
+from train.fit.options import Settings
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 SIZE = (32, 32)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ssc.types import Candidates, ClassMatch, InputError, Result, Selection
-from train import pseudo, store
+from ssc.errors import InputError
+from ssc.types import Candidates, ClassMatch, Result, Selection
 from train.data import Picture, Referred
+from train.pseudo import make as pseudo
+from train.pseudo import store
 
 store.SHARD = pseudo.SHARD = 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,11 +74,25 @@ class Dataset(Protocol):
 
 
 class RefSprites:
-    """Rendered scenes `first` … `first + count - 1` of a split: a number, not a download."""
+    """Rendered scenes `first` … `first + count - 1` of a split: a number, not a download.
 
-    def __init__(self, split: str, count: int, seed: int = 0, first: int = 0) -> None:
+    Args:
+        classes: how many classes the scenes' world has, the richest in sprites; 0 for all.
+
+    Raises:
+        InputError: fewer classes than 2, or more than there are.
+    """
+
+    kind = "refsprites"
+
+    def __init__(
+        self, split: str, count: int, seed: int = 0, first: int = 0, classes: int = 0
+    ) -> None:
+        from train.scenes.catalogue import richest
+
         self.split, self.count, self.seed, self.first = split, count, seed, first
-        self.name = f"refsprites-{split}-{seed}-{first}"
+        self.classes = len(richest(classes)) if classes else 0
+        self.name = f"{self.kind}-{split}-{seed}-{first}" + (f"-of-{classes}" if classes else "")
 
     def __len__(self) -> int:
         return self.count
@@ -88,7 +102,7 @@ class RefSprites:
 
         if not 0 <= index < self.count:
             raise IndexError(index)
-        scene = render(self.split, self.first + index, self.seed)
+        scene = render(self.split, self.first + index, self.seed, classes=self.classes)
         masks = scene.masks
         objects = tuple(
             Referred(str(k), tuple(e.text for e in said), masks[k], tuple(e.kind for e in said))
@@ -107,19 +121,17 @@ class SpriteClasses(RefSprites):
     never which one: for the mini LAVT this stands for what ImageNet and BERT know already.
     """
 
-    def __init__(self, split: str, count: int, seed: int = 0, first: int = 0) -> None:
-        super().__init__(split, count, seed, first)
-        self.name = self.name.replace("refsprites", "classes")
+    kind = "classes"
 
     def __getitem__(self, index: int) -> Picture:
         from train.scenes import render
-        from train.scenes.catalogue import CATEGORIES
+        from train.scenes.catalogue import richest
 
         if not 0 <= index < self.count:
             raise IndexError(index)
-        scene = render(self.split, self.first + index, self.seed)
+        scene = render(self.split, self.first + index, self.seed, classes=self.classes)
         labels = np.array([instance.sprite.category for instance in scene.instances])
-        absent = sorted(set(CATEGORIES) - set(labels))
+        absent = sorted(set(richest(self.classes)) - set(labels))
         other = np.random.default_rng([self.seed, self.first + index]).choice(absent)
         objects = tuple(
             Referred(name, _class_names(name), scene.masks[labels == name].any(0))
@@ -136,14 +148,16 @@ def _class_names(category: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((category, *chain.from_iterable(called))))
 
 
-SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]], classes:SPLIT:COUNT[:FIRST[:SEED]],
+CLASSES = "classes="  # before the number of classes, the last part of the text
+SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
 refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), or a .jsonl or .csv file"""
 
 
 def open_dataset(text: str) -> Dataset:
     """Opens a data set by what `--data` says.
 
-    - `refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0: rendered scenes.
+    - `refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0: rendered scenes;
+      `:classes=16` at the end for a world of so many classes.
     - `classes:SPLIT:COUNT`, likewise: the same scenes, asked for whole classes.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
     - the path of a `.jsonl` or `.csv` file: one's own pictures; `train.data.files`.
@@ -171,11 +185,14 @@ def open_dataset(text: str) -> Dataset:
 def _open_scenes(which: type[RefSprites], kind: str, rest: str) -> RefSprites:
     try:
         split, count, *more = rest.split(":")
+        classes = int(more.pop()[len(CLASSES) :]) if more and more[-1].startswith(CLASSES) else 0
         first, seed = (*map(int, more), 0, 0)[:2]
         if len(more) > 2:
             raise ValueError
-        return which(split, int(count), seed, first)
+        return which(split, int(count), seed, first, classes)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(
-            f"data: expected {kind}:SPLIT:COUNT[:FIRST[:SEED]], got '{kind}:{rest}'"
+            f"data: expected {kind}:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], got '{kind}:{rest}'"
         ) from error

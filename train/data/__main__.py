@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssc.types import InputError
+from ssc.errors import InputError
 from train.data import SOURCES, open_dataset
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssc.draw import colour_of, draw_candidates, for_screen
-from ssc.types import ANY_CLASS, Candidates, ClassMatch, InputError
+from ssc.errors import InputError
+from ssc.types import ANY_CLASS, Candidates, ClassMatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 from train.data import Picture, Referred
+from train.data.lines import COLUMNS, add_cells, parse
 from train.data.masks import decode_segmentation
-from train.data.rows import COLUMNS, add_cells, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

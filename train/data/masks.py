@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 from train.data import Picture, Referred
 from train.data.masks import decode_segmentation
 

@@ -31,7 +31,7 @@ size; one caption in twenty says where it is. Also on 7,000 synonyms of COCO's c
 
 
 def detector(args: argparse.Namespace) -> None:
-    from ssc.models import load_mini_network
+    from ssc.models.sets import load_mini_network
     from ssc.segment.mini import CONFIG
     from train.mini.card import write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
@@ -60,7 +60,7 @@ def detector(args: argparse.Namespace) -> None:
 def clip(args: argparse.Namespace) -> None:
     from open_clip.tokenizer import SimpleTokenizer
 
-    from ssc.models import load_mini_clip
+    from ssc.models.sets import load_mini_clip
     from train.mini.card import write_card, write_model
     from train.mini.clip import config, measure, train_clip
 

@@ -21,13 +21,13 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ssc.clip import Clip
-from ssc.models import MEAN, STD
+from ssc.models.sets import MEAN, STD
 from ssc.select import Select
 from ssc.types import Candidates, Result
-from train.lexicon import LEXICON
 from train.mini.captions import caption
 from train.mini.loop import in_half, train
 from train.scenes import Scene, render
+from train.scenes.lexicon import LEXICON
 
 SIZE = 96
 SIGMAS = (5.0, 12.0, 25.0)  # px in a 320-px frame; 25 is the reverse blur's 50 in a 640-px one

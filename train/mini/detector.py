@@ -21,8 +21,8 @@ from torchvision.ops import box_iou, roi_align
 
 from ssc.metrics import mask_iou
 from ssc.segment.mini import MASK_CELLS, STRIDES, MiniFCOS, MiniNetwork
-from ssc.vocabulary import COCO_80
-from ssc.weights import load_weights
+from ssc.weights.reading import load_weights
+from ssc.words.vocabulary import COCO_80
 from train.mini.loop import train
 from train.scenes import Scene, render
 

@@ -23,16 +23,16 @@ from tqdm import tqdm
 
 from ssc.correct import threshold_of
 from ssc.correct.predict import Corrector
+from ssc.errors import InputError
 from ssc.metrics import Scores
-from ssc.types import InputError
-from train import fit
 from train.data import RefSprites
+from train.fit.__main__ import main as fit
+from train.fit.initial import new_model, open_checkpoint, open_examples
 from train.mini.card import write_card
 from train.mini.pixels import OTHER_SCENES, SIZE, pretrain
-from train.pseudo import choose_anew
-from train.start import new_model, open_examples
+from train.pseudo.make import choose_anew
 
-PRIOR = 0.5  # what S2's choice counts for in the last rounds; see train.matching
+PRIOR = 0.5  # what S2's choice counts for in the last rounds; see train.evaluate.matching_accuracy
 LARGE = (144, 192)  # of the pictures in the last two rounds; half as dear again as SIZE
 STEPS = ["names", "bootstrap", "spatial", "correct", "again", "wide", "prior", "large", "fresh"]
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
@@ -138,7 +138,7 @@ def _fit(
     argv = [method]
     for name, value in options.items():
         argv += [name, *(str(x) for x in (value if isinstance(value, tuple) else (value,)))]
-    fit.main(argv)
+    fit(argv)
     return folder
 
 
@@ -147,7 +147,7 @@ def publish(
 ) -> None:
     """Stores the checkpoint in half precision, measures it, and writes its card."""
     trained = Corrector.load(source)
-    config = fit.open_checkpoint(source)[2]
+    config = open_checkpoint(source)[2]
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     Corrector.save(part, trained.model, trained.tokenizer, config, torch.float16)

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, preprocess
-from ssc.vocabulary import COCO_80
-from train.examples import shrink
+from ssc.words.vocabulary import COCO_80
+from train.fit.examples import shrink
 from train.mini.loop import in_half, train
 from train.scenes import render
 

@@ -6,7 +6,10 @@ left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+
+from ssc.errors import InputError
 
 CLOTHES = ("red", "blue", "green", "purple", "pink", "black", "white")
 PAINTS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white")
@@ -358,6 +361,25 @@ SPRITES: tuple[Sprite, ...] = (
     ),
 )
 CATEGORIES: tuple[str, ...] = tuple(dict.fromkeys(sprite.category for sprite in SPRITES))
+
+
+def richest(count: int) -> tuple[str, ...]:
+    """The `count` categories of most sprites that training shows, "person" first.
+
+    Many sprites of one class are what looks can tell apart. All categories for a `count` of 0.
+
+    Raises:
+        InputError: fewer than 2 categories, or more than there are.
+    """
+    if not count:
+        return CATEGORIES
+    if not 2 <= count <= len(CATEGORIES):
+        raise InputError(f"classes: expected 2 to {len(CATEGORIES)}, got {count}")
+    sprites = Counter(sprite.category for sprite in SPRITES if not sprite.unseen)
+    chosen = sorted(CATEGORIES, key=lambda name: -sprites[name])[:count]
+    return tuple(name for name in CATEGORIES if name in chosen)
+
+
 CLUTTER = (  # of no COCO class
     "🌳", "🌲", "🪨", "🏠", "🌴", "🎈", "🎁", "🪣", "🎸",
     "🪜", "🗑️", "📦", "🕯️", "💡", "🔑", "🍇",

@@ -11,7 +11,7 @@ import numpy as np
 from train.scenes.meaning import Meaning, holds, named
 
 if TYPE_CHECKING:
-    from train.scenes.render import Instance
+    from train.scenes.instance import Instance
 
 KINDS = ("attribute", "position", "relation", "mixed")
 # Some proposals find nothing true to say, so these are set to give RefCOCO's mix, about

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from train.scenes.render import Instance
+    from train.scenes.instance import Instance
 
 CONFUSABLE = {
     frozenset(pair)

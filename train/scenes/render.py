@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 from train.scenes.backgrounds import background
-from train.scenes.catalogue import CATEGORIES, CLUTTER, SPRITES, Sprite
+from train.scenes.catalogue import CLUTTER, SPRITES, Sprite, richest
 from train.scenes.expressions import Expression, refer
+from train.scenes.instance import Instance
 from train.scenes.sprites import TONES, draw_glyph, draw_sprite, silhouette
 
 if TYPE_CHECKING:
@@ -21,28 +23,6 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH = 240, 320
 MIN_VISIBLE = 0.4  # an object is hidden to 60 % at most
 SPLITS = ("train", "val", "testA", "testB", "hard")
-
-
-@dataclass
-class Instance:
-    """One object of a scene.
-
-    Attributes:
-        sprite, colour: what it is; colour as painted or as drawn, None where it has no single one.
-        centre: (x, y) of its full extent, in pixels.
-        height: of its full extent, in pixels.
-        area: pixels of its full silhouette, hidden ones included.
-        visible: share of `area` that is not hidden by later objects or the frame.
-        covered_by: indices of the objects that hide at least a twentieth of it.
-    """
-
-    sprite: Sprite
-    colour: str | None
-    centre: tuple[float, float]
-    height: float
-    area: int
-    visible: float = 1.0
-    covered_by: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -215,46 +195,56 @@ def _pick(rng: np.random.Generator, category: str, split: str) -> tuple[Sprite, 
     return sprite, sprite.paints[rng.integers(len(sprite.paints))]
 
 
-def _category(rng: np.random.Generator, split: str) -> str:
+def _category(rng: np.random.Generator, split: str, categories: Sequence[str]) -> str:
     """RefCOCO's testA refers to people and testB to everything else; half of it is people."""
     person = {"testA": 1.0, "testB": 0.0}.get(split, 0.4)
     if rng.random() < person:
         return "person"
-    return CATEGORIES[1 + rng.integers(len(CATEGORIES) - 1)]
+    return categories[1 + rng.integers(len(categories) - 1)]
 
 
 def render(
-    split: str, index: int, seed: int = 0, *, height: int = HEIGHT, width: int = WIDTH
+    split: str,
+    index: int,
+    seed: int = 0,
+    *,
+    classes: int = 0,
+    height: int = HEIGHT,
+    width: int = WIDTH,
 ) -> Scene:
     """Renders one scene; equal arguments give equal bytes.
 
     Args:
         split: one of `SPLITS`.
         index, seed: non-negative numbers.
+        classes: how many classes the world has, see `catalogue.richest`; 0 for all.
         height, width: of the picture in pixels; sprites scale with it.
 
     Raises:
-        InputError: an unknown split, or the emoji font is not installed.
+        InputError: an unknown split or number of classes, or the emoji font is not installed.
     """
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
     rng = np.random.default_rng([SPLITS.index(split), index, seed])
+    categories = richest(classes)
     while True:
-        canvas, category = _compose(rng, split, height, width)
+        canvas, category = _compose(rng, split, categories, height, width)
         referred = refer(rng, canvas.instances, category, split == "hard", width, height)
         if referred:
             return Scene(canvas.finish(), canvas.ids, tuple(canvas.instances), referred)
 
 
-def _compose(rng: np.random.Generator, split: str, h: int, w: int) -> tuple[_Canvas, str]:
+def _compose(
+    rng: np.random.Generator, split: str, categories: Sequence[str], h: int, w: int
+) -> tuple[_Canvas, str]:
     """2–4 objects of one class (hard: 3–6) and 1–4 of others on a background; and that class."""
     canvas = _Canvas(rng, h, w)
     hard = split == "hard"
-    category = _category(rng, split)
+    category = _category(rng, split, categories)
     wanted = [category] * int(
         rng.integers(3, 7) if hard else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3])
     )
-    others = [c for c in CATEGORIES if c != category]
+    others = [c for c in categories if c != category]
     for _ in range(int(rng.integers(1, 5))):
         again = len(wanted) > 4 and rng.random() < 0.2  # now and then two of a kind
         wanted.append(wanted[-1] if again and wanted[-1] != category else str(rng.choice(others)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ssc.types import InputError
+from ssc.errors import InputError
 from train.scenes.catalogue import Sprite
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Model sets: their networks, loaded by name, and the command that lists and downloads them."""

@@ -1,0 +1,77 @@
+"""`python -m ssc models`: which model sets there are, their sizes, what is here, and the rest.
+
+python -m ssc models                      # the sets, and what they are made of
+python -m ssc models --download base      # a set
+python -m ssc models --download sam-vit-l # or one of its parts
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ssc.models.published import SETS, WEIGHTS, files_of
+from ssc.models.sets import MODEL_SETS
+from ssc.weights.downloads import download
+
+
+def main(argv: Sequence[str]) -> int:
+    """Lists the sets, or downloads one; returns the exit code.
+
+    Raises:
+        InputError: no such set or part, or a download failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m ssc models", description="Lists the model sets, or downloads one."
+    )
+    parser.add_argument(
+        "--download", metavar="NAME", help="a set or a part, as listed; goes on where it stopped"
+    )
+    name = parser.parse_args(argv).download
+    if name in MODEL_SETS and name not in SETS:
+        print(f"{name}: comes with the program, nothing to download")
+    elif name is not None:
+        download(files_of(name))
+        print(f"{name}: all of its {len(files_of(name))} files are in {_folder()}")
+    else:
+        print(listing())
+    return 0
+
+
+def listing() -> str:
+    """Sets and parts, a line each: name, size, whether it is here, licence, source."""
+    lines = [_row("model set", "size", "here")]
+    lines += [
+        _row(name, _size(name), _here(name)) if name in SETS else _row(name, "bundled", "yes")
+        for name in MODEL_SETS
+    ]
+    lines += ["", _row("part", "size", "here", "licence", "source")]
+    for name, (weights, *_) in WEIGHTS.items():
+        sets = ", ".join(key for key, parts in SETS.items() if name in parts)
+        source = f"{weights.source} ({sets})" if sets else weights.source
+        lines.append(_row(name, _size(name), _here(name), weights.licence, source))
+    lines += ["", f"Weights are kept in {_folder()}."]
+    absent = [name for name in SETS if not all(file.present for file in files_of(name))]
+    lines += [f"To get {name}: python -m ssc models --download {name}" for name in absent]
+    return "\n".join(lines)
+
+
+def _row(name: str, size: str, here: str, licence: str = "", source: str = "") -> str:
+    return f"{name:<24}{size:>10}  {here:<8}{licence:<12}{source}".rstrip()
+
+
+def _size(name: str) -> str:
+    sizes = [file.size for file in files_of(name) if file.size]
+    return f"{sum(sizes) / 1e6:,.0f} MB" if sizes else "unknown"
+
+
+def _here(name: str) -> str:
+    files = files_of(name)
+    here = sum(file.present for file in files)
+    return "yes" if here == len(files) else "no" if not here else f"{here} of {len(files)}"
+
+
+def _folder() -> str:
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_CACHE

@@ -1,0 +1,158 @@
+"""Model sets by name: what each stage is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssc.errors import InputError
+
+if TYPE_CHECKING:
+    from ssc.clip import Clip
+    from ssc.correct import Correct
+    from ssc.pipeline import Pipeline
+    from ssc.segment.mini import MiniNetwork
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def load(name: str | None = None, correct: bool | str | Path = True) -> Pipeline:
+    """The pipeline of a model set; each of its models is loaded once per process.
+
+    Args:
+        name: a key of `MODEL_SETS`; None for `default_set()`.
+        correct: stage 3: True for the set's own model, where it has one; False for none; or a
+            checkpoint, its folder or its id on the Hub.
+
+    Raises:
+        InputError: no such set, or files are missing or broken.
+    """
+    from ssc.pipeline import Pipeline
+    from ssc.weights.checkpoints import find_checkpoint
+
+    name = default_set() if name is None else name
+    if name not in MODEL_SETS:
+        raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
+    if correct is True:
+        own = ASSETS / name / "lavt"
+        correct = own if own.exists() else False
+    if correct is False:
+        return MODEL_SETS[name]()
+    folder = find_checkpoint(str(correct)).resolve()  # before the models: told at once
+    pipeline = MODEL_SETS[name]()
+    return Pipeline(pipeline.segment, pipeline.select, _correct(folder))
+
+
+def default_set() -> str:
+    """The set that the environment variable SSC_MODELS names, else the best whose weights are all
+    on this machine: paper before base before mini. Nothing is loaded or asked of the network.
+
+    Raises:
+        InputError: SSC_MODELS names no set.
+    """
+    from ssc.models.published import SETS, files_of
+
+    if named := os.environ.get("SSC_MODELS"):
+        if named not in MODEL_SETS:
+            raise InputError(f"SSC_MODELS: expected one of {', '.join(MODEL_SETS)}, got {named!r}")
+        return named
+    present = (
+        name
+        for name in reversed(MODEL_SETS)
+        if name not in SETS or all(file.present for file in files_of(name))
+    )
+    return next(present)
+
+
+@cache
+def _mini() -> Pipeline:
+    from ssc.pipeline import Pipeline
+    from ssc.segment import Segment
+    from ssc.segment.classes import ClassProjection
+    from ssc.segment.detect import MiniDetector
+    from ssc.segment.masks import MiniSegmenter
+    from ssc.select import Select
+    from ssc.words.nouns import SpacyNouns
+    from ssc.words.vocabulary import COCO_80
+
+    folder = ASSETS / "mini"
+    clip = load_mini_clip(folder / "clip")
+    network = load_mini_network(folder / "detector")
+    threshold = _read_config(folder / "detector")["threshold"]
+    segment = Segment(
+        SpacyNouns(),
+        ClassProjection(clip, COCO_80),
+        MiniDetector(network, threshold),
+        MiniSegmenter(network),
+    )
+    return Pipeline(segment, Select(clip))
+
+
+def _published(name: str) -> Pipeline:
+    from ssc.models.published import build
+
+    return build(name)
+
+
+MODEL_SETS = {
+    "mini": _mini,
+    "base": partial(_published, "base"),
+    "paper": partial(_published, "paper"),
+}
+"""Name → its stages 1 and 2, the best set last."""
+
+
+@cache
+def _correct(folder: Path) -> Correct:
+    from ssc.correct import Correct
+    from ssc.correct.predict import Corrector
+    from ssc.devices import autocast_dtype, best_device
+
+    corrector = Corrector.load(folder)
+    device = best_device()
+    if device.type != "mps":  # untested there: it stays on the processor
+        corrector.model.to(device)
+        corrector.dtype = autocast_dtype(corrector.model, device)
+    return Correct(corrector)
+
+
+def load_mini_network(folder: Path) -> MiniNetwork:
+    """The mini detector and segmenter from `config.json` and `model.safetensors`."""
+    from ssc.segment.mini import MiniFCOS, MiniNetwork
+    from ssc.weights.reading import load_weights
+    from ssc.words.vocabulary import COCO_80
+
+    model = MiniFCOS(_read_config(folder)["network"])
+    load_weights(model, folder / "model.safetensors")
+    return MiniNetwork(model, COCO_80)
+
+
+def load_mini_clip(folder: Path) -> Clip:
+    """The mini CLIP: `config.json` is open_clip's, `merges.txt.gz` its tokenizer's."""
+    from open_clip.model import CLIP
+    from open_clip.tokenizer import SimpleTokenizer
+
+    from ssc.clip import Clip
+    from ssc.weights.reading import load_weights
+
+    config = _read_config(folder)["network"]
+    model = CLIP(**config)
+    load_weights(model, folder / "model.safetensors")
+    merges = folder / "merges.txt.gz"
+    if not merges.exists():
+        raise InputError(f"{merges}: expected the tokenizer's merges, found no such file")
+    tokenizer = SimpleTokenizer(str(merges), context_length=config["text_cfg"]["context_length"])
+    return Clip(model, tokenizer, config["vision_cfg"]["image_size"], MEAN, STD)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a model's configuration: {error}") from error

@@ -1,0 +1,1 @@
+"""Weights on disk: downloads, files read without running anything of theirs, checkpoint folders."""

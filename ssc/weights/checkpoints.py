@@ -1,0 +1,38 @@
+"""Where a checkpoint is: a folder, or a repository on the Hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ssc.errors import InputError
+from ssc.weights.downloads import downloads_are_off
+
+
+def find_checkpoint(name: str) -> Path:
+    """The folder of a checkpoint, given by its path or by its id on the Hub, which is downloaded;
+    where downloads are off, it has to be in the Hub's cache already.
+
+    Raises:
+        InputError: neither is there.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise InputError(f"{name}: expected the folder of a checkpoint or its id on the Hub")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.txt"]  # weights and words; nothing that is run
+    off = downloads_are_off()
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=off))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        if off:
+            reason = "downloads are switched off on this machine (SSC_NO_DOWNLOADS is set)"
+        raise InputError(
+            f"{name}: expected the folder of a checkpoint or its id on the Hub; there is no such "
+            f"folder, and {'' if off else 'the Hub says: '}{reason}"
+        ) from error

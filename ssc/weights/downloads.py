@@ -1,0 +1,291 @@
+"""Published files into the Hub cache: resumed, verified, and in their place only when whole."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from ssc.errors import InputError
+
+CHUNK = 1 << 20  # bytes
+SPARE = 256 << 20  # bytes that stay free on the disk
+TIMEOUT = 20.0  # seconds without an answer
+RETRIES = 5  # in a row, each after a broken connection
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file.
+
+    Attributes:
+        file: its name, within the repository where it is on the Hub.
+        source: the Hub repository, or the URL up to the file's name.
+        revision: commit of the repository; empty for a URL, whose file never changes.
+        size: bytes; None where no one states them.
+        sha256: 64 hexadecimal digits; None likewise.
+        licence: SPDX identifier.
+    """
+
+    file: str
+    source: str
+    revision: str
+    size: int | None
+    sha256: str | None
+    licence: str
+
+    @property
+    def url(self) -> str:
+        from huggingface_hub import constants
+
+        if not self.revision:
+            return f"{self.source}/{self.file}"
+        return f"{constants.ENDPOINT}/{self.source}/resolve/{self.revision}/{self.file}"
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or will be, in the Hub cache.
+
+        For a file on the Hub, where the Hub's own tools look for it.
+        """
+        from huggingface_hub import constants
+
+        cache = Path(constants.HF_HUB_CACHE)
+        if not self.revision:
+            return cache / "ssc" / self.file
+        folder = f"models--{self.source.replace('/', '--')}"
+        return cache / folder / "snapshots" / self.revision / self.file
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there, in its size; what is there was verified when it came."""
+        return self.path.is_file() and self.size in (None, self.path.stat().st_size)
+
+
+class Cancelled(InputError):
+    """A download that was asked to stop."""
+
+
+def downloads_are_off() -> bool:
+    """Whether the environment variable SSC_NO_DOWNLOADS, for hosted pages, forbids downloads."""
+    return os.environ.get("SSC_NO_DOWNLOADS", "") not in ("", "0")
+
+
+def download_watched(
+    files: Sequence[Weights],
+    report: Callable[[str, int, int], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """As `download`, for a program that shows the progress itself.
+
+    Args:
+        report: called as bytes come, with the name of the file, and the bytes that are here and
+            in all, of all those files that were missing, those of an earlier start included.
+        cancelled: asked as often; once it says True the download stops. What has come stays, and
+            the next one goes on there.
+
+    Raises:
+        Cancelled: it was told to stop.
+        InputError: as `download`.
+    """
+    files = [weights for weights in files if not weights.present]
+    _check_allowed(files)
+    _check_space(files)
+    whole, before = sum(weights.size or 0 for weights in files), 0
+    for weights in files:
+        download([weights], functools.partial(_Watched, report, cancelled, before, whole))
+        before += weights.path.stat().st_size
+
+
+class _Watched:
+    """The part of tqdm that `download` asks for, as calls of `report` and `cancelled`."""
+
+    def __init__(
+        self,
+        report: Callable[[str, int, int], None],
+        cancelled: Callable[[], bool],
+        before: int,
+        whole: int,
+        *,
+        initial: int,
+        desc: str,
+        **_: Any,
+    ) -> None:
+        self.report, self.cancelled = report, cancelled
+        self.done, self.whole, self.name = before + initial, whole, desc
+
+    def __enter__(self) -> _Watched:
+        self.update(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.report(self.name, self.done, max(self.done, self.whole))
+        if self.cancelled():
+            raise Cancelled(
+                f"stopped at {self.done / 1e6:,.0f} of {self.whole / 1e6:,.0f} MB; what has come "
+                "is kept, and the next download goes on there"
+            )
+
+
+def download(files: Sequence[Weights], progress: Callable[..., Any] | None = None) -> None:
+    """Brings those of the files that are missing into the Hub cache.
+
+    A download that was cut off goes on where it stopped, also after kill -9; a file is in its
+    place only whole and verified. Two at once wait for each other.
+
+    Args:
+        progress: what makes a progress bar, by default `tqdm`; as tqdm, it is given total,
+            initial, unit, unit_scale and desc, is a context, and has update(bytes).
+
+    Raises:
+        InputError: downloads are off, no network, no space, another size or hash than stated, or
+            no such file.
+    """
+    from huggingface_hub.utils import WeakFileLock
+    from tqdm import tqdm
+
+    files = [weights for weights in files if not weights.present]
+    _check_allowed(files)
+    _check_space(files)
+    for weights in files:
+        weights.path.parent.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(weights.path.with_name(weights.file + ".lock")):
+            if not weights.present:
+                try:
+                    _fetch(weights, progress or tqdm)
+                except OSError as error:
+                    raise InputError(_explain(weights, error)) from error
+
+
+def _partial(weights: Weights) -> Path:
+    return weights.path.with_name(weights.file + ".incomplete")
+
+
+def _check_allowed(files: Sequence[Weights]) -> None:
+    if files and downloads_are_off():
+        raise InputError(
+            f"{files[0].file}: downloads are switched off on this machine (SSC_NO_DOWNLOADS is "
+            "set); use a model set that is here, such as mini, or unset the variable"
+        )
+
+
+def _check_space(files: Sequence[Weights]) -> None:
+    """Raises InputError where what is still to come does not fit on the disk."""
+    if not files:
+        return
+    had = sum(_partial(w).stat().st_size for w in files if _partial(w).exists())
+    needed = sum(w.size or 0 for w in files) - had
+    folder = files[0].path.parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed + SPARE:
+        raise InputError(
+            f"{folder}: expected {needed / 1e9:.2f} GB of free space for the weights, got "
+            f"{free / 1e9:.2f} GB; free some, or set HF_HOME to a folder on a larger disk"
+        )
+
+
+def _fetch(weights: Weights, progress: Callable[..., Any]) -> None:
+    """Downloads one file, verifies it, and moves it into its place."""
+    partial = _partial(weights)
+    came, failures = False, 0
+    while True:
+        had = partial.stat().st_size if partial.exists() else 0
+        if weights.size is not None and had >= weights.size:
+            break
+        try:
+            _stream(weights, partial, had, progress)
+            break
+        except HTTPError as error:
+            if error.code == 416:  # nothing comes after what is there
+                break
+            raise
+        except (URLError, TimeoutError, ConnectionError):
+            more = partial.exists() and partial.stat().st_size > had
+            came, failures = came or more, 0 if more else failures + 1
+            if not came or failures > RETRIES:
+                raise
+            time.sleep(min(2**failures, 30))
+    _verify(weights, partial)
+    os.replace(partial, weights.path)
+
+
+def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., Any]) -> None:
+    """Appends to `partial` what comes; raises ConnectionError where it ends too early."""
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        raise URLError("HF_HUB_OFFLINE is set")
+    headers = {"User-Agent": "ssc"} | ({"Range": f"bytes={had}-"} if had else {})
+    with urlopen(Request(weights.url, headers=headers), timeout=TIMEOUT) as response:
+        if had and response.status != 206:  # the server gives it from the beginning only
+            had = 0
+        length = response.headers.get("Content-Length")
+        total = had + int(length) if length else weights.size
+        if weights.size is not None and total != weights.size:
+            raise InputError(_wrong(weights, f"one of {total} bytes"))
+        bar = progress(total=total, initial=had, unit="B", unit_scale=True, desc=weights.file)
+        with bar, partial.open("ab" if had else "wb") as file:
+            try:
+                while chunk := response.read(CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+            except HTTPException as error:
+                raise ConnectionError(f"the connection broke: {error}") from error
+    if total is not None and partial.stat().st_size < total:
+        raise ConnectionError("the connection ended too early")
+
+
+def _verify(weights: Weights, partial: Path) -> None:
+    """Raises InputError, and deletes the file, where it is not the stated one."""
+    size = partial.stat().st_size
+    found = f"one of {size} bytes" if weights.size not in (None, size) else ""
+    if weights.sha256 and not found:
+        digest = hashlib.sha256()
+        with partial.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        found = f"SHA-256 {digest.hexdigest()}" if digest.hexdigest() != weights.sha256 else ""
+    if found:
+        partial.unlink()
+        raise InputError(_wrong(weights, found))
+
+
+def _wrong(weights: Weights, found: str) -> str:
+    expected = f"{weights.size} bytes" if weights.size else "the published file"
+    if weights.sha256:
+        expected += f" of SHA-256 {weights.sha256}"
+    return (
+        f"{weights.url}: expected {expected}, got {found}; nothing was kept: try again, and if it "
+        "stays so, a proxy or mirror (HF_ENDPOINT) gives another file"
+    )
+
+
+def _explain(weights: Weights, error: OSError) -> str:
+    if isinstance(error, HTTPError):
+        return f"{weights.url}: expected the file, got the answer {error.code} {error.reason}"
+    if error.errno == errno.ENOSPC:
+        return f"{weights.path.parent}: no space left; free some, or set HF_HOME to a larger disk"
+    if isinstance(error, (URLError, TimeoutError, ConnectionError)):
+        reason = getattr(error, "reason", None) or error
+        return (
+            f"{weights.url}: cannot be reached ({reason}); check the network or proxy and run this "
+            "again: it goes on where it stopped. Or run it on another machine and copy "
+            f"{weights.path.parent} here; the bundled mini set needs no download"
+        )
+    return f"{weights.path}: cannot be written: {error}"

@@ -1,0 +1,86 @@
+"""Weights from safetensors files, or from published .pth files; no pickled code is ever run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssc.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Loads a safetensors file into `model`, in the model's precision, every name matched.
+
+    Raises:
+        InputError: no such file, not safetensors, or not this model's names and shapes.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: expected weights as safetensors, got: {error}") from error
+    fill(model, weights, path)
+
+
+def read_pth(path: Path) -> dict[str, Any]:
+    """What a .pth file holds, on the CPU, read with `weights_only=True`.
+
+    Raises:
+        InputError: no such file, damaged, not a dictionary, or with more in it than tensors and
+            plain values.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{path}: expected a .pth file of tensors only, got: {reason}") from error
+    if not isinstance(held, dict):
+        raise InputError(f"{path}: expected names and tensors, got a {type(held).__name__}")
+    return held
+
+
+def unfilled() -> AbstractContextManager[None]:
+    """Networks built in this context keep what memory held, for `fill` to fill: drawing random
+    weights only to replace them takes longer than reading the file."""
+    from transformers.initialization import no_init_weights
+
+    return no_init_weights()
+
+
+def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:
+    """Puts `weights` into `model`, in the model's precision, every name matched.
+
+    Args:
+        source: where the weights are from, for messages.
+
+    Raises:
+        InputError: not this model's names and shapes.
+    """
+    own = model.state_dict()
+    shapes = {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
+    wrong = {
+        "missing": sorted(own.keys() - weights.keys()),
+        "unknown": sorted(weights.keys() - own.keys()),
+        "of another shape": [
+            f"{k} {shapes[k]} instead of {tuple(own[k].shape)}"
+            for k in own
+            if k in weights and shapes[k] != own[k].shape
+        ],
+    }
+    if any(wrong.values()):
+        found = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
+        raise InputError(
+            f"{source}: expected the {len(own)} tensors of {type(model).__name__} as its "
+            f"configuration describes it, got {found}"
+        )
+    model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})

@@ -1,0 +1,66 @@
+"""`python -m ssc models`."""
+
+import subprocess
+import sys
+
+import pytest
+from huggingface_hub import constants
+
+from ssc.__main__ import main
+from ssc.models import command as models_command
+from ssc.models.published import SETS, WEIGHTS, files_of
+from ssc.models.sets import MODEL_SETS
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def test_lists_sets_parts_sizes_and_what_is_here(cache, capsys):
+    file = WEIGHTS["sam-vit-b"][0]
+    file.path.parent.mkdir(parents=True)
+    with file.path.open("wb") as sparse:
+        sparse.truncate(file.size)
+    assert main(["models"]) == 0
+    rows = {row.split()[0]: row for row in capsys.readouterr().out.splitlines() if row.strip()}
+    assert "bundled  yes" in rows["mini"]
+    assert "375 MB  yes" in rows["sam-vit-b"]
+    assert "2,565 MB  no" in rows["sam-vit-h"]
+    assert "3 of" not in rows["grounding-dino-tiny"]
+    assert "2,269 MB  1 of 8" in rows["base"]
+    assert set(MODEL_SETS) == {"mini", *SETS}
+    assert {*MODEL_SETS, *WEIGHTS} <= rows.keys()
+
+
+def test_download(cache, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(models_command, "download", asked.append)
+    assert main(["models", "--download", "paper"]) == 0
+    assert main(["models", "--download", "sam-vit-l"]) == 0
+    assert main(["models", "--download", "mini"]) == 0
+    assert asked == [files_of("paper"), files_of("sam-vit-l")]
+    assert "nothing to download" in capsys.readouterr().out
+    assert main(["models", "--download", "nothing"]) == 2
+    assert "expected one of base, paper" in capsys.readouterr().err
+
+
+def test_asking_for_base_without_weights_is_one_line(cache, tmp_path, capsys):
+    from PIL import Image
+
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    assert main([str(tmp_path / "a.png"), "a dog", "--models", "base"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "run python -m ssc models --download base" in told
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "torch transformers open_clip segment_anything huggingface_hub"
+    code = (
+        f"import sys, ssc.__main__ as m\ntry: m.main(['--help'])\nfinally: print([n for n in "
+        f"{heavy.split()} if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.rstrip().endswith("[]")

@@ -1,0 +1,211 @@
+"""What the page offers: model sets and checkpoints, without a browser."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import demo_app
+import ssc
+from ssc.correct import Correct
+from ssc.errors import InputError
+from ssc.page import choices as module
+from ssc.page.choices import MAX_WORDS, Choices, ModelSet, find_choices, read_words, short_names
+from ssc.page.endpoints import asks
+from ssc.page.gpu import on_gpu
+from ssc.page.session import Question, stream
+from ssc.page.texts import intro, photo_note
+from tests.fake_pipeline import FakeCorrector, fake_pipeline, scene_image
+
+OPTIONS = ["reverse_blur", 50, "argmax", 0, "own", 0, None, True, False, "mini"]
+
+
+def with_(**changed):
+    named = dict(zip(module.OPTIONS, OPTIONS))
+    return list({**named, **changed}.values())
+
+
+def sets(*pipelines):
+    return [ModelSet(name, lambda p=p: p) for name, p in zip(("mini", "base"), pipelines)]
+
+
+def test_stage_3_of_choice():
+    mini, base, toy = fake_pipeline(), fake_pipeline(correct=False), Correct(FakeCorrector())
+    choices = Choices(sets(mini, base), {"toy": toy})
+    assert (choices.models, choices.correct) == ("mini", "toy")
+    assert choices.corrects == ["toy", "own", "off"]
+    assert choices.pipeline("mini", "toy").correct is toy
+    assert choices.pipeline("mini", "own").correct is mini.correct
+    assert choices.pipeline("mini", "off").correct is None
+    assert choices.pipeline("base", "own").correct is None
+    assert choices.pipeline("base", "toy").segment is base.segment
+    with pytest.raises(InputError, match="expected one of mini, base, got 'paper'"):
+        choices.pipeline("paper")
+    with pytest.raises(InputError, match="expected one of toy, own, off, got 'runs/a'"):
+        choices.pipeline("mini", "runs/a")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "own", "correct", "corrects"),
+    [
+        (fake_pipeline(), True, "own", ["own", "off"]),
+        (fake_pipeline(), False, "off", ["off"]),
+        (fake_pipeline(correct=False), True, "off", ["off"]),
+    ],
+)
+def test_without_checkpoints(pipeline, own, correct, corrects):
+    choices = Choices(sets(pipeline), own=own)
+    assert (choices.correct, choices.corrects) == (correct, corrects)
+
+
+def test_options_reach_the_stages_and_nothing_is_changed_for_others():
+    pipeline = fake_pipeline()
+    choices = Choices(sets(pipeline))
+    varied = choices.vary(
+        with_(prompt="crop", box_threshold=0.7, vocabulary="laptop,\n TV ", project=False)
+    )
+    assert varied.select.prompt == "crop"
+    assert varied.segment.detector.threshold == 0.7
+    assert varied.segment.classes.vocabulary == ("laptop", "tv")
+    assert varied.segment.project is False
+    plain = choices.vary(OPTIONS)
+    assert plain.segment.detector.threshold == 0.5
+    assert len(plain.segment.classes.vocabulary) == 80
+    assert plain.select.clip is varied.select.clip
+
+
+def test_missing_weights_are_one_sentence():
+    choices = Choices(
+        [*sets(fake_pipeline()), ModelSet("base", fake_pipeline, "", lambda: "Do X.")]
+    )
+    with pytest.raises(InputError, match=r"^Do X\.$"):
+        choices.vary(with_(models="base"))
+    assert choices.sets["base"].thresholds() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, None),
+        ("", None),
+        (" \n ", None),
+        ("dog", ["dog"]),
+        ("dog, cat\nhot dog,,\n", ["dog", " cat", "hot dog"]),
+    ],
+)
+def test_words(text, words):
+    assert read_words(text) == words
+
+
+def test_too_many_words():
+    with pytest.raises(InputError, match="at most 300 words, got 301"):
+        read_words("dog,\n" * (MAX_WORDS + 1))
+    with pytest.raises(InputError, match="at least one class name"):
+        Choices(sets(fake_pipeline())).vary(with_(vocabulary=", ,"))
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        ([], []),
+        (["runs/a"], ["a"]),
+        (["runs/a", "old/a", "b"], ["runs/a", "old/a", "b"]),
+        (["someone/lavt", "x/own", "off"], ["lavt", "x/own", "off"]),
+    ],
+)
+def test_short_names(paths, names):
+    assert short_names(paths) == names
+
+
+@pytest.mark.parametrize("wrong", ["no/such/folder", "README.md", "/nowhere"])
+def test_a_wrong_checkpoint_is_one_line_at_start(wrong):
+    with pytest.raises(SystemExit, match=f"^error: {wrong}: expected the folder of a checkpoint"):
+        demo_app.main(["--correct", wrong])
+
+
+def test_a_folder_without_a_checkpoint_is_one_line_at_start(tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: .*config.json: expected the configuration"):
+        demo_app.main(["--correct", str(tmp_path)])
+
+
+def test_an_unknown_model_set_is_one_line_at_start():
+    with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, base, paper"):
+        demo_app.main(["--models", "huge"])
+
+
+def test_the_environment_is_checked_at_start_too(monkeypatch):
+    monkeypatch.setenv("SSC_MODELS", "huge")
+    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, base, paper"):
+        demo_app.main([])
+
+
+@pytest.mark.parametrize(("present", "best"), [(False, "mini"), (True, "paper")])
+def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, best):
+    monkeypatch.delenv("SSC_MODELS", raising=False)
+    monkeypatch.setattr("ssc.weights.downloads.Weights.present", present)
+    monkeypatch.setattr(ssc, "load", lambda *_: fake_pipeline())
+    assert find_choices().models == best
+    assert list(find_choices("base").sets) == ["base", "mini", "paper"]
+
+
+def test_the_sets_that_there_are(monkeypatch):
+    choices = find_choices("mini", ["off"])
+    assert list(choices.sets) == ["mini", "base", "paper"]
+    assert choices.corrects == ["off"]
+    assert choices.sets["mini"].missing() == ""
+    assert choices.pipeline("mini").segment is ssc.load("mini").segment
+    monkeypatch.setattr("ssc.weights.downloads.Weights.present", False)
+    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
+    run = r"run python -m ssc models --download base there \(2\.3"
+    with pytest.raises(InputError, match=f"yet: get them under Networks .* on the page, or {run}"):
+        choices.pipeline("base")
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    with pytest.raises(InputError, match=f"yet: {run}"):
+        choices.pipeline("base")
+
+
+def test_zero_gpu_is_used_where_there_is_one(monkeypatch):
+    lent = []
+
+    def lend(task):
+        lent.append(task)
+        return task
+
+    monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lend))
+    choices = Choices(sets(fake_pipeline()))
+    ask = asks(choices)
+    assert len(lent) == 1
+    question = Question("a.jpg", scene_image(), [["left laptop"]])
+    stages = list(lent[0](question, OPTIONS))
+    assert [len(s.results) for s in stages] == [1, 1, 1]
+    [error] = lent[0](question, with_(prompt="glow"))  # passed on as a value
+    assert isinstance(error, InputError)
+    assert ask is not lent[0]
+
+
+def test_errors_come_through_zero_gpu(monkeypatch):
+    monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lambda task: task))
+    choices = Choices(sets(fake_pipeline()))
+    run = on_gpu(lambda *given: stream(choices, *given))
+    with pytest.raises(InputError, match="visual prompt"):
+        list(run(Question("a.jpg", scene_image(), [["dog"]]), with_(prompt="glow")))
+
+
+def test_without_the_package_nothing_is_wrapped():
+    assert "spaces" not in sys.modules
+    assert on_gpu(stream) is stream
+
+
+def test_the_subtitle_names_the_corrected_model_where_there_is_one():
+    assert "corrected model" in intro(True)
+    assert "corrected model" not in intro(False)
+
+
+def test_the_note_says_how_to_get_or_choose_real_weights(monkeypatch):
+    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
+    assert "under Networks for photographs, or with <code>python -m ssc" in photo_note(None)
+    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
+    assert "once, with <code>python -m ssc models --download base</code>" in photo_note(None)
+    assert "choose the base model set" in photo_note("base")

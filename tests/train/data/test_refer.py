@@ -1,0 +1,236 @@
+"""RefCOCO's layout, with its real field names, and pickles that would run code."""
+
+import io
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssc.errors import InputError
+from train.data import open_dataset
+from train.data.refer import read_plain_pickle
+
+H, W = 24, 32
+FILES = {
+    581857: "COCO_train2014_000000581857.jpg",
+    111: "COCO_train2014_000000000111.jpg",
+    222: "COCO_train2014_000000000222.jpg",
+}
+
+
+def rectangle(x0, y0, x1, y1):
+    return [[x0, y0, x1, y0, x1, y1, x0, y1]]
+
+
+def annotation(ann_id, image_id, segmentation, iscrowd=0):
+    return {
+        "id": ann_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "segmentation": segmentation,
+        "area": 1.0,
+        "bbox": [0, 0, 1, 1],
+        "iscrowd": iscrowd,
+    }
+
+
+def ref(ref_id, ann_id, image_id, split, *said):
+    return {
+        "ref_id": ref_id,
+        "ann_id": ann_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "split": split,
+        "file_name": f"COCO_train2014_{image_id:012d}_{ref_id}.jpg",
+        "sent_ids": [10 * ref_id + k for k in range(len(said))],
+        "sentences": [
+            {"sent_id": 10 * ref_id + k, "sent": text, "raw": text.title(), "tokens": text.split()}
+            for k, text in enumerate(said)
+        ],
+    }
+
+
+CROWD = {"size": [H, W], "counts": [H * 4, H * 2, H * (W - 6)]}
+ANNOTATIONS = [
+    annotation(1, 581857, rectangle(2, 2, 10, 12)),
+    annotation(2, 581857, rectangle(14, 4, 20, 20) + rectangle(22, 4, 26, 20)),
+    annotation(3, 581857, CROWD, 1),
+    annotation(4, 111, rectangle(0, 0, 8, 8)),
+    annotation(5, 222, rectangle(0, 0, 8, 8)),
+]
+REFS = [
+    ref(7, 2, 581857, "train", "the right one", "man  in blue"),
+    ref(9, 4, 111, "testA", "a dog"),
+    ref(8, 1, 581857, "train", "left guy", " "),
+    ref(6, 5, 222, "testB", "a cat"),
+    ref(5, 2, 581857, "train", "blue shirt"),
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    images = tmp_path / "images" / "mscoco" / "images" / "train2014"
+    images.mkdir(parents=True)
+    for name in FILES.values():
+        Image.new("RGB", (W, H), (90, 120, 30)).save(images / name)
+    folder = tmp_path / "refcoco"
+    folder.mkdir()
+    instances = {
+        "info": {},
+        "images": [
+            {"id": id_, "file_name": name, "height": H, "width": W} for id_, name in FILES.items()
+        ],
+        "annotations": ANNOTATIONS,
+        "categories": [{"id": 1, "name": "person", "supercategory": "person"}],
+    }
+    (folder / "instances.json").write_text(json.dumps(instances))
+    save(folder, REFS)
+    return tmp_path
+
+
+def save(folder, refs):
+    (folder / "refs(unc).p").write_bytes(pickle.dumps(refs, protocol=2))
+
+
+def test_objects_masks_and_ids_as_published(root):
+    dataset = open_dataset(f"refer:{root}/refcoco:unc:train")
+    assert len(dataset) == 1
+    picture = dataset[0]
+    assert picture.name == dataset.picture_name(0) == "COCO_train2014_000000581857"
+    assert picture.image.shape == (H, W, 3)
+    right, left = picture.objects
+    assert (right.name, left.name) == ("7", "8")
+    assert right.expressions == ("the right one", "man in blue", "blue shirt")  # refs 7 and 5
+    assert left.expressions == ("left guy",)
+    assert left.mask.sum() == 80
+    assert right.mask.sum() == 6 * 16 + 4 * 16
+    assert right.mask[10, 15]
+    assert not right.mask[10, 21]
+    assert picture.instances.shape == (3, H, W)
+    assert (picture.instances[0] == left.mask).all()
+    assert picture.instances[2].sum() == 2 * H
+    assert picture.instances[2][:, 4].all()
+
+
+def test_splits_as_published(root):
+    def names(split):
+        dataset = open_dataset(f"refer:{root}/refcoco:unc:{split}")
+        return [dataset.picture_name(k)[-3:] for k in range(len(dataset))]
+
+    assert names("testA") == ["111"]
+    assert names("testB") == ["222"]
+    assert names("test") == ["111", "222"]
+    with pytest.raises(InputError, match=r"expected split testA, testB, train, got 'val'"):
+        names("val")
+    with pytest.raises(InputError, match="expected refer:FOLDER:BY:SPLIT"):
+        open_dataset("refer:refcoco")
+    save(root / "refcoco", [ref(9, 4, 111, "testAB", "a dog"), *REFS[:1]])
+    assert names("testA") == names("testB") == names("testAB") == ["111"]
+
+
+def test_the_name_tells_split_and_content(root):
+    first = open_dataset(f"refer:{root}/refcoco:unc:train").name
+    assert first.startswith("refcoco-unc-train-")
+    save(root / "refcoco", REFS[:3])
+    assert open_dataset(f"refer:{root}/refcoco:unc:train").name != first
+
+
+def test_what_is_missing_or_damaged_is_named(root):
+    def opened():
+        return open_dataset(f"refer:{root}/refcoco:unc:train")
+
+    folder = root / "refcoco"
+    instances = json.loads((folder / "instances.json").read_text())
+
+    def rewritten(**changes):
+        (folder / "instances.json").write_text(json.dumps(instances | changes))
+
+    with pytest.raises(InputError, match=r"refs\(google\)\.p: expected REFER's pickle"):
+        open_dataset(f"refer:{root}/refcoco:google:train")
+    image = root / "images" / "mscoco" / "images" / "train2014" / FILES[581857]
+    Image.new("RGB", (W, H + 1)).save(image)
+    with pytest.raises(InputError, match=r"expected 32×24 pixels as in instances\.json, got 32×25"):
+        opened()[0]
+    image.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        opened()[0]
+    rewritten(annotations=ANNOTATIONS[:1])
+    with pytest.raises(InputError, match="expected annotation 2 of picture 581857, which ref 7"):
+        opened()
+    rewritten(images=[])
+    with pytest.raises(InputError, match="expected picture 581857, which refs name"):
+        opened()
+    rewritten(images=[{}])
+    with pytest.raises(InputError, match="expected images and annotations as COCO has them"):
+        opened()
+    rewritten()
+    save(folder, [{"ref_id": 1}])
+    with pytest.raises(InputError, match="ref 0: expected ref_id, ann_id"):
+        opened()
+    save(folder, {})
+    with pytest.raises(InputError, match="expected a list of refs, got dict"):
+        opened()
+    save(folder, REFS)
+    (root / "images").rename(root / "elsewhere")
+    with pytest.raises(InputError, match=r"expected COCO's train2014 pictures in images/mscoco"):
+        opened()
+
+
+def test_pickles_of_python_2(tmp_path):
+    path = tmp_path / "refs(unc).p"
+    path.write_bytes(
+        b"(lp0\nS'caf\\xc3\\xa9'\np1\naVna\\u00efve\np2\naI7\naL12345678901L\naF0.5\na."
+    )
+    assert read_plain_pickle(path) == ["café", "naïve", 7, 12345678901, 0.5]
+
+
+class Evil:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+def with_persistent_id():
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return "outside" if value == "x" else None
+
+    file = io.BytesIO()
+    Pickler(file).dump(["x"])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_runs_code_is_refused_and_named(root, protocol):
+    target = root / "ran"
+    file = root / "refcoco" / "refs(unc).p"
+    file.write_bytes(pickle.dumps([*REFS, Evil(target)], protocol=protocol))
+    with pytest.raises(InputError, match=r"refs\(unc\)\.p: .* would run (posix|nt)\.mkdir"):
+        open_dataset(f"refer:{root}/refcoco:unc:train")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pickle.dumps([np.float64(1)]), "would run numpy"),
+        (pickle.dumps([{1}], protocol=2), "would run __builtin__.set"),
+        (b"cbuiltins\neval\n(S'1+1'\ntR.", "would run builtins.eval"),
+        (b"(S'1'\nios\nsystem\n.", "would run os.system"),
+        (b"\x80\x02\x82\x01.", "expected REFER's pickle"),  # an extension code
+        (with_persistent_id(), "got a reference to others"),
+        (pickle.dumps([1, 2])[:-3], "expected REFER's pickle"),
+        (b"", "expected REFER's pickle"),
+        (b"\x80\xffhello", "expected REFER's pickle"),
+    ],
+)
+def test_other_pickles_are_refused(tmp_path, content, message):
+    path = tmp_path / "refs.p"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_plain_pickle(path)

@@ -1,0 +1,61 @@
+"""The rows of the paper's Tables 2 and 3."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ssc.errors import InputError
+from ssc.pipeline import Pipeline
+from tests.train.squares import (
+    ASKED,
+    ColourClip,
+    Reading,
+    Squares,
+    chosen,
+    picture,
+    pipeline,
+)
+from train.evaluate.ablations import ablations, clips, without_projection
+from train.evaluate.methods import ROWS, ask
+
+
+def test_ablations_have_the_papers_rows():
+    parts = pipeline()
+    parts.segment.classes = SimpleNamespace(clip=parts.select.clip)
+    tables = ablations(parts, "mini")
+    asked = ask(parts, picture(*ASKED))
+    titles = [[row.title for row in rows] for rows in tables.values()]
+    assert titles[0] == ["Oracle", "no projection (class names only)"]
+    assert titles[1][:2] == ["Random", "Oracle"]
+    assert {"red_ellipse, mini CLIP", "reverse_blur, mini CLIP"} <= set(titles[1])
+    for rows in tables.values():
+        for row in rows:
+            assert len(chosen(row, asked)) == 4
+    crops = next(row for row in tables[list(tables)[1]] if row.title == "crop, mini CLIP")
+    assert chosen(crops, asked) == chosen(ROWS["s+s"](parts), asked)
+
+
+def test_without_projection_unknown_nouns_find_nothing_or_are_read():
+    class Refusing(Squares):
+        def __call__(self, image, expressions):
+            if "green" in expressions[0]:
+                raise InputError("the mini set knows COCO's 80 classes only")
+            return super().__call__(image, expressions)
+
+    parts = pipeline()
+    asked = ask(parts, picture(*ASKED))
+    knowing = Pipeline(Refusing(), parts.select)
+    assert chosen(without_projection(knowing), asked) == [0, 0, None, None]
+    reading = Pipeline(Refusing(Reading()), parts.select)
+    row = without_projection(reading)
+    assert row.title == "no projection"
+    with pytest.raises(InputError):
+        row.masks(asked)
+
+
+def test_the_clips_of_a_set():
+    both = pipeline()
+    both.segment.classes = SimpleNamespace(clip=ColourClip())
+    assert list(clips(both, "paper")) == ["clip-vit-b-32", "clip-vit-l-14-336"]
+    assert clips(both, "paper")["clip-vit-l-14-336"] is both.select.clip
+    assert list(clips(both, "mini")) == ["mini CLIP"]

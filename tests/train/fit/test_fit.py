@@ -1,0 +1,191 @@
+"""Training of the correct stage on a toy: what is learnt, from what, and that nothing is lost."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from ssc.correct.predict import Corrector
+from ssc.errors import InputError
+from tests.train import toy
+from train.data import open_dataset
+from train.fit.__main__ import main
+from train.fit.assign import assign
+from train.fit.batches import Batch
+from train.fit.tokenizer import EVERYDAY, learn_tokenizer
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def launch(out, updates, *options, processes=1, dropout=0.1, wait=True):
+    """The toy's training in processes of its own."""
+    command = [sys.executable, "tests/train/toy.py", "bootstrap", str(out), str(updates)]
+    command += [str(dropout), *options]
+    if processes > 1:
+        # `accelerate launch` starts one process where there is no GPU, whatever it is asked for.
+        head = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
+        command = [*head, *command[1:]]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+    if wait:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors[-3000:]
+    return run
+
+
+def miou(model, dataset):
+    corrector = Corrector(model, toy.tokenizer(), toy.SIZE, 6)
+    ious = []
+    for i in range(len(dataset)):
+        picture = dataset[i]
+        for thing in picture.objects:
+            answers = corrector.predict(picture.image, thing.expressions) > 0.5
+            ious += [(a & thing.mask).sum() / (a | thing.mask).sum() for a in answers]
+    return float(np.mean(ious))
+
+
+def test_bootstrap_learns_and_leaves_a_checkpoint(cache, tmp_path):
+    trained = toy.train("bootstrap", tmp_path, 120, cache, share=0.0)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+    assert rows[-1]["as chosen"] == rows[-1]["matched"] == rows[-1]["objects"]
+    picture = toy.Squares(1)[0]
+    texts = picture.objects[0].expressions
+    loaded = Corrector.load(tmp_path)
+    again = Corrector(trained, toy.tokenizer(), toy.SIZE, 6)
+    np.testing.assert_allclose(
+        loaded.predict(picture.image, texts), again.predict(picture.image, texts), atol=1e-5
+    )
+
+
+def test_correct_recovers_from_a_store_that_errs(cache, tmp_path):
+    boot = toy.train("bootstrap", tmp_path / "boot", 200, cache)
+    before = miou(boot, toy.Squares(40))
+    corrected = toy.train("correct", tmp_path / "correct", 120, cache, network=boot)
+    after = miou(corrected, toy.Squares(40))
+    rows = (tmp_path / "correct" / "log.jsonl").read_text().splitlines()
+    assert json.loads(rows[-1])["matched"] == json.loads(rows[-1])["objects"]
+    assert after > before + 0.1
+
+
+@pytest.mark.parametrize(("prior", "learnt"), [(0.0, [0, 2]), (0.9, [0, 2]), (1.1, [1, 2])])
+def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
+    """Both objects are seen on the left; S2 has the first one on the right, the second nowhere."""
+    halves = torch.zeros(2, 4, 6, dtype=torch.bool)
+    halves[0, :, :3] = halves[1, :, 3:] = True
+    batch = Batch(
+        names=("a", "b"),
+        images=torch.zeros(2, 4, 6, 3, dtype=torch.uint8),
+        texts=["it", "it"],
+        image_of=torch.tensor([0, 1]),
+        object_of=torch.tensor([0, 1]),
+        masks=torch.cat([halves, halves]),
+        allowed=[torch.ones(1, 2, dtype=torch.bool)] * 2,
+        chosen=torch.tensor([1, -1]),
+        share=1.0,
+    )
+    seen = torch.where(halves[0], 20.0, -20.0)
+    logits = torch.stack([-seen, seen])[None].repeat(2, 1, 1, 1)  # 2×2×4×6
+    assert assign("correct", "greedy", prior, batch, logits).tolist() == learnt
+
+
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
+    updates, kills = 40, 5
+    launch(tmp_path / "whole", updates)
+    rng = random.Random(0)
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    log = cut / "log.jsonl"
+    for _ in range(kills):
+        run = launch(cut, updates, wait=False)
+        state = cut / "state.pt"
+        was = state.stat().st_mtime_ns if state.exists() else 0
+        while run.poll() is None and not (state.exists() and state.stat().st_mtime_ns > was):
+            time.sleep(0.02)  # no kill before it got anywhere: the test would never end
+        time.sleep(rng.uniform(0, 0.2))
+        run.kill()
+        run.communicate()
+    launch(cut, updates)
+    a, b = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "cut"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    whole = (tmp_path / "whole" / "log.jsonl").read_text()
+    assert log.read_text() == whole
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    launch(tmp_path / "one", 20, "--calm", dropout=0.0)
+    launch(tmp_path / "two", 20, "--calm", dropout=0.0, processes=2)
+    for run, processes in (("one", 1), ("two", 2)):
+        assert len(torch.load(tmp_path / run / "state.pt", weights_only=True)["rng"]) == processes
+    a, b = (load_file(tmp_path / run / "model.safetensors") for run in ("one", "two"))
+    start = toy.model(0.0)[0].state_dict()
+    assert max((a[n].float() - start[n].float()).abs().max() for n in a) > 3e-4
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], atol=1e-5, rtol=0, msg=name)
+
+
+def test_a_state_of_another_run_is_refused(cache, tmp_path):
+    toy.train("bootstrap", tmp_path, 2, cache)
+    with pytest.raises(InputError, match=r"lr 0\.002 .now 0\.001."):
+        toy.train("bootstrap", tmp_path, 2, cache, lr=1e-3)
+
+
+def test_an_input_error_ends_it_with_one_line(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    command = ["--data", "refsprites:train:2", "--out", str(tmp_path / "out"), "--cpu"]
+    command += ["--precision", "no", "--store", str(tmp_path)]
+    with pytest.raises(SystemExit) as ended:
+        main(["bootstrap", *command])
+    assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", ended.value.code)
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_two_processes_one_says_the_input_error(tmp_path):
+    """One that the main process meets in a worker, while the other waits for it."""
+    Image.new("RGB", (32, 24)).save(tmp_path / "a.png")
+    (tmp_path / "a.jsonl").write_text('{"image": "a.png", "objects": [["the dog"]]}\n')
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "train.fit", "supervised", "--cpu"]
+    command += ["--data", str(tmp_path / "a.jsonl")]
+    command += ["--out", str(tmp_path / "out"), "--cache", str(tmp_path), "--workers", "1"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=500)
+    assert run.returncode == 1
+    assert re.findall("^.*error: .*$", run.stderr, re.MULTILINE) == [
+        f"error: {open_dataset(str(tmp_path / 'a.jsonl')).name}, a.png: expected true masks, got "
+        "none; supervised training and validation need a data set that has them"
+    ], run.stderr
+    assert "train/fit/" not in run.stderr  # no traceback but torchrun's own
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_pictures(cache, tmp_path):
+    network = toy.model()[0]
+    with torch.no_grad():
+        network.lavt.classifier.conv1_1.weight.fill_(float("nan"))
+    with pytest.raises(RuntimeError, match=r"update 0: the loss is nan on squares-\d{3}, squares"):
+        toy.train("bootstrap", tmp_path, 2, cache, network=network)
+
+
+def test_the_vocabulary_is_learnt_and_has_the_everyday_words():
+    said = ["man on the left", "zebra nearest the pram"] * 3
+    learnt, again = (learn_tokenizer(said, 12) for _ in range(2))
+    assert learnt.get_vocab() == again.get_vocab()
+    for word in [*EVERYDAY.split(), "skateboard", "giraffe", "zebra", "pram"]:
+        assert learnt.tokenize(word) == [word]
+    assert learnt.tokenize("The LEFT pramx")[:2] == ["the", "left"]
+    assert learnt.unk_token not in learnt.tokenize("leftmost prams, nearest")

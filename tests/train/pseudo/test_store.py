@@ -1,0 +1,219 @@
+"""S1 and S2 on disk: what is written comes back, and a killed run loses nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssc.errors import InputError
+from ssc.types import Candidates
+from train.pseudo import store as files
+from train.pseudo.store import (
+    PseudoObject,
+    PseudoPicture,
+    Store,
+    begin,
+    claim,
+    decode,
+    encode,
+    missing_shards,
+    write_shard,
+)
+
+H, W = 7, 9
+
+
+def candidates(rng, count):
+    corner = rng.uniform(0, 4, (count, 2))
+    return Candidates(
+        np.concatenate([corner, corner + rng.uniform(0, 5, (count, 2))], 1).astype(np.float32),
+        rng.random(count).astype(np.float32),
+        tuple(rng.choice(["dog", "cat"], count).tolist()),
+        rng.random((count, H, W)) > 0.4,  # they overlap
+        rng.random(count).astype(np.float32),
+    )
+
+
+def thing(rng, name, found, expressions):
+    return PseudoObject(
+        name,
+        expressions,
+        ("dog",),
+        found,
+        rng.normal(size=(len(expressions), len(found))).astype(np.float32),
+        int(rng.integers(len(found))) if len(found) else -1,
+    )
+
+
+def picture(seed, counts=(3, 0)):
+    rng = np.random.default_rng(seed)
+    objects = [
+        thing(rng, str(k), candidates(rng, n), ("a dog", "Hund")) for k, n in enumerate(counts)
+    ]
+    return PseudoPicture(f"picture {seed}", (H, W), tuple(objects))
+
+
+def write(folder, shard, pictures):
+    with claim(folder, shard) as file:
+        write_shard(folder, shard, pictures, file)
+
+
+def same(a, b):
+    assert (a.name, a.expressions, a.classes, a.chosen) == (
+        b.name,
+        b.expressions,
+        b.classes,
+        b.chosen,
+    )
+    assert (a.similarity == b.similarity).all()
+    assert a.candidates.labels == b.candidates.labels
+    for field in ("boxes", "scores", "masks", "qualities"):
+        assert (getattr(a.candidates, field) == getattr(b.candidates, field)).all()
+        assert getattr(a.candidates, field).dtype == getattr(b.candidates, field).dtype
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 4), max_size=3))
+def test_a_picture_comes_back_bit_for_bit(seed, counts):
+    before = picture(seed, counts)
+    after = decode(json.loads(json.dumps(encode(before))))
+    assert (after.name, after.size, after.error) == (before.name, before.size, None)
+    assert len(after.objects) == len(counts)
+    for a, b in zip(after.objects, before.objects):
+        same(a, b)
+
+
+def test_candidates_of_two_objects_are_held_once():
+    rng = np.random.default_rng(0)
+    shared = candidates(rng, 3)
+    two = tuple(thing(rng, name, shared, ("x",)) for name in "ab")
+    row = encode(PseudoPicture("p", (H, W), two))
+    assert len(row["candidates"]) == 3
+    assert row["objects"][0]["candidates"] == row["objects"][1]["candidates"] == [0, 1, 2]
+
+
+def test_a_picture_that_could_not_be_read_keeps_its_place(tmp_path):
+    begin(tmp_path, {"pictures": 2})
+    write(tmp_path, 0, [PseudoPicture("broken", (0, 0), (), "truncated"), picture(1)])
+    store = Store.open(tmp_path)
+    assert store[0] == ()
+    assert store.picture(0).error == "truncated"
+    assert (store.name(1), len(store[1])) == ("picture 1", 2)
+
+
+def test_random_access_over_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SHARD", 4)
+    monkeypatch.setattr(files, "KEPT_SHARDS", 1)
+    begin(tmp_path, {"pictures": 10})
+    for shard in range(3):
+        write(tmp_path, shard, [picture(k) for k in range(4 * shard, min(4 * shard + 4, 10))])
+    store = Store.open(tmp_path)
+    assert len(store) == 10
+    for k in (9, 0, 5, 0, 3):
+        same(store[k][0], picture(k).objects[0])
+    with pytest.raises(IndexError):
+        store[10]
+
+
+def test_what_is_not_a_whole_store_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"found no manifest\.json"):
+        Store.open(tmp_path)
+    begin(tmp_path, {"pictures": 1})
+    with pytest.raises(InputError, match="1 are missing, first shard-00000"):
+        Store.open(tmp_path)
+    (tmp_path / "shard-00000.jsonl.gz").write_bytes(b"not gzip")
+    with pytest.raises(InputError, match=r"shard-00000\.jsonl\.gz: expected a shard"):
+        Store.open(tmp_path)[0]
+    (tmp_path / "shard-00000.jsonl.gz").unlink()
+    write(tmp_path, 0, [])
+    with pytest.raises(InputError, match="expected 1 pictures, got 0"):
+        Store.open(tmp_path)[0]
+    (tmp_path / "manifest.json").write_text('{"format": 99}')
+    with pytest.raises(InputError, match="expected format 1, got 99"):
+        Store.open(tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="expected the manifest of a store"):
+        Store.open(tmp_path)
+
+
+def test_another_setting_is_refused_and_another_revision_is_not(tmp_path):
+    begin(tmp_path, {"pictures": 1, "sigma": 50.0, "revision": "a"})
+    begin(tmp_path, {"pictures": 1, "sigma": 50.0, "revision": "b"})
+    with pytest.raises(InputError, match=r"sigma = 50\.0, got 25\.0"):
+        begin(tmp_path, {"pictures": 1, "sigma": 25.0, "revision": "a"})
+
+
+def test_a_shard_is_one_processes_at_a_time(tmp_path):
+    begin(tmp_path, {"pictures": 1})
+    with claim(tmp_path, 0) as first, claim(tmp_path, 0) as second:
+        assert first is not None
+        assert second is None
+    with claim(tmp_path, 0) as again:  # the first gave up, as a killed one does
+        again.write(b"half")
+    write(tmp_path, 0, [picture(1)])
+    same(Store.open(tmp_path)[0][0], picture(1).objects[0])
+    with claim(tmp_path, 0) as done:
+        assert done is None
+    assert missing_shards(tmp_path, 1) == []
+    assert {p.name for p in tmp_path.iterdir()} == {"manifest.json", "shard-00000.jsonl.gz"}
+
+
+# The rest runs `train.pseudo` with models and data that cost nothing.
+
+FAKE = Path(__file__).parent / "toy_pseudo.py"
+
+
+def start(out, log=os.devnull):
+    environment = os.environ | {"PYTHONPATH": str(FAKE.parents[3])}
+    return subprocess.Popen([sys.executable, str(FAKE), str(out), str(log)], env=environment)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("shard-*.gz"))}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    assert start(out).wait() == 0
+    return content(out)
+
+
+def test_the_run_is_complete(whole):
+    assert len(whole) == 22
+
+
+def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
+    rng = random.Random(0)
+    for _ in range(10):
+        process = start(tmp_path)
+        before = len(content(tmp_path))
+        while process.poll() is None and len(content(tmp_path)) == before:
+            time.sleep(0.002)  # until it works, then for a random while
+        time.sleep(rng.uniform(0, 0.01))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert start(tmp_path).wait() == 0
+    assert content(tmp_path) == whole
+    assert start(tmp_path).wait() == 0  # nothing is left to do
+    assert content(tmp_path) == whole
+    assert len(list(tmp_path.iterdir())) == len(whole) + 1  # nor is anything left behind
+
+
+def test_two_processes_do_each_shard_once(tmp_path, whole):
+    out, log = tmp_path / "out", tmp_path / "log"
+    processes = [start(out, log) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert content(out) == whole
+    looked_at = [line.split() for line in log.read_text().splitlines()]
+    assert sorted(int(index) for _, index in looked_at) == list(range(22))
+    assert len({process for process, _ in looked_at}) == 2

@@ -1,0 +1,113 @@
+"""What one line of a user's data set says, checked; `train.data.files` says how it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from ssc.errors import InputError
+from ssc.pipeline import MAX_EXPRESSION
+
+COLUMNS = ("image", "expression", "object", "mask", "box", "kind")
+"""Of a CSV file, the first two required."""
+
+
+def parse(line: bytes, where: str) -> dict[str, Any]:
+    """A line of JSONL with everything in its place: image, name, and objects with all their keys.
+
+    Raises:
+        InputError: it is not valid; starts with `where`.
+    """
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: expected a line of JSON in UTF-8, got: {error}") from error
+    _expect(isinstance(row, dict), where, 'an object {"image": …, "objects": …}', row)
+    _keys(row, ("image", "name", "objects"), where)
+    image, objects = row.get("image"), row.get("objects")
+    _expect(_is_text(image), f"{where}, image", "a path", image)
+    name = row.get("name", image)
+    _expect(_is_text(name), f"{where}, name", "text", name)
+    _expect(isinstance(objects, list) and objects, f"{where}, objects", "a list", objects)
+    parsed = [_parse_object(thing, k, where) for k, thing in enumerate(objects)]
+    names = [thing["name"] for thing in parsed]
+    _expect(len({*names}) == len(names), where, "a name of its own for each object", names)
+    return {"image": image, "name": name, "objects": parsed}
+
+
+def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
+    where = f"{where}, object {index + 1}"
+    if isinstance(thing, list):
+        thing = {"expressions": thing}
+    _expect(isinstance(thing, dict), where, "a list of expressions, or an object", thing)
+    _keys(thing, ("name", "expressions", "kinds", "mask", "box"), where)
+    said, kinds = thing.get("expressions"), thing.get("kinds") or []
+    _expect(isinstance(said, list) and said, f"{where}, expressions", "a list of them", said)
+    for text in said:
+        fits = _is_text(text) and len(text) <= MAX_EXPRESSION
+        _expect(fits, f"{where}, expressions", f"text of up to {MAX_EXPRESSION} characters", text)
+    fits = isinstance(kinds, list) and len(kinds) in (0, len(said)) and all(map(_is_text, kinds))
+    _expect(fits, f"{where}, kinds", "one for each expression", kinds)
+    name = thing.get("name", str(index))
+    _expect(_is_text(name), f"{where}, name", "text", name)
+    mask, box = thing.get("mask"), thing.get("box")
+    fits = mask is None or _is_text(mask) or isinstance(mask, dict)
+    _expect(fits, f"{where}, mask", "a path or a run-length code", mask)
+    _expect(box is None or _is_box(box), f"{where}, box", "x0 < x1 and y0 < y1 in pixels", box)
+    said = [" ".join(text.split()) for text in said]
+    return {"name": name, "expressions": said, "kinds": kinds, "mask": mask, "box": box}
+
+
+def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: int) -> None:
+    """A row of CSV to the picture and object that it is of."""
+    if None in row or None in row.values():
+        raise InputError(f"{where}: expected a cell for each column, got {row.get(None) or 'less'}")
+    image = row["image"].strip()
+    _expect(image, f"{where}, image", "a path", image)
+    _expect(row["expression"].strip(), f"{where}, expression", "text", row["expression"])
+    picture = pictures.setdefault(image, {"image": image, "objects": {}, "line": line})
+    name = (row.get("object") or "").strip() or f"row {line}"
+    thing = picture["objects"].setdefault(name, {"name": name, "expressions": [], "kinds": []})
+    thing["expressions"].append(row["expression"])
+    if kind := (row.get("kind") or "").strip():
+        thing["kinds"].append(kind)
+    truth = {"mask": (row.get("mask") or "").strip(), "box": _numbers(row.get("box"), where)}
+    for key, value in truth.items():
+        known = thing.setdefault(key, value or None)
+        same = not value or known in (None, value)
+        _expect(same, f"{where}, {key}", f"that of the object's other rows, {known}", value)
+        thing[key] = known or value or None
+
+
+def _numbers(cell: str | None, where: str) -> list[float]:
+    try:
+        return [float(v) for v in re.split(r"[\s,;]+", (cell or "").strip()) if v]
+    except ValueError as error:
+        raise InputError(f"{where}, box: expected four numbers, got {cell!r}") from error
+
+
+def _expect(fits: Any, where: str, what: str, got: Any) -> None:
+    if not fits:
+        raise InputError(f"{where}: expected {what}, got {str(got)[:100]!r}")
+
+
+def _keys(row: dict[str, Any], known: Iterable[str], where: str) -> None:
+    strange = sorted(row.keys() - {*known})
+    _expect(not strange, where, f"only {', '.join(known)}", ", ".join(strange))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_box(box: Any) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(type(v) in (int, float) and isfinite(v) for v in box)
+        and box[0] < box[2]
+        and box[1] < box[3]
+    )

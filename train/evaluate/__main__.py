@@ -1,0 +1,291 @@
+"""Recomputes the tables on RefSprites or other data sets, by split and kind of expression.
+
+python -m train.evaluate                                  # prints Markdown
+python -m train.evaluate --scenes 108 --json assets/mini/results.json \\
+    --checkpoint ZSBootstrap=runs/mini/lavt-bootstrap supervised=runs/mini/lavt-supervised
+python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
+python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
+python -m train.evaluate --ablations                      # Tables 2 and 3, on val
+
+Rows (--rows): random (a candidate drawn at random), s+s, matched (the objects of a picture choose
+together, without training), spatial (S+S that listens to words for a place), s+s+c, half (the
+same by the paper's threshold), snapped (the candidate that S+S+C agrees with best), oracle (the
+best candidate), and the baselines: best-box (G-DINO + SAM), sam+select, gl-clip. One
+more for each `--checkpoint` of stage 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.errors import InputError
+from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
+from train.evaluate.ablations import ablations
+from train.evaluate.baselines import BASELINES
+from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Asked, Row, ask, checkpoint
+from train.evaluate.tables import markdown, write_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.pipeline import Pipeline
+    from train.data import Dataset
+
+SPLITS = ("testA", "testB", "hard")
+KINDS = ("attribute", "position", "relation", "mixed")
+SCENES = 130  # of a split, about 5.6 expressions each
+NOUNS = Path(__file__).resolve().parents[2] / "tests" / "data" / "everyday_nouns.json"
+FOUND_IOU = 0.5
+
+
+class Group:
+    """What is counted over a group of expressions.
+
+    An expression counts in the measures that its truth allows: those on masks, "choice accuracy"
+    where everything in the picture is known, "box P@0.5" where only a box is.
+    """
+
+    def __init__(self) -> None:
+        self.scores: dict[str, Scores] = {}
+        self.right: dict[str, list[bool]] = {}
+        self.boxes: dict[str, list[bool]] = {}
+        self.found: list[bool] = []
+        self.chance: list[float] = []  # of those found
+        self.right_of_found: list[bool] = []
+
+    def add(self, masks: Mapping[str, NDArray[np.bool_]], asked: Asked, number: int) -> None:
+        """Counts expression `number` of a picture: each row's mask against the truth."""
+        thing, instances = asked.thing(number), asked.picture.instances
+        for row, mask in masks.items():
+            scores = self.scores.setdefault(row, Scores())
+            if thing.mask is not None:
+                scores.add(mask, thing.mask)
+            elif thing.box is not None:
+                overlap = pairwise_box_iou(mask_box(mask)[None], thing.box[None])[0, 0]
+                self.boxes.setdefault(row, []).append(bool(overlap >= FOUND_IOU))
+        if thing.mask is None:
+            return
+        result = asked.results[number]
+        overlaps = pairwise_iou(result.candidates.masks, thing.mask[None])
+        self.found.append(bool((overlaps >= FOUND_IOU).any()))
+        if self.found[-1]:
+            self.chance.append(1 / len(result.candidates))
+        if instances is None or not len(instances):
+            return
+        same = pairwise_iou(instances, thing.mask[None])[:, 0]
+        if same.max() < FOUND_IOU:  # several things at once, or none
+            return
+        target = int(same.argmax())
+        for row, mask in masks.items():
+            right = chosen_instance(mask, instances) == target
+            self.right.setdefault(row, []).append(right)
+        if self.found[-1]:
+            self.right_of_found.append(chosen_instance(result.mask, instances) == target)
+
+    def summary(self) -> dict[str, Any]:
+        """Measures by row; those without a sample are None."""
+        rows = {}
+        for row, scores in self.scores.items():
+            measures = {**scores.summary(), "choice accuracy": _mean(self.right.get(row, []))}
+            if row in self.boxes:
+                measures |= {"box P@0.5": _mean(self.boxes[row]), "boxes": len(self.boxes[row])}
+            rows[row] = {key: None if np.isnan(v) else v for key, v in measures.items()}
+        found = {
+            "share": _mean(self.found),
+            "S+S choice accuracy": _mean(self.right_of_found),
+            "chance": _mean(self.chance),
+        }
+        found = {key: None if np.isnan(v) else v for key, v in found.items()}
+        return {"rows": rows, "right candidate found": found}
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return float(np.mean(values)) if values else float("nan")
+
+
+def evaluate(
+    pipeline: Pipeline,
+    rows: Sequence[Row],
+    data: Dataset,
+    pictures: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Runs the pipeline and the rows on a data set, each expression as an object of its own.
+
+    Args:
+        rows: of different titles.
+        pictures: the first so many; None for all.
+        seed: of rows that draw at random.
+
+    Returns:
+        "all" and each kind of expression → rows of measures (`Group.summary`).
+
+    Raises:
+        InputError: the data set has neither masks nor boxes, or cannot be read.
+    """
+    from tqdm import trange
+
+    groups = {"all": Group()}
+    counted = 0
+    count = len(data) if pictures is None else min(pictures, len(data))
+    for index in trange(count, desc=data.name, unit="picture", mininterval=2):
+        asked = ask(pipeline, data[index], seed)
+        answers = {row.title: row.masks(asked) for row in rows}
+        said = [kind for thing in asked.picture.objects for kind in _kinds(thing)]
+        for number, kind in enumerate(said):
+            thing = asked.thing(number)
+            if thing.mask is None and thing.box is None:
+                continue
+            counted += 1
+            masks = {title: own[number] for title, own in answers.items()}
+            for group in ("all", kind) if kind else ("all",):
+                groups.setdefault(group, Group()).add(masks, asked, number)
+    if not counted:
+        raise InputError(
+            f"{data.name}: expected masks or boxes to measure with, found neither in {count} "
+            "pictures"
+        )
+    known = [kind for kind in ("all", *KINDS) if kind in groups]
+    return {kind: groups[kind].summary() for kind in dict.fromkeys((*known, *groups))}
+
+
+def _kinds(thing: Any) -> Sequence[str]:
+    return thing.kinds or ("",) * len(thing.expressions)
+
+
+def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
+    """Class projection on the list of everyday nouns that was written before CLIP was trained."""
+    from train.scenes.lexicon import LEXICON
+
+    nouns = json.loads(NOUNS.read_text())
+    trained = {word for words in LEXICON.values() for word in words}
+    matches = pipeline.segment.classes(list(nouns))
+    right = [match.name == nouns[match.noun] for match in matches]
+    unseen = [ok for ok, noun in zip(right, nouns) if noun not in trained]
+    return {
+        "nouns": len(nouns),
+        "right": _mean(right),
+        "not among the training synonyms": len(unseen),
+        "of these right": _mean(unseen),
+        "wrong": {m.noun: m.name for m, ok in zip(matches, right) if not ok},
+    }
+
+
+def choose_rows(
+    pipeline: Pipeline, wanted: Sequence[str] | None, checkpoints: Sequence[str]
+) -> list[Row]:
+    """The rows named, or the default ones that the pipeline allows, and those of checkpoints.
+
+    Args:
+        wanted: keys of `ROWS` or `BASELINES`; None for the default.
+        checkpoints: NAME=FOLDER each.
+
+    Raises:
+        InputError: no such row or checkpoint, one that the pipeline cannot have, or two of a name.
+    """
+    known = {**ROWS, **BASELINES}
+    if wanted is None:
+        wanted = [name for name in DEFAULT if pipeline.correct or name not in STAGE_3]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"rows: expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    rows = [known[name](pipeline) for name in dict.fromkeys(wanted)]
+    for pair in checkpoints:
+        title, equals, folder = pair.partition("=")
+        if not (title and equals and folder):
+            raise InputError(f"checkpoint: expected NAME=FOLDER, got {pair!r}")
+        if title in {row.title for row in rows}:
+            raise InputError(f"checkpoint: expected a name of its own, got {title!r} again")
+        rows.append(checkpoint(title, folder))
+    return rows
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """The report that the command line asks for."""
+    import ssc
+    from ssc.segment.detect import MiniDetector
+    from train.data import RefSprites, open_dataset
+    from train.mini.detector import measure
+
+    asked_of_3 = args.rows is None or set(args.rows) & set(STAGE_3)
+    pipeline = ssc.load(args.models, correct=bool(asked_of_3 and not args.ablations))
+    splits = args.splits or (() if args.data else ("val",) if args.ablations else SPLITS)
+    scenes = args.scenes or SCENES
+    data: dict[str, Dataset] = {split: RefSprites(split, scenes, args.seed) for split in splits}
+    data |= {source: open_dataset(source) for source in args.data}
+    report: dict[str, Any] = {"command": shlex.join(["python", "-m", "train.evaluate", *args.argv])}
+    if args.ablations:
+        tables = ablations(pipeline, args.models)
+        report["tables"] = {
+            caption: [row.title for row in rows] for caption, rows in tables.items()
+        }
+        rows = list({row.title: row for rows in tables.values() for row in rows}.values())
+    else:
+        rows = choose_rows(pipeline, args.rows, args.checkpoint)
+    report["splits"] = {
+        name: evaluate(pipeline, rows, source, args.scenes, args.seed)
+        for name, source in data.items()
+    }
+    detector = pipeline.segment.detector
+    if splits and not args.ablations and isinstance(detector, MiniDetector):
+        network = detector.network
+        report["detector"] = {s: measure(network, s, scenes, args.seed) for s in splits}
+        report["nouns"] = project_nouns(pipeline)
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--models", default="mini", help="model set")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="data sets in place of RefSprites' splits: a .jsonl or .csv file with masks or boxes, "
+        "refer:FOLDER:BY:SPLIT, refsprites:SPLIT:COUNT",
+    )
+    parser.add_argument(
+        "--splits", nargs="+", choices=("val", *SPLITS), help=f"default: {' '.join(SPLITS)}"
+    )
+    parser.add_argument(
+        "--scenes", type=int, help=f"pictures of each; default: {SCENES} of a split, all of SOURCE"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help=f"default: {' '.join(DEFAULT)}")
+    parser.add_argument(
+        "--checkpoint",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="further rows: checkpoints of stage 3",
+    )
+    parser.add_argument("--ablations", action="store_true", help="the paper's Tables 2 and 3")
+    parser.add_argument("--json", type=Path, help="also write the report here")
+    args = parser.parse_args()
+    args.argv = sys.argv[1:]
+    if args.scenes is not None and args.scenes < 1:
+        parser.error(f"--scenes: expected 1 or more, got {args.scenes}")
+    if args.ablations and (args.rows or args.checkpoint):
+        parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
+    try:
+        report = run(args)
+    except (InputError, OSError) as error:
+        parser.exit(1, f"error: {error}\n")
+    print(markdown(report))
+    if args.json:
+        write_json(args.json, report)
+
+
+if __name__ == "__main__":
+    main()

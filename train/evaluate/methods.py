@@ -1,0 +1,252 @@
+"""The rows of the evaluation's tables: each is a way to answer every expression of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from ssc.errors import InputError
+from ssc.metrics import mask_box, pairwise_box_iou, pairwise_iou
+from ssc.pipeline import MAX_OBJECTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.correct import Correct
+    from ssc.pipeline import Pipeline
+    from ssc.select import Select
+    from ssc.types import Candidates, Result
+    from train.data import Picture, Referred
+
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture with every expression about it as an object of its own, and stages 1 to 3.
+
+    Attributes:
+        picture: with its truth.
+        owners: index of the object that each expression names.
+        results: the pipeline's answer to each expression.
+        seed: of what a row draws at random.
+    """
+
+    picture: Picture
+    owners: tuple[int, ...]
+    results: tuple[Result, ...]
+    seed: int = 0
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        return self.picture.image
+
+    @property
+    def texts(self) -> list[str]:
+        return [result.expressions[0] for result in self.results]
+
+    def thing(self, number: int) -> Referred:
+        """What expression `number` names."""
+        return self.picture.objects[self.owners[number]]
+
+
+class Row(NamedTuple):
+    """A row: its title, and a function of a picture to one mask bool H×W per expression."""
+
+    title: str
+    masks: Callable[[Asked], list[Mask]]
+
+
+def ask(pipeline: Pipeline, picture: Picture, seed: int = 0) -> Asked:
+    """Runs the pipeline on every expression of a picture."""
+    pairs = [(k, text) for k, thing in enumerate(picture.objects) for text in thing.expressions]
+    results: list[Result] = []
+    for start in range(0, len(pairs), MAX_OBJECTS):
+        texts = [text for _, text in pairs[start : start + MAX_OBJECTS]]
+        results += pipeline(picture.image, texts)
+    return Asked(picture, tuple(k for k, _ in pairs), tuple(results), seed)
+
+
+def random_candidate(pipeline: Pipeline) -> Row:
+    """A candidate drawn at random (Table 3)."""
+
+    def masks(asked: Asked) -> list[Mask]:
+        rng = np.random.default_rng([asked.seed, crc32(asked.picture.name.encode())])
+        return [
+            pick(r.candidates, int(rng.integers(len(r.candidates))) if r.found else -1)
+            for r in asked.results
+        ]
+
+    return Row("Random", masks)
+
+
+def oracle(pipeline: Pipeline) -> Row:
+    """The candidate nearest to the truth, which no method knows (Tables 2 and 3)."""
+    return Row("Oracle", lambda asked: nearest(asked, [r.candidates for r in asked.results]))
+
+
+def zero_shot(pipeline: Pipeline) -> Row:
+    """Stages 1 and 2 (Table 1)."""
+    return Row("S+S", lambda asked: [result.mask for result in asked.results])
+
+
+def matched(pipeline: Pipeline) -> Row:
+    """Stage 2 with the constraints of Algorithm 1, CLIP's score for the soft IoU (§4.3).
+
+    The first expressions of all objects choose together, then the second ones, …
+    """
+    select = pipeline.select.varied(rule="matching")
+
+    def masks(asked: Asked) -> list[Mask]:
+        turns: dict[int, list[int]] = {}
+        for number, owner in enumerate(asked.owners):
+            turn = number - asked.owners.index(owner)
+            turns.setdefault(turn, []).append(number)
+        done = {}
+        for numbers in turns.values():
+            together = select(asked.image, [asked.results[n] for n in numbers])
+            done.update((n, result.mask) for n, result in zip(numbers, together))
+        return [done[n] for n in range(len(asked.results))]
+
+    return Row("S+S matched", masks)
+
+
+def spatial(pipeline: Pipeline) -> Row:
+    """S+S that listens to words for a place; not of the paper, see `ssc.select.spatial`."""
+    return selected("S+S spatial", pipeline.select.varied(spatial=True))
+
+
+def corrected(pipeline: Pipeline) -> Row:
+    """All three stages (Table 1)."""
+    _needs_stage_3(pipeline)
+    return Row("S+S+C", lambda asked: [_corrected(result) for result in asked.results])
+
+
+def above_a_half(pipeline: Pipeline) -> Row:
+    """S+S+C where the probability is above 0.5, as in the paper; see `ssc.correct.threshold_of`."""
+    _needs_stage_3(pipeline)
+
+    def masks(asked: Asked) -> list[Mask]:
+        seen = [result.correction for result in asked.results]
+        return [correction.probability > 0.5 for correction in seen if correction is not None]
+
+    return Row("S+S+C above 0.5", masks)
+
+
+def snapped(pipeline: Pipeline) -> Row:
+    """The candidate that agrees best with stage 3's mask; that mask where none does."""
+    _needs_stage_3(pipeline)
+
+    def masks(asked: Asked) -> list[Mask]:
+        found = [result.snapped_mask for result in asked.results]
+        return [mask for mask in found if mask is not None]
+
+    return Row("S+S+C snapped", masks)
+
+
+def joint(pipeline: Pipeline) -> Row:
+    """The candidate that stages 2 and 3 prefer together; stage 3's mask where there is none."""
+    _needs_stage_3(pipeline)
+    return Row("S+S and S+S+C", lambda asked: [_joint(result) for result in asked.results])
+
+
+def joint_spatial(pipeline: Pipeline) -> Row:
+    """The same where stage 2 listens to words for a place."""
+    _needs_stage_3(pipeline)
+    select = pipeline.select.varied(spatial=True)
+
+    def masks(asked: Asked) -> list[Mask]:
+        return [_joint(result) for result in select(asked.image, asked.results)]
+
+    return Row("S+S spatial and S+S+C", masks)
+
+
+ROWS: dict[str, Callable[[Pipeline], Row]] = {
+    "random": random_candidate,
+    "oracle": oracle,
+    "s+s": zero_shot,
+    "matched": matched,
+    "spatial": spatial,
+    "s+s+c": corrected,
+    "half": above_a_half,
+    "snapped": snapped,
+    "joint": joint,
+    "joint-spatial": joint_spatial,
+}
+"""What `--rows` calls a row → how it is made of a pipeline; raises InputError where that has not
+what it takes."""
+
+DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "joint")
+STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-spatial")
+
+
+def checkpoint(title: str, folder: str | Path) -> Row:
+    """Another checkpoint of stage 3.
+
+    Raises:
+        InputError: it is not one.
+    """
+    from ssc.correct import Correct
+    from ssc.correct.predict import Corrector
+
+    return of_stage_3(title, Correct(Corrector.load(Path(folder))))
+
+
+def of_stage_3(title: str, correct: Correct) -> Row:
+    """A stage 3 of its own."""
+
+    def masks(asked: Asked) -> list[Mask]:
+        return [_corrected(result) for result in correct(asked.image, asked.results)]
+
+    return Row(title, masks)
+
+
+def selected(title: str, select: Select) -> Row:
+    """The pipeline's candidates with another stage 2."""
+
+    def masks(asked: Asked) -> list[Mask]:
+        return [result.mask for result in select(asked.image, asked.results)]
+
+    return Row(title, masks)
+
+
+def pick(candidates: Candidates, index: int) -> Mask:
+    """Candidate `index`, or nothing where that is -1."""
+    if index < 0:
+        return np.zeros(candidates.masks.shape[1:], np.bool_)
+    return candidates.masks[index]
+
+
+def nearest(asked: Asked, candidates: list[Candidates]) -> list[Mask]:
+    """Of each expression's candidates the one of the highest IoU with the truth."""
+    masks = []
+    for number, own in enumerate(candidates):
+        thing = asked.thing(number)
+        overlaps: NDArray[Any] = np.zeros((len(own), 1))
+        if thing.mask is not None:
+            overlaps = pairwise_iou(own.masks, thing.mask[None])
+        elif thing.box is not None:
+            boxes = np.array([mask_box(mask) for mask in own.masks], np.float32).reshape(-1, 4)
+            overlaps = pairwise_box_iou(boxes, thing.box[None])
+        masks.append(pick(own, int(overlaps[:, 0].argmax()) if len(own) else -1))
+    return masks
+
+
+def _corrected(result: Result) -> Mask:
+    assert result.correction is not None
+    return result.correction.mask
+
+
+def _joint(result: Result) -> Mask:
+    assert result.joint_mask is not None
+    return result.joint_mask
+
+
+def _needs_stage_3(pipeline: Pipeline) -> None:
+    if pipeline.correct is None:
+        raise InputError("rows: expected a model set with stage 3 for S+S+C, got one without")

@@ -1,0 +1,105 @@
+"""The evaluation's report as Markdown, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
+BY_KIND = ("S+S", "S+S spatial", "S+S+C")
+"""Rows that are also printed by kind of expression; the JSON has all."""
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """All tables of a report of `train.evaluate`."""
+    if "tables" in report:
+        return "\n\n".join(
+            _ablation(caption, titles, report["splits"])
+            for caption, titles in report["tables"].items()
+        )
+    parts = [_scores(report["splits"]), _gaps(report["splits"]), _found(report["splits"])]
+    if report.get("detector"):
+        lines = ["| split | box AP50 | mask IoU in true boxes |", "|---|---|---|"]
+        for split, figures in report["detector"].items():
+            lines.append(f"| {split} | " + " | ".join(f"{v:.3f}" for v in figures.values()) + " |")
+        parts.append("\n".join(lines))
+    if "nouns" in report:
+        nouns = report["nouns"]
+        parts.append(f"Class projection: {_percent(nouns['right'])} % of {nouns['nouns']} nouns.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Writes a report, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(temporary, path)
+
+
+def gap_closed(rows: Mapping[str, Any]) -> float | None:
+    """Share of the way from S+S to the supervised model that S+S+C goes, in mIoU.
+
+    Args:
+        rows: of `Group.summary`; None comes where one of the three is missing.
+    """
+    if not {"S+S", "S+S+C", "supervised"} <= rows.keys():
+        return None
+    low, reached, high = (rows[name]["mIoU"] for name in ("S+S", "S+S+C", "supervised"))
+    return None if low is None else (reached - low) / (high - low)
+
+
+def _scores(splits: Mapping[str, Any]) -> str:
+    measures = list(MEASURES)
+    if any("box P@0.5" in row for groups in splits.values() for row in _all(groups).values()):
+        measures.append("box P@0.5")
+    lines = [f"| split | expressions | | {' | '.join(measures)} |"]
+    lines.append("|---" * (3 + len(measures)) + "|")
+    for split, groups in splits.items():
+        for name, group in groups.items():
+            for title, row in group["rows"].items():
+                if name == "all" or title in BY_KIND:
+                    cells = " | ".join(_percent(row.get(key)) for key in measures)
+                    samples = row["samples"] + row.get("boxes", 0)
+                    lines.append(f"| {split} | {name} ({samples}) | {title} | {cells} |")
+    return "\n".join(lines)
+
+
+def _gaps(splits: Mapping[str, Any]) -> str:
+    shares = {split: gap_closed(_all(groups)) for split, groups in splits.items()}
+    return "\n".join(
+        f"{split}: S+S+C closes {100 * share:.0f} % of the gap to supervised."
+        for split, share in shares.items()
+        if share is not None
+    )
+
+
+def _found(splits: Mapping[str, Any]) -> str:
+    lines = ["| split | expressions | right candidate found | S+S choice of these | chance |"]
+    lines.append("|---|---|---|---|---|")
+    for split, groups in splits.items():
+        for name, group in groups.items():
+            cells = " | ".join(_percent(v) for v in group["right candidate found"].values())
+            lines.append(f"| {split} | {name} | {cells} |")
+    return "\n".join(lines)
+
+
+def _ablation(caption: str, titles: list[str], splits: Mapping[str, Any]) -> str:
+    measures = ("oIoU", "mIoU", "choice accuracy")
+    lines = [f"{caption}", "", f"| split | | {' | '.join(measures)} |", "|---|---|---|---|---|"]
+    for split, groups in splits.items():
+        for title in titles:
+            row = _all(groups)[title]
+            cells = " | ".join(_percent(row[key]) for key in measures)
+            lines.append(f"| {split} ({row['samples']}) | {title} | {cells} |")
+    return "\n".join(lines)
+
+
+def _all(groups: Mapping[str, Any]) -> Mapping[str, Any]:
+    return groups["all"]["rows"]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"

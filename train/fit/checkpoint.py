@@ -1,0 +1,140 @@
+"""What a training run leaves on disk beside the checkpoint: its state to go on from, its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from ssc.errors import InputError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class State:
+    """All that a run needs to go on as if it had not been killed.
+
+    Args:
+        run: what decides the weights that come out; a state of another run is refused.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        run: dict[str, Any],
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: LambdaLR,
+        accelerator: Accelerator,
+    ) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.file = out / "state.pt"
+        self.run = run
+        self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        self.accelerator = accelerator
+        self.best = 0.0
+        self.start, self.spent = time.perf_counter(), 0.0
+
+    def resume(self) -> int:
+        """The update to go on with: 0 where there is no state yet."""
+        if not self.file.exists():
+            return 0
+        state = torch.load(self.file, map_location="cpu", weights_only=True)
+        other = {k: (v, self.run.get(k)) for k, v in state["run"].items() if v != self.run.get(k)}
+        if other:
+            was = ", ".join(f"{k} {old} (now {new})" for k, (old, new) in other.items())
+            raise InputError(
+                f"{self.file}: expected the state of this very run, got one with {was}; "
+                "give the first command again, or another --out"
+            )
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        torch.set_rng_state(state["rng"][self.accelerator.process_index])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["cuda_rng"][self.accelerator.process_index])
+        if scaler := self.accelerator.scaler:
+            scaler.load_state_dict(state["scaler"])
+        self.best, self.spent = state["best"], state["seconds"]
+        return state["update"]
+
+    def save(self, update: int) -> None:
+        from accelerate.utils import gather_object
+
+        cuda = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+        state = {name: part.state_dict() for name, part in self.parts.items()} | {
+            "run": self.run,
+            "update": update,
+            "best": self.best,
+            "seconds": self.seconds,
+            "rng": gather_object([torch.get_rng_state()]),
+            "cuda_rng": gather_object(cuda),
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
+            "revision": revision(),
+        }
+        if self.accelerator.is_main_process:
+            torch.save(state, self.file.with_suffix(".tmp"))
+            os.replace(self.file.with_suffix(".tmp"), self.file)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, that before restarts included."""
+        return self.spent + time.perf_counter() - self.start
+
+
+class Log:
+    """`log.jsonl`, and TensorBoard where it is installed."""
+
+    def __init__(self, out: Path, first: int, enabled: bool) -> None:
+        self.enabled = enabled
+        if not enabled:
+            return
+        path = out / "log.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        with path.open("w") as file:  # what a killed run logged after its last state comes again
+            file.writelines(
+                x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first
+            )
+        self.file = path.open("a")
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            self.board = None
+        else:
+            self.board = SummaryWriter(str(out), purge_step=first)
+
+    def write(self, update: int, numbers: dict[str, float]) -> None:
+        if not self.enabled:
+            return
+        self.file.write(json.dumps({"update": update, **numbers}) + "\n")
+        self.file.flush()
+        for name, value in numbers.items() if self.board else ():
+            self.board.add_scalar(name, value, update)
+
+    def close(self) -> None:
+        if self.enabled:
+            self.file.close()
+            if self.board:
+                self.board.close()
+
+
+def revision() -> str:
+    """The git commit of this code, "unknown" outside of a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,1 @@
+"""Speed, memory and load of the bundled models and the page."""

@@ -1,0 +1,91 @@
+"""Times the bundled models on the committed scenes, and the page's start.
+
+python -m train bench            # prints JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 20
+
+
+def expressions() -> dict[str, float]:
+    """Median seconds of a first and of a second expression about an image, at 640×480, warm."""
+    import cv2
+
+    import ssc
+    from train.data.slice import read_slice
+
+    start = time.perf_counter()
+    pipeline = ssc.load("mini")
+    scenes = read_slice()[: COUNT + 1]
+    pipeline(scenes.pop().image, ["dog"])
+    loaded = time.perf_counter() - start
+    cold, second = [], []
+    for scene in scenes:
+        image = cv2.resize(scene.image, (640, 480), interpolation=cv2.INTER_CUBIC)
+        texts = [e["text"] for o in scene.objects for e in o["expressions"]][:2]
+        for text, seconds in zip(texts, (cold, second)):
+            start = time.perf_counter()
+            pipeline(image, [text])
+            seconds.append(time.perf_counter() - start)
+    return {
+        "load and first call, s": loaded,
+        "cold image, median s": statistics.median(cold),
+        "second expression, median s": statistics.median(second),
+        "peak memory, GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+
+
+def page() -> dict[str, float]:
+    """Seconds from `python demo_app.py` until the page answers, and its peak memory then."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = time.perf_counter()
+    command = [sys.executable, "demo_app.py", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        try:
+            while process.poll() is None:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    time.sleep(0.1)
+            seconds = time.perf_counter() - start
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        finally:
+            process.terminate()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return {"page ready, s": seconds, "page's peak memory, GB": int(peak.split()[1]) / 1e6}
+
+
+def command_line() -> dict[str, float]:
+    """Median seconds of `python -m ssc --help`."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "ssc", "--help"], cwd=ROOT, capture_output=True)
+        times.append(time.perf_counter() - start)
+    return {"python -m ssc --help, median s": statistics.median(times)}
+
+
+def main() -> None:
+    figures = {"cores": os.cpu_count(), **command_line(), **page(), **expressions()}
+    print(json.dumps({k: round(v, 3) for k, v in figures.items()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

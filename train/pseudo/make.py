@@ -1,0 +1,220 @@
+"""Makes S1 and S2 of a data set, shard by shard: stages 1 and 2 (paper §3.1, §3.2)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.errors import InputError
+from ssc.select.spatial import STRENGTH, guide
+from train.data import Dataset, Picture, open_dataset
+from train.pseudo.provenance import describe, revision
+from train.pseudo.store import (
+    SHARD,
+    PseudoObject,
+    PseudoPicture,
+    Store,
+    begin,
+    claim,
+    missing_shards,
+    write_shard,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from ssc.pipeline import Pipeline
+
+LOG = "log.jsonl"
+
+
+def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
+    """Stages 1 and 2 of all objects of a picture (paper §3.1, §3.2)."""
+    found = [pipeline.segment(picture.image, thing.expressions) for thing in picture.objects]
+    chosen = pipeline.select(picture.image, found)
+    # Each expression alone; the prompts' embeddings are still there.
+    alone = [
+        replace(result, expressions=(text,)) for result in found for text in result.expressions
+    ]
+    rows = iter(pipeline.select(picture.image, alone))
+    objects = []
+    for thing, result in zip(picture.objects, chosen):
+        selections = [next(rows).selection for _ in thing.expressions]
+        assert result.selection is not None
+        similarity = np.stack([selection.scores for selection in selections if selection])
+        objects.append(
+            PseudoObject(
+                thing.name,
+                thing.expressions,
+                result.classes,
+                result.candidates,
+                similarity,
+                result.selection.chosen,
+            )
+        )
+    h, w = picture.image.shape[:2]
+    return PseudoPicture(picture.name, (h, w), tuple(objects))
+
+
+def run(
+    dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]
+) -> Iterator[tuple[int, int, bool]]:
+    """Writes those of the shards that no other process has.
+
+    Yields:
+        After each: its pictures, how many of them could not be read, and whether it was written
+        here.
+    """
+    for shard in shards:
+        indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
+        broken = 0
+        with claim(out, shard) as file:
+            if file is not None:
+                pictures = [_looked_at(dataset, index, pipeline) for index in indices]
+                write_shard(out, shard, pictures, file)
+                broken = sum(picture.error is not None for picture in pictures)
+        yield len(indices), broken, file is not None
+
+
+def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
+    """One that cannot be read is noted, and nothing else is lost."""
+    try:
+        return look(dataset[index], pipeline)
+    except (InputError, OSError) as error:
+        return PseudoPicture(dataset.picture_name(index), (0, 0), (), str(error))
+
+
+def _processes(workers: int, data: str, models: str, out: Path) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    spawn = get_context("spawn")  # CUDA does not survive a fork
+    return ProcessPoolExecutor(workers, spawn, _prepare_worker, (data, models, out))
+
+
+_WORKER: dict[str, Any] = {}
+
+
+def _prepare(data: str, models: str, out: Path) -> None:
+    """Opens data and models in a process; one thread, so that numbers do not depend on how many."""
+    import torch
+
+    import ssc
+
+    torch.set_num_threads(1)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+    pipeline = ssc.load(models, correct=False)
+    _WORKER.update(dataset=open_dataset(data), pipeline=pipeline, out=out)
+
+
+def _prepare_worker(data: str, models: str, out: Path) -> None:
+    """As `_prepare`; ends the worker where its parent is killed, lest it waits for ever."""
+    from multiprocessing import parent_process
+    from threading import Thread
+
+    parent = parent_process()
+    assert parent is not None
+    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    _prepare(data, models, out)
+
+
+def _work(shard: int) -> tuple[int, int, bool]:
+    [done] = run(_WORKER["dataset"], _WORKER["pipeline"], _WORKER["out"], [shard])
+    return done
+
+
+def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
+    """Brings the store `out` to completion, as far as no other process is at it.
+
+    Args:
+        data: as `open_dataset` takes it.
+        models: model set.
+        out: folder; made where missing.
+        workers: processes; 1 for this one alone.
+
+    Raises:
+        InputError: no such data or models, or `out` was made with other settings.
+    """
+    from contextlib import ExitStack
+
+    from tqdm import tqdm
+
+    _prepare(data, models, out)
+    dataset = _WORKER["dataset"]
+    begin(out, describe(dataset, models, _WORKER["pipeline"]))
+    todo = missing_shards(out, len(dataset))
+    start, failed, written = time.perf_counter(), 0, 0
+    with ExitStack() as stack:
+        done = map(_work, todo)
+        if min(workers, len(todo)) > 1:
+            done = stack.enter_context(_processes(workers, data, models, out)).map(_work, todo)
+        total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
+        bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
+        for pictures, broken, here in done:
+            failed += broken
+            written += pictures * here
+            bar.update(pictures)
+    if written:
+        _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
+    if failed:
+        print(f"{failed} pictures could not be read; the shards say why", file=sys.stderr)
+    left = missing_shards(out, len(dataset))
+    if left:
+        print(f"{out}: other processes are at the last {len(left)} shards")
+    else:
+        print(f"{out}: {len(dataset)} pictures, complete")
+
+
+def choose_anew(source: Path, out: Path) -> None:
+    """A store of the same S1 and scores whose S2 heeds words for a place (`ssc.select.spatial`).
+
+    Beyond the paper. No network runs, so it takes seconds.
+
+    Raises:
+        InputError: `source` is no complete store, or `out` was made otherwise.
+    """
+    from tqdm import tqdm
+
+    store = Store.open(source)
+    begin(out, {**store.manifest, "spatial": STRENGTH, "revision": revision()})
+    for shard in tqdm(missing_shards(out, len(store)), desc="S2", unit="shard"):
+        indices = range(shard * SHARD, min((shard + 1) * SHARD, len(store)))
+        with claim(out, shard) as file:
+            if file is not None:
+                write_shard(out, shard, [_guided(store.picture(i)) for i in indices], file)
+
+
+def _guided(picture: PseudoPicture) -> PseudoPicture:
+    objects = []
+    for thing in picture.objects:
+        chosen = -1
+        if len(thing.candidates):
+            scores = thing.similarity.mean(0)  # E×C → C
+            boxes = thing.candidates.boxes
+            chosen = int(guide(scores, thing.expressions, boxes, *picture.size).argmax())
+        objects.append(replace(thing, chosen=chosen))
+    return replace(picture, objects=tuple(objects))
+
+
+def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:
+    """How fast it was, to the screen and to `log.jsonl`, a line each time."""
+    import torch
+
+    each = 1000 * seconds * workers / pictures
+    print(
+        f"{out}: {pictures} pictures in {seconds:.1f} s, {pictures / seconds:.2f} a second; "
+        f"1,000 of them take {each:.0f} s of a process"
+    )
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    row = {"pictures": pictures, "seconds": seconds, "workers": workers, "device": device}
+    with (out / LOG).open("a") as file:
+        file.write(json.dumps(row) + "\n")

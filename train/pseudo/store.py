@@ -1,0 +1,300 @@
+"""S1 and S2 on disk: every candidate mask of every object, its scores, and the chosen one.
+
+A folder with `manifest.json` (what made it) and shards of JSON lines, one picture a line. Masks
+are COCO run-length codes: overlaps survive, and equal candidates of a picture are held once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.cache import Cache
+from ssc.errors import InputError
+from ssc.types import Candidates
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMAT = 1
+SHARD = 64  # pictures a file
+MANIFEST = "manifest.json"
+KEPT_SHARDS = 8
+
+
+@dataclass(frozen=True)
+class PseudoObject:
+    """A referred object as stages 1 and 2 see it.
+
+    Attributes:
+        name: unique within the picture.
+        expressions: E, what people said.
+        classes: the vocabulary classes looked for.
+        candidates: C candidate masks; a row of the paper's S1.
+        similarity: float32 E×C, CLIP's cosine similarity of each expression and candidate.
+        chosen: index of the candidate in S2, -1 where there is none.
+    """
+
+    name: str
+    expressions: tuple[str, ...]
+    classes: tuple[str, ...]
+    candidates: Candidates
+    similarity: NDArray[np.float32]
+    chosen: int
+
+
+@dataclass(frozen=True)
+class PseudoPicture:
+    """A picture's objects; `error` says why there are none where it could not be read."""
+
+    name: str
+    size: tuple[int, int]
+    objects: tuple[PseudoObject, ...]
+    error: str | None = None
+
+
+class Store:
+    """Random access to a complete store; a few shards are held in memory."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._shards: Cache[list[str]] = Cache(KEPT_SHARDS)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Store:
+        """Opens what `train.pseudo` has finished.
+
+        Raises:
+            InputError: no store, one of another format, or one that is not complete.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        if manifest is None:
+            raise InputError(f"{folder}: expected S1 and S2 by train.pseudo, found no {MANIFEST}")
+        missing = missing_shards(folder, manifest["pictures"])
+        if missing:
+            raise InputError(
+                f"{folder}: expected all shards, {len(missing)} are missing, first "
+                f"{shard_file(folder, missing[0]).name}; run train.pseudo again to finish them"
+            )
+        return cls(folder, manifest)
+
+    def __len__(self) -> int:
+        return self.manifest["pictures"]
+
+    def name(self, index: int) -> str:
+        """Name of picture `index` of the data set."""
+        return json.loads(self._line(index))["name"]
+
+    def picture(self, index: int) -> PseudoPicture:
+        """Everything known of picture `index`."""
+        return decode(json.loads(self._line(index)))
+
+    def __getitem__(self, index: int) -> tuple[PseudoObject, ...]:
+        """The objects of picture `index`, in the data set's order."""
+        return self.picture(index).objects
+
+    def _line(self, index: int) -> str:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        shard, place = divmod(index, SHARD)
+        return self._shards.get(shard, lambda: self._read(shard))[place]
+
+    def _read(self, shard: int) -> list[str]:
+        path = shard_file(self.folder, shard)
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                lines = file.read().splitlines()
+        except (OSError, EOFError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: expected a shard of JSON lines, got: {error}") from error
+        expected = min(SHARD, len(self) - shard * SHARD)
+        if len(lines) != expected:
+            raise InputError(f"{path}: expected {expected} pictures, got {len(lines)}")
+        return lines
+
+
+def shard_file(folder: Path, shard: int) -> Path:
+    return folder / f"shard-{shard:05d}.jsonl.gz"
+
+
+def missing_shards(folder: Path, pictures: int) -> list[int]:
+    """Numbers of the shards that are not there yet."""
+    return [k for k in range(-(-pictures // SHARD)) if not shard_file(folder, k).exists()]
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The folder's manifest, None where it has none.
+
+    Raises:
+        InputError: it is broken or of another format.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        manifest = json.loads(path.read_text())
+        known = manifest["format"] == FORMAT
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: expected the manifest of a store, got: {error!r}") from error
+    if not known:
+        raise InputError(f"{path}: expected format {FORMAT}, got {manifest['format']}")
+    return manifest
+
+
+def begin(folder: Path, manifest: dict[str, Any]) -> None:
+    """Starts a store, or makes sure that the one begun there was made the same way.
+
+    The code revision may differ: a restart is allowed to be by mended code.
+
+    Raises:
+        InputError: the folder's manifest differs, with the first difference.
+    """
+    manifest = {"format": FORMAT, **manifest, "pictures a shard": SHARD}
+    old = read_manifest(folder)
+    if old is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"{MANIFEST}.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n")
+        os.replace(temporary, folder / MANIFEST)
+        return
+    for key in sorted((old.keys() | manifest.keys()) - {"revision"}):
+        if old.get(key) != manifest.get(key):
+            raise InputError(
+                f"{folder}: expected to go on with {key} = {old.get(key)!r}, got "
+                f"{manifest.get(key)!r}; choose another --out"
+            )
+
+
+@contextmanager
+def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
+    """Takes a shard for this process; no other can have it at the same time.
+
+    The lock is the kernel's and ends with its process, by kill -9 too; what is held is the file
+    that becomes the shard, so nothing is left behind.
+
+    Yields:
+        A file for `write_shard`; None where the shard is there, or another process is at it.
+    """
+    import fcntl
+
+    path = shard_file(folder, shard)
+    part = _part(path)
+    with part.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        if path.exists():  # another process had finished it before `part` was opened
+            part.unlink(missing_ok=True)
+            yield None
+            return
+        file.truncate(0)  # what a killed process had written
+        yield file
+
+
+def write_shard(
+    folder: Path, shard: int, pictures: Iterable[PseudoPicture], file: IO[bytes]
+) -> None:
+    """Writes a shard to the file of `claim`, atomically; equal pictures give equal bytes."""
+    lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
+    file.write(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+    file.flush()
+    os.fsync(file.fileno())
+    path = shard_file(folder, shard)
+    os.replace(_part(path), path)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def encode(picture: PseudoPicture) -> dict[str, Any]:
+    """A picture as JSON holds it."""
+    candidates: dict[tuple, int] = {}  # each once, however many objects share it
+    objects = [
+        {
+            "name": thing.name,
+            "expressions": list(thing.expressions),
+            "classes": list(thing.classes),
+            "candidates": [
+                candidates.setdefault(row, len(candidates)) for row in _rows(thing.candidates)
+            ],
+            "similarity": [_numbers(row) for row in thing.similarity],
+            "chosen": thing.chosen,
+        }
+        for thing in picture.objects
+    ]
+    names = ("rle", "box", "score", "quality", "label")
+    return {
+        "name": picture.name,
+        "size": list(picture.size),
+        "candidates": [dict(zip(names, row)) for row in candidates],
+        "objects": objects,
+        "error": picture.error,
+    }
+
+
+def decode(row: dict[str, Any]) -> PseudoPicture:
+    """The picture that `encode` was given."""
+    size = tuple(row["size"])
+    known = row["candidates"]
+    masks = decode_masks([c["rle"] for c in known], size)
+    every = Candidates(
+        np.array([c["box"] for c in known], np.float32).reshape(-1, 4),
+        np.array([c["score"] for c in known], np.float32),
+        tuple(c["label"] for c in known),
+        masks,
+        np.array([c["quality"] for c in known], np.float32),
+    )
+    objects = []
+    for thing in row["objects"]:
+        own, said = thing["candidates"], thing["expressions"]
+        similarity = np.array(thing["similarity"], np.float32).reshape(len(said), len(own))
+        objects.append(
+            PseudoObject(
+                thing["name"],
+                tuple(said),
+                tuple(thing["classes"]),
+                every[own],
+                similarity,
+                thing["chosen"],
+            )
+        )
+    return PseudoPicture(row["name"], size, tuple(objects), row["error"])
+
+
+def decode_masks(codes: Sequence[str], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """COCO run-length codes of one frame (h, w) → bool N×h×w."""
+    from pycocotools import mask as coco
+
+    if not codes:
+        return np.zeros((0, *size), np.bool_)
+    stack = coco.decode([{"size": list(size), "counts": code.encode()} for code in codes])
+    return stack.transpose(2, 0, 1).astype(np.bool_)  # h×w×N → N×h×w
+
+
+def _rows(candidates: Candidates) -> list[tuple]:
+    from pycocotools import mask as coco
+
+    rows = []
+    for k, mask in enumerate(candidates.masks):
+        code = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
+        box = tuple(_numbers(candidates.boxes[k]))
+        [score, quality] = _numbers([candidates.scores[k], candidates.qualities[k]])
+        rows.append((code, box, score, quality, candidates.labels[k]))
+    return rows
+
+
+def _numbers(values: Iterable[Any]) -> list[float]:
+    """The shortest decimals that give these float32 again."""
+    return [float(np.format_float_scientific(np.float32(v), unique=True)) for v in values]

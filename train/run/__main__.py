@@ -1,0 +1,230 @@
+"""From sentences to a checkpoint in one command.
+
+python -m train run --data my/pictures.jsonl --out runs/my --dry-run     # the plan: time, disk
+python -m train run --data my/pictures.jsonl --out runs/my --val my/val.jsonl
+python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --model-set paper \\
+    --val refer:data/refcoco:unc:val --test refer:data/refcoco:unc:testA --processes 4
+
+Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
+there are true masks or boxes, report (train report). --recipe best, beyond the paper, chooses S2
+anew with words for a place, and matches twice; tune does so without a bootstrap and matches once,
+for a checkpoint that is good already, as the bundled one is; supervised reads true masks, their
+upper bound. Each step is a command of its own, which the plan shows, and is skipped where its
+output is complete; a killed run goes on where it stopped when the same command is given again. To
+do a step again, delete its folder and those of the steps after it.
+
+Options that are not listed here are train.fit's, for both trainings: --epochs 4 --batch 8 --lr 5e-4
+--match optimal --precision no … From a mini checkpoint the rate is a tenth of train.fit's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssc.errors import InputError
+from train.data import SOURCES, open_dataset
+from train.run.report import verdict
+from train.run.steps import RECIPES, complete, last_training, steps
+
+if TYPE_CHECKING:
+    from train.data import Dataset
+
+OF_DATA = 500  # pictures to evaluate on where they are those that were trained on
+FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; the others are a training's own
+LOOKED_AT = 20  # pictures in which to look for true masks
+KEPT = 0.1  # of the rate for fresh weights, at which a mini checkpoint keeps what it knows
+
+
+def publish(source: Path, folder: Path) -> None:
+    """Copies the checkpoint out of a training's folder, whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    for file in source.iterdir():
+        if file.suffix in FILES:
+            shutil.copyfile(file, part / file.name)
+    os.replace(part, folder)
+
+
+def run(args: argparse.Namespace) -> None:
+    """All steps that are not complete yet.
+
+    Raises:
+        InputError: bad data or options, or `--out` is another run's, or one is at work there.
+    """
+    with ExitStack() as locks:
+        held = [
+            locks.enter_context(_alone(folder))
+            for folder in {args.out.resolve(), args.shared.resolve()}
+        ]
+        _begin(args)
+        plan, checkpoint, worked = steps(args), args.out / "checkpoint", False
+        last = last_training(plan)
+        for number, step in enumerate(plan, 1):
+            place = f"Step {number} of {len(plan)}: {step.title}"
+            if complete(step) and not (worked and step.module == "train.run.report"):
+                print(f"{place}: complete, skipped ({step.output})", flush=True)
+            else:
+                print(f"{place}\n  {step.command}", flush=True)
+                step.run(held)
+                worked = True
+            if step == last and not checkpoint.exists():
+                publish(step.output, checkpoint)
+    table = args.out / "evaluation.json"
+    lines = verdict(json.loads(table.read_text())) if args.measured else []
+    page = f"python demo_app.py --models {args.model_set} --correct {shlex.quote(str(checkpoint))}"
+    print(f"\nDone. The checkpoint is the folder {checkpoint}; {plan[-1].output} is about it.")
+    print(*lines, sep="\n")
+    print(f"Open the page with it:\n  {page}")
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[int]:
+    """Two runs in a folder would spoil each other's files; the lock ends with its processes.
+
+    Yields:
+        The file descriptor that holds it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{out}: expected no other run at work there, got one") from error
+        yield file.fileno()
+
+
+def _begin(args: argparse.Namespace) -> None:
+    """Notes what is run, or makes sure that the run begun there is the same one."""
+    file = args.out / "run.json"
+    settings = {
+        "data": args.data,
+        "recipe": args.recipe,
+        "content": f"{args.dataset.name}, {len(args.dataset)} pictures",
+        "model set": args.model_set,
+        "model": args.model,
+        "init": str(args.init or "none"),
+        "val": args.val or "none",
+        "options": shlex.join(args.fit),
+    }
+    if file.exists():
+        begun = json.loads(file.read_text())
+        for key, value in settings.items():
+            if begun.get(key) != value:
+                raise InputError(
+                    f"{args.out}: expected to go on with {key} = {begun.get(key)}, got {value}; "
+                    "give the first command again, or another --out"
+                )
+        return
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+    os.replace(temporary, file)
+
+
+def has_truth(data: Dataset) -> bool:
+    """Whether an object of the first pictures has a true mask or box."""
+    for index in range(min(LOOKED_AT, len(data))):
+        try:
+            picture = data[index]
+        except (InputError, OSError):
+            continue
+        if any(thing.mask is not None or thing.box is not None for thing in picture.objects):
+            return True
+    return False
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options, completed: `dataset`, `measured` (data to evaluate on), `fit` (for train.fit).
+
+    Raises:
+        InputError: data that is not there or not valid.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m train run", description=__doc__, allow_abbrev=False
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--data", required=True, help=SOURCES)
+    add("--out", type=Path, required=True, help="folder of everything that the run makes")
+    add("--val", help="data with true masks: measured on now and then, and evaluated in the end")
+    add("--test", help="data with true masks or boxes to evaluate in the end")
+    add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
+    add(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="paper",
+        help="best and tune are beyond the paper",
+    )
+    add("--shared", type=Path, help="folder of S1, S2 and cache, where several runs have them")
+    add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
+    add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
+    add("--init", help="checkpoint to start from, or none; default: for mini the bundled one")
+    add("--workers", type=int, default=1, help="processes of stages 1 and 2 and of the cache")
+    add("--processes", type=int, default=1, help="processes (GPUs) that train together")
+    add("--dry-run", action="store_true", help="measure a sample and show the plan, no more")
+    args, args.fit = parser.parse_known_args(argv)
+
+    from ssc.models.sets import ASSETS
+    from train.fit.options import parse as parse_fit
+    from train.fit.options import updates_of
+
+    args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")
+    own = ["--out", str(args.out), "--store", str(args.out), "--model", args.model]
+    known = parse_fit(["bootstrap", "--data", args.data, *own, *args.fit])  # or ends with its usage
+    if args.init in (None, "none"):
+        bundled = ASSETS / "mini" / "lavt"
+        usable = args.model == "mini" and args.init is None and known.visual is None
+        args.init = bundled if usable and (bundled / "model.safetensors").exists() else None
+    if RECIPES[args.recipe].methods[0] == "correct" and not args.init:
+        raise InputError(f"--recipe {args.recipe}: expected --init, a checkpoint to go on with")
+    args.shared = args.shared or args.out
+    args.dataset = open_dataset(args.data)
+    if RECIPES[args.recipe].supervised and not has_truth(args.dataset):
+        raise InputError(f"{args.data}: expected true masks for --recipe supervised, got none")
+    args.measured = [source for source in (args.val, args.test) if source]
+    for source in args.measured:
+        if not has_truth(open_dataset(source)):
+            raise InputError(f"{source}: expected true masks or boxes to measure with, got none")
+    if not args.measured and has_truth(args.dataset):
+        args.measured = [args.data]
+        args.measure = args.measure or OF_DATA
+    args.seed, args.visual = known.seed, known.visual
+    # At most, as some pictures have nothing to learn from.
+    args.updates, args.batch = updates_of(known, len(args.dataset)), known.batch
+    if args.model == "mini" and args.init and not _given(args.fit, "--lr"):
+        args.fit += ["--lr", str(known.lr * KEPT)]
+    if not _given(args.fit, "--warmup"):  # the default is for long trainings
+        args.fit += ["--warmup", str(min(known.warmup, args.updates // 10))]
+    if args.val and not _given(args.fit, "--eval-every"):  # a curve of about eight points, or more
+        args.fit += ["--eval-every", str(min(known.eval_every, -(-args.updates // 8)))]
+    return args
+
+
+def _given(options: Sequence[str], name: str) -> bool:
+    return any(option.partition("=")[0] == name for option in options)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    try:
+        args = parse(argv)
+        if args.dry_run:
+            from train.run.plan import describe
+
+            print(describe(args))
+        else:
+            run(args)
+    except (InputError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""A run's matches and predictions over time, as the paper's Figure 6 draws them, and how many of
+the matches are right where the true masks are known. `train.run.report` shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.draw import colour_of
+from ssc.errors import InputError
+from ssc.metrics import mask_iou
+from train.fit.examples import shrink
+from train.fit.watch import Watched
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from train.data import Dataset
+
+RIGHT = 0.5  # IoU with the true mask from which on a candidate is the object's own
+OBJECTS = 6  # drawn
+LOOKS = 5  # drawn of each object, over all trainings
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Of J watched objects, the candidates that are their own.
+
+    Attributes:
+        right: the candidates of each object whose IoU with its true mask is `RIGHT` or more; None
+            where its true mask is not known.
+    """
+
+    right: list[set[int] | None]
+
+    @property
+    def counted(self) -> list[int]:
+        """Objects that have a right candidate."""
+        return [j for j, own in enumerate(self.right) if own]
+
+    def share(self, masks: NDArray[np.int64]) -> float:
+        """Share of those objects whose mask in int64 J is a right one."""
+        return float(np.mean([masks[j] in self.right[j] for j in self.counted]))
+
+
+def truth_of(watched: Watched, data: Dataset) -> Truth | None:
+    """None where no watched object has a true mask and a candidate like it."""
+    wanted = set(watched.names)
+    pictures = {}
+    for index in range(len(data)):
+        if len(pictures) == len(wanted):
+            break
+        if (name := data.picture_name(index)) in wanted and name not in pictures:
+            try:
+                pictures[name] = data[index]
+            except (InputError, OSError):
+                pictures[name] = None
+    right: list[set[int] | None] = []
+    for j, name in enumerate(watched.names):
+        said = sorted(watched.expressions[j])
+        objects = pictures[name].objects if pictures.get(name) else ()
+        own = [thing for thing in objects if sorted(thing.expressions) == said]
+        if len(own) != 1 or own[0].mask is None:
+            right.append(None)
+            continue
+        size = watched.masks.shape[1:]
+        small = shrink(own[0].mask[..., None].astype(np.uint8) * 255, size)[..., 0] > 127
+        known = watched.allowed[j]
+        right.append({c for c in known if mask_iou(watched.masks[c], small) >= RIGHT})
+    truth = Truth(right)
+    return truth if truth.counted else None
+
+
+def worth_drawing(trainings: Mapping[str, Watched], truth: Truth | None) -> list[int]:
+    """Objects that S2 got wrong, whatever became of them; where the truth is not known, those
+    whose last match is another one than S2's."""
+    last = list(trainings.values())[-1]
+    if truth is not None:
+        objects = [j for j in truth.counted if last.chosen[j] not in truth.right[j]]
+    else:
+        matched = last.matched[max(last.matched)]
+        objects = [j for j in range(len(matched)) if matched[j] != last.chosen[j]]
+    return objects[:OBJECTS]
+
+
+def draw(
+    trainings: Mapping[str, Watched], truth: Truth | None, objects: list[int]
+) -> tuple[Any, str]:
+    """The figure, an object a row, and the sentence that explains it."""
+    from matplotlib.figure import Figure
+
+    looks = [(name, update) for name, w in trainings.items() for update in sorted(w.matched)]
+    if len(looks) > LOOKS:
+        places = np.linspace(0, len(looks) - 1, LOOKS).round().astype(int)
+        looks = [looks[k] for k in places]
+    figure = Figure((2.3 * (1 + len(looks)), 2.1 * len(objects)), layout="constrained")
+    panels = figure.subplots(len(objects), 1 + len(looks), squeeze=False)
+    for row, j in zip(panels, objects):
+        first = next(iter(trainings.values()))
+        options = [(c, _colour(k)) for k, c in enumerate(first.allowed[j])]
+        _panel(row[0], first.images[j], [(first.masks[c], colour, 1.5) for c, colour in options])
+        row[0].set_title(_short(first.expressions[j][0]), fontsize=9, loc="left")
+        for panel, (name, update) in zip(row[1:], looks):
+            watched = trainings[name]
+            match = int(watched.matched[update][j])
+            lines = [(watched.masks[c], colour, 2.5) for c, colour in options if c == match]
+            _panel(panel, watched.images[j], lines, watched.seen[update][j])
+            verdict = _verdict(match, int(watched.chosen[j]), truth and truth.right[j])
+            panel.set_title(f"{name} {update}: {verdict}", fontsize=8)
+    told = "S2 got these wrong" if truth else "the last match of these is not what S2 chose"
+    return figure, (
+        f"Left, an expression and its candidate masks; then, over training, what the model sees "
+        f"(bright) and the mask that the object would learn from (outlined); {told}."
+    )
+
+
+def _verdict(match: int, chosen: int, right: set[int] | None) -> str:
+    if match < 0:
+        return "no match"
+    if right is not None:
+        return "right" if match in right else "wrong"
+    return "as S2" if match == chosen else "another"
+
+
+def _panel(
+    axes: Any,
+    image: NDArray[np.uint8],
+    lines: list[tuple[NDArray[np.bool_], tuple[float, ...], float]],
+    seen: NDArray[np.uint8] | None = None,
+) -> None:
+    """A picture with outlined masks; dimmed but for where the model sees the object."""
+    h, w = image.shape[:2]
+    shown = image.astype(np.float32) / 255
+    if seen is not None:
+        light = shrink(seen[..., None], (h, w)).astype(np.float32) / 255  # h×w×1
+        shown = shown * (0.25 + 0.75 * light)
+    axes.imshow(shown, interpolation="bilinear")
+    for mask, colour, width in lines:
+        padded = np.pad(mask.astype(np.float32), 1)  # closed at the picture's edge too
+        at = np.arange(-1, w + 1), np.arange(-1, h + 1)
+        axes.contour(*at, padded, levels=[0.5], colors=[colour], linewidths=width)
+    axes.set_xlim(-0.5, w - 0.5)
+    axes.set_ylim(h - 0.5, -0.5)
+    axes.set_axis_off()
+
+
+def _colour(index: int) -> tuple[float, ...]:
+    return tuple(part / 255 for part in colour_of(index))
+
+
+def _short(text: str, length: int = 34) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

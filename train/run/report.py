@@ -1,0 +1,285 @@
+"""What a folder of `train.run` holds: tables, curves, and matches over time.
+
+python -m train report runs/my     # writes runs/my/report.html, report.md and its PNGs
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssc.errors import InputError
+from train.data import open_dataset
+from train.fit.watch import read_watched
+from train.run.curves import COLOURS, Rows, measure
+from train.run.steps import START, read_state
+
+if TYPE_CHECKING:
+    from train.run.figure6 import Truth
+
+SHARDS = 100  # of S1 and S2 that are read, evenly spread
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1b1b1f; background: #fff; }}
+div {{ overflow-x: auto; }} img {{ max-width: 100%; height: auto; }}
+table {{ border-collapse: collapse; font-size: 0.85rem; margin: 1rem 0; }}
+td, th {{ padding: 0.3rem 0.7rem; border-bottom: 1px solid #ddd; text-align: left; }}
+code {{ background: #f2f2f5; padding: 0.1em 0.3em; border-radius: 3px; overflow-wrap: anywhere; }}
+</style></head><body>
+{body}</body></html>
+"""
+
+
+def write_report(folder: Path) -> Path:
+    """Writes `report.md`, its pictures, and `report.html`, which has them all in one file.
+
+    Raises:
+        InputError: nothing of a run is there.
+    """
+    settings = _json(folder / "run.json")
+    if settings is None:
+        raise InputError(f"{folder}: expected a folder of python -m train run, got no run.json")
+    logs = {name: read_rows(folder / name / "log.jsonl") for name in COLOURS}
+    evaluation = _json(folder / "evaluation.json")
+    drawn = _draw(folder, logs, evaluation, settings)
+    parts = ["# From sentences to a checkpoint"]
+    parts += verdict(evaluation) if evaluation is not None else []
+    parts += [_settings(settings), *_looked(folder / "pseudo"), *_trained(folder, logs)]
+    parts += drawn.pop("curves", [])
+    if "over-time" in drawn:
+        parts += ["## Matches over time", *drawn.pop("over-time")]
+    if evaluation is not None:
+        from train.evaluate.tables import markdown
+
+        parts += ["## Evaluation", f"`{evaluation['command']}`", *drawn.pop("evaluation", [])]
+        parts.append(markdown(evaluation))
+        if settings["data"] in evaluation["splits"]:
+            parts.append(
+                "These are the pictures that were trained on (their masks were not): pictures of "
+                "their own, by `--val` or `--test`, tell more."
+            )
+    for text in drawn.values():
+        parts += text
+    if (folder / "checkpoint").exists():
+        models, checkpoint = settings["model set"], folder / "checkpoint"
+        parts += ["## Checkpoint", f"`python demo_app.py --models {models} --correct {checkpoint}`"]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    _write(folder / "report.md", text)
+    return _write(folder / "report.html", _page(text, folder))
+
+
+def _page(text: str, folder: Path) -> str:
+    """The Markdown as a page that needs no other file."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    for picture in sorted(folder.glob("*.png")):
+        data = b64encode(picture.read_bytes()).decode()
+        body = body.replace(f'src="{picture.name}"', f'src="data:image/png;base64,{data}"')
+    body = body.replace("<table>", "<div><table>").replace("</table>", "</table></div>")
+    return PAGE.format(title=f"S+S+C: {escape(folder.resolve().name)}", body=body)
+
+
+def _write(file: Path, text: str) -> Path:
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, file)
+    return file
+
+
+def verdict(evaluation: Mapping[str, Any]) -> list[str]:
+    """A sentence for each data set: what the training gained over S+S and its start, or lost."""
+    lines = []
+    for name, groups in evaluation["splits"].items():
+        rows = groups["all"]["rows"]
+        before, after = (measure(rows.get(title, {})) for title in ("S+S", "S+S+C"))
+        if before is None or after is None:
+            continue
+        line = f"{name}: S+S+C has {100 * after:.1f} where S+S, untrained, has {100 * before:.1f}"
+        start = measure(rows.get(START, {}))
+        if start is not None:
+            line += f" and the checkpoint that it started from {100 * start:.1f}"
+        line += "."
+        if after <= max(before, start or 0.0):
+            line += " The checkpoint is no gain: train longer, on more pictures, or from another."
+        lines.append(line)
+    return lines
+
+
+def store_figures(folder: Path) -> dict[str, float] | None:
+    """Counts over S1 and S2, of `SHARDS` shards at most; None where there are none.
+
+    Returns:
+        pictures, unreadable, objects, expressions, candidates (all objects' together), empty
+        (objects without any), bytes (on disk).
+    """
+    files = sorted(folder.glob("shard-*.jsonl.gz"))
+    files = files[:: max(1, -(-len(files) // SHARDS))]
+    if not files:
+        return None
+    keys = ("pictures", "unreadable", "objects", "expressions", "candidates", "empty")
+    counts: dict[str, float] = dict.fromkeys(keys, 0)
+    for file in files:
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            for picture in map(json.loads, lines):
+                counts["pictures"] += 1
+                counts["unreadable"] += picture["error"] is not None
+                for thing in picture["objects"]:
+                    counts["objects"] += 1
+                    counts["expressions"] += len(thing["expressions"])
+                    counts["candidates"] += len(thing["candidates"])
+                    counts["empty"] += not thing["candidates"]
+    return {**counts, "bytes": sum(file.stat().st_size for file in files)}
+
+
+def read_rows(path: Path) -> Rows:
+    """Whole lines of a JSONL log; none where there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(True) if line.endswith("\n")]
+
+
+def _settings(settings: Mapping[str, str]) -> str:
+    return table(
+        ["", ""], [[key, f"`{value}`" if value else "–"] for key, value in settings.items()]
+    )
+
+
+def _looked(folder: Path) -> list[str]:
+    counts, log = store_figures(folder), read_rows(folder / "log.jsonl")
+    if counts is None:
+        return []
+    pictures, objects = max(1, counts["pictures"]), max(1, counts["objects"])
+    lines = [
+        f"{counts['pictures']:,.0f} pictures were counted, {counts['unreadable']:,.0f} of them "
+        f"unreadable: {counts['objects']:,.0f} objects, {counts['expressions']:,.0f} expressions, "
+        f"{counts['candidates'] / objects:.2f} candidate masks an object. For "
+        f"{100 * counts['empty'] / objects:.1f} % of the objects nothing was found; they are not "
+        f"learnt from. On disk: {counts['bytes'] / pictures:,.0f} bytes a picture."
+    ]
+    for device in dict.fromkeys(row["device"] for row in log):
+        own = [row for row in log if row["device"] == device]
+        done = sum(row["pictures"] for row in own)
+        seconds = sum(row["seconds"] for row in own)
+        each = 1000 * sum(row["seconds"] * row["workers"] for row in own) / done
+        lines.append(
+            f"On {device}: {done / seconds:.2f} pictures a second; 1,000 pictures took "
+            f"{1000 * seconds / done:,.0f} s, {each:,.0f} s of a process."
+        )
+    return ["## Stages 1 and 2", *lines]
+
+
+def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
+    rows = [_training(folder / name, log) for name, log in logs.items() if log]
+    if not rows:
+        return []
+    head = ["", "updates", "pictures seen", "time, s", "pictures a second", "s for 1,000 pictures"]
+    head += ["loss at first", "at last", "matched", "as S2 chose", "val mIoU, best"]
+    return [
+        "## Trainings",
+        table(head, rows),
+        "A picture counts each time that it is seen; the time spent on `--val` is counted too. "
+        "*Matched*: share of the objects that learn from a mask; *as S2 chose*: share of these "
+        "whose mask is still that of S2; both of the last tenth.",
+    ]
+
+
+def _training(folder: Path, log: Rows) -> list[str]:
+    state = read_state(folder)
+    seen = state["update"] * state["run"]["batch"] if state else 0
+    seconds = state["seconds"] if state else 0.0
+    steps = [row for row in log if "loss" in row]
+    last = steps[-max(1, len(steps) // 10) :]
+    watched = [row["val mIoU"] for row in log if "val mIoU" in row]
+    objects, matched, same = (
+        sum(row[key] for row in last) for key in ("objects", "matched", "as chosen")
+    )
+    return [
+        folder.name,
+        f"{state['update']:,}" if state else "–",
+        f"{seen:,}",
+        f"{seconds:,.0f}",
+        f"{seen / seconds:.2f}" if seconds else "–",
+        f"{1000 * seconds / seen:,.1f}" if seen else "–",
+        f"{steps[0]['loss']:.4f}" if steps else "–",
+        f"{sum(row['loss'] for row in last) / len(last):.4f}" if last else "–",
+        f"{100 * matched / objects:.1f} %" if objects else "–",
+        f"{100 * same / matched:.1f} %" if matched else "–",
+        f"{100 * max(watched):.1f}" if watched else "–",
+    ]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _draw(
+    folder: Path, logs: Mapping[str, Rows], evaluation: Any, settings: Any
+) -> dict[str, list[str]]:
+    """Draws what there is, as PNGs; returns what shows each of them."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        note = "*Curves are drawn where matplotlib is installed: `pip install matplotlib`.*"
+        return {"": [note]}
+    from train.run import curves as figures
+    from train.run import figure6 as over_time
+
+    watched = {name: w for name in logs if (w := read_watched(folder / name)) and w.matched}
+    truth = None
+    if watched:
+        with suppress(InputError, OSError):  # the data may be elsewhere by now
+            data = open_dataset(settings["data"])
+            truth = over_time.truth_of(next(iter(watched.values())), data)
+    drawn: dict[str, tuple[Any, str]] = {}
+    if any(logs.values()):
+        right = {
+            name: {update: truth.share(masks) for update, masks in w.matched.items()}
+            for name, w in (watched.items() if truth else ())
+        }
+        drawn["curves"] = figures.curves(logs, right), _counted(truth)
+    if watched and (objects := over_time.worth_drawing(watched, truth)):
+        drawn["over-time"] = over_time.draw(watched, truth, objects)
+    if evaluation is not None:
+        drawn["evaluation"] = figures.bars(evaluation), ""
+    for name, (figure, _) in drawn.items():
+        temporary = folder / f"{name}.tmp.png"
+        figure.savefig(temporary, dpi=110)
+        os.replace(temporary, folder / f"{name}.png")
+    return {name: [f"![{name}]({name}.png)", text] for name, (_, text) in drawn.items()}
+
+
+def _counted(truth: Truth | None) -> str:
+    if truth is None:
+        return ""
+    return f"*Right*: of the {len(truth.counted)} watched objects that have a right candidate."
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train report", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("folder", type=Path, help="--out of python -m train run")
+    args = parser.parse_args(argv)
+    try:
+        print(f"wrote {write_report(args.folder)}")
+    except (InputError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

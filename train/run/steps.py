@@ -1,0 +1,201 @@
+"""The steps of `train.run`, each a command of its own, and whether they are done."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+START = "Start"  # row of the checkpoint that a run's trainings start from
+WATCHED = 32  # pictures of each training that the report draws over time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made of.
+
+    Attributes:
+        methods: of `train.fit`; each training starts from the one before.
+        spatial: whether S2 is chosen anew with words for a place (`ssc.select.spatial`).
+        prior: what S2's choice counts for in matching (`python -m train matching` tells why).
+    """
+
+    methods: tuple[str, ...]
+    spatial: bool = False
+    prior: float = 0.0
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it reads true masks, and no pseudo-masks."""
+        return "supervised" in self.methods
+
+
+RECIPES = {
+    "paper": Recipe(("bootstrap", "correct")),
+    "best": Recipe(("bootstrap", "correct", "correct"), spatial=True, prior=0.5),
+    "tune": Recipe(("correct",), spatial=True, prior=0.5),
+    "supervised": Recipe(("supervised",) * 3),
+}
+"""The paper (§3.3) matches once, by soft IoU alone. The best, beyond it, is after the bundled
+model, which was made in more steps (`train.mini.lavt`). Tune goes on with a checkpoint that S1 has
+corrected already, which a bootstrap would teach S2's mistakes anew. The supervised one, as long as
+the best, is their upper bound. `train.run.seeds` measures them against each other."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of its own.
+
+    Attributes:
+        title: what it makes.
+        module: whose `main` it is.
+        options: of its command line.
+        output: folder or file.
+        launch: what goes before `-m module` to start it in another process, or several.
+    """
+
+    title: str
+    module: str
+    options: list[str]
+    output: Path
+    launch: tuple[str, ...] | None = None
+
+    @property
+    def command(self) -> str:
+        launch = [*self.launch, "-m", self.module] if self.launch else ["-m", self.module]
+        return shlex.join(["python", *launch, *self.options])
+
+    def run(self, locks: Sequence[int] = ()) -> None:
+        """Raises SystemExit where the step ends with an error.
+
+        Args:
+            locks: open files that a process of its own holds too, and longer than a killed parent.
+        """
+        if self.launch is not None:
+            command = [sys.executable, *self.launch, "-m", self.module, *self.options]
+            if status := subprocess.run(command, pass_fds=locks, env=self._shared()).returncode:
+                sys.exit(f"error: this ended with status {status}: {self.command}")
+            return
+        import torch
+
+        threads, argv = torch.get_num_threads(), sys.argv
+        sys.argv = [f"python -m {self.module}", *self.options]
+        try:
+            import_module(self.module).main()
+        finally:
+            sys.argv = argv
+            torch.set_num_threads(threads)  # stages 1 and 2 take one each
+
+    def _shared(self) -> dict[str, str]:
+        """The environment: several processes share the cores, where torchrun gives one to each."""
+        if not self.launch:
+            return dict(os.environ)
+        processes = int(self.launch[-1])  # of --nproc_per_node
+        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ}
+
+
+def steps(args: argparse.Namespace) -> list[Step]:
+    """All of them, in order."""
+    out, python, recipe = args.out, (), RECIPES[args.recipe]
+    store, guided = args.shared / "pseudo", args.shared / "spatial"
+    # Real networks have a process of their own, which gives their memory back.
+    looked = python if args.model_set != "mini" else None
+    pseudo = ["--data", args.data, "--models", args.model_set, "--out", str(store)]
+    pseudo += ["--workers", str(args.workers)]
+    plan = []
+    if not recipe.supervised:
+        plan.append(Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked))
+    if recipe.spatial:
+        anew = ["--from", str(store), "--out", str(guided)]
+        plan.append(Step("S2 anew, with words for a place", "train.pseudo", anew, guided))
+        store = guided
+    trainings: list[Step] = []
+    for number, method in enumerate(recipe.methods):
+        again = recipe.methods[:number].count(method)
+        init = trainings[-1].output if trainings else args.init
+        trainings.append(_training(args, method, store, init, recipe.prior, again))
+    plan += trainings
+    if args.measured:
+        table = out / "evaluation.json"
+        options = ["--models", args.model_set, "--data", *args.measured]
+        options += ["--scenes", str(args.measure)] if args.measure else []
+        options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
+        options += [f"{START}={args.init}"] if args.init else []
+        if "bootstrap" in recipe.methods:
+            options.append(f"ZSBootstrap={trainings[0].output}")
+        options.append(f"{'supervised' if recipe.supervised else 'S+S+C'}={out / 'checkpoint'}")
+        options += ["--json", str(table)]
+        plan.append(Step("evaluate", "train.evaluate", options, table, looked))
+    return [*plan, Step("report", "train.run.report", [str(out)], out / "report.html")]
+
+
+def _training(
+    args: argparse.Namespace,
+    method: str,
+    store: Path,
+    init: Path | None,
+    prior: float,
+    again: int,
+) -> Step:
+    """A training on the pseudo-masks of `store`, or on true masks; `again` counts those of its kind
+    before it, from whose batches its own differ."""
+    launch = () if args.model != "mini" else None
+    if args.processes > 1:
+        launch = ("-m", "torch.distributed.run", "--nproc_per_node", str(args.processes))
+    folder = args.out / (f"{method}-{again + 1}" if again else method)
+    options = [method, "--data", args.data, "--model", args.model]
+    options += ["--store", str(store)] if method != "supervised" else []
+    options += ["--cache", str(args.shared / "cache"), "--workers", str(args.workers)]
+    options += ["--val", args.val] if args.val else []
+    options += ["--watch", str(WATCHED)]
+    options += ["--prior", str(prior)] if prior and method == "correct" else []
+    options += args.fit
+    options += ["--seed", str(args.seed + again)] if again else []
+    options += ["--out", str(folder)]
+    options += ["--init", str(init)] if init else []
+    title = f"{method}, {LEARNS[method]}" + (f", round {again + 1}" if again else "")
+    return Step(title, "train.fit", options, folder, launch)
+
+
+LEARNS = {
+    "bootstrap": "on the masks of S2",
+    "correct": "by matching over S1",
+    "supervised": "on true masks",
+}
+
+
+def last_training(plan: Sequence[Step]) -> Step:
+    """The one whose checkpoint is the run's."""
+    return [step for step in plan if step.module == "train.fit"][-1]
+
+
+def complete(step: Step) -> bool:
+    """Whether there is nothing left to do."""
+    if step.module == "train.pseudo":
+        from train.pseudo.store import missing_shards, read_manifest
+
+        manifest = read_manifest(step.output)
+        return manifest is not None and not missing_shards(step.output, manifest["pictures"])
+    if step.module == "train.fit":
+        state = read_state(step.output)
+        weights = step.output / "model.safetensors"
+        return bool(state and weights.exists() and state["update"] == state["run"]["updates"])
+    if step.module == "train.evaluate" and step.output.exists():
+        return json.loads(step.output.read_text())["command"] == step.command
+    return step.output.exists()
+
+
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """A training's `state.pt` without its weights in memory, None where there is none."""
+    import torch
+
+    file = folder / "state.pt"
+    return torch.load(file, "cpu", weights_only=True, mmap=True) if file.exists() else None

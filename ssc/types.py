@@ -43,13 +43,13 @@ class ClassMatch:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate masks of one object, best box first: a row of the paper's set S1.
+    """Candidate masks of one object, best box first: a row of the paper's S1.
 
     Attributes:
         boxes: float32 N×4, XYXY pixels of the original frame.
         scores: float32 N, detector confidence in [0, 1].
         labels: N class names.
-        masks: bool N×H×W, original frame; overlaps are kept.
+        masks: bool N×H×W, overlaps are kept.
         qualities: float32 N, the segmenter's own estimate of each mask's IoU, in [0, 1].
     """
 
@@ -104,8 +104,8 @@ class Selection:
     """The zero-shot choice (paper §3.2, equation 1): a row of the paper's set S2.
 
     Attributes:
-        prompts: uint8 N×h×w×3 RGB, the visual prompt of each candidate as CLIP was shown it;
-            h×w is the image's frame, scaled down where it is over `prompts.FRAME` pixels long.
+        prompts: uint8 N×h×w×3 RGB, each candidate's visual prompt as CLIP was shown it; h×w is the
+            image's frame, scaled down where it is over `prompts.FRAME` pixels long.
         scores: float32 N in [-1, 1], by which the choice was made: the mean over an object's
             expressions of CLIP's cosine similarity, less what a candidate is out of place where
             spatial guidance counted (`ssc.select.spatial.guide`; not in the paper).
@@ -206,8 +206,8 @@ class Result:
         expressions: the referring expressions that name the object, one or more.
         matches: key noun and class of each expression, in the same order.
         candidates: stage 1.
-        nearest: where nothing was found, up to three (class, similarity) pairs that were found
-            in the image, nearest to the noun first: what one may have meant.
+        nearest: where nothing was found, up to three (class, similarity) pairs of what there is
+            instead, nearest to the noun first.
         selection: stage 2; None until it has run.
         correction: stage 3; None until it has run, and where the pipeline has none.
         override: index of the candidate that a person chose instead; None where nobody did.
@@ -274,8 +274,7 @@ class Result:
     def joint(self) -> int:
         """Index of the candidate that stages 2 and 3 prefer together, or -1 (not in the paper).
 
-        The one of the highest score of stage 2 plus `JOINT` times its agreement: CLIP is better at
-        looks, the corrected model at places and relations.
+        The highest of stage 2's score plus `JOINT` times its agreement: CLIP knows looks better.
         """
         if self.selection is None or self.correction is None or not self.found:
             return -1

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ class Step:
         threads, argv = torch.get_num_threads(), sys.argv
         sys.argv = [f"python -m {self.module}", *self.options]
         try:
-            import_module(self.module).main()
+            package = find_spec(self.module).submodule_search_locations  # as python -m has it
+            import_module(f"{self.module}.__main__" if package else self.module).main()
         finally:
             sys.argv = argv
             torch.set_num_threads(threads)  # stages 1 and 2 take one each

@@ -11,6 +11,7 @@ from ssc.types import Candidates
 from train.data import Picture, Referred, RefSprites
 from train.data.slice import SLICE, read_slice
 from train.pseudo import make as pseudo
+from train.pseudo.__main__ import main
 from train.pseudo.make import look
 from train.pseudo.provenance import describe
 from train.pseudo.store import (
@@ -69,7 +70,7 @@ def test_a_data_set_from_beginning_to_end(tmp_path, capsys):
     data, out = tmp_path / "data.jsonl", tmp_path / "pseudo"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     command = ["--data", str(data), "--out", str(out)]
-    pseudo.main(command)
+    main(command)
     assert "1 pictures could not be read" in capsys.readouterr().err
     store = Store.open(out)
     assert [store.name(k) for k in range(3)] == [row["image"] for row in rows]
@@ -78,11 +79,11 @@ def test_a_data_set_from_beginning_to_end(tmp_path, capsys):
         assert [list(o.expressions) for o in store[k]] == rows[k]["objects"]
         assert sum(len(o.candidates) for o in store[k])
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.iterdir()}
-    pseudo.main(command)  # nothing is left to do
+    main(command)  # nothing is left to do
     assert before == {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.iterdir()}
     data.write_text(json.dumps(rows[0]) + "\n")
     with pytest.raises(SystemExit, match=r"error: .*expected to go on with data = 'data-"):
-        pseudo.main(command)
+        main(command)
 
 
 def write_store(folder, pictures):
@@ -116,7 +117,7 @@ def test_s2_anew_heeds_words_for_a_place_and_leaves_the_rest(tmp_path):
     }
     source, out = tmp_path / "pseudo", tmp_path / "spatial"
     write_store(source, [dogs(name, texts, scores) for name, (texts, _) in said.items()])
-    pseudo.main(["--from", str(source), "--out", str(out)])
+    main(["--from", str(source), "--out", str(out)])
     before, after = Store.open(source), Store.open(out)
     assert after.manifest["spatial"] > 0
     for index, (name, (_, right)) in enumerate(said.items()):
@@ -133,25 +134,25 @@ def test_s2_anew_goes_on_after_a_kill_and_refuses_what_does_not_fit(tmp_path):
     source, out = tmp_path / "pseudo", tmp_path / "spatial"
     write_store(source, [dogs(str(k), ("left dog",), (0.2, 0.3, 0.1)) for k in range(SHARD + 2)])
     command = ["--from", str(source), "--out", str(out)]
-    pseudo.main(command)
+    main(command)
     shards = sorted(out.glob("shard-*"))
     first, last = (path.read_bytes() for path in shards)
     shards[1].unlink()
     kept = shards[0].stat().st_mtime_ns
-    pseudo.main(command)
+    main(command)
     assert [path.read_bytes() for path in shards] == [first, last]
     assert shards[0].stat().st_mtime_ns == kept
     write_store(tmp_path / "other", [dogs("a", ("dog",), (1, 0, 0))])
     with pytest.raises(SystemExit, match=r"error: .*expected to go on with pictures = 66, got 1"):
-        pseudo.main(["--from", str(tmp_path / "other"), "--out", str(out)])
+        main(["--from", str(tmp_path / "other"), "--out", str(out)])
     with pytest.raises(SystemExit, match=r"error: .*expected to go on with spatial = None, got "):
-        pseudo.main(["--from", str(source), "--out", str(source)])
+        main(["--from", str(source), "--out", str(source)])
     sorted(source.glob("shard-*"))[0].unlink()
     with pytest.raises(SystemExit, match=r"error: .*expected all shards, 1 are missing"):
-        pseudo.main(["--from", str(source), "--out", str(tmp_path / "new")])
+        main(["--from", str(source), "--out", str(tmp_path / "new")])
 
 
 def test_help_is_quick(capsys):
     with pytest.raises(SystemExit):
-        pseudo.main(["--help"])
+        main(["--help"])
     assert "--data" in capsys.readouterr().out

@@ -289,5 +289,5 @@ def test_processes_share_the_cores(tmp_path, monkeypatch):
 
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
     step = steps.Step("", "train.run.report", [str(tmp_path)], tmp_path / "report.md", launch=())
-    with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.report"):
+    with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.run\.report"):
         step.run()

@@ -21,7 +21,7 @@ COMMANDS = {
         "train.run.report",
         "what a folder of `run` holds, as a page: tables and curves",
     ),
-    "seeds": ("train.run.seeds", "recipes beside each other over several seeds, and on true masks"),
+    "study": ("train.run.study", "what stage 3 is worth: Table 4 and figure 6 over several seeds"),
     "scenes": ("train.data.scenes", "RefSprites: preview, export as a data set of one's own"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
     "convert": ("train.convert", "the authors' checkpoints to ours and back"),

@@ -150,7 +150,8 @@ def _class_names(category: str) -> tuple[str, ...]:
 
 CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
-refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), or a .jsonl or .csv file"""
+refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file; ungrouped:SOURCE makes
+each sentence of one an object of its own"""
 
 
 def open_dataset(text: str) -> Dataset:
@@ -160,6 +161,7 @@ def open_dataset(text: str) -> Dataset:
       `:classes=16` at the end for a world of so many classes.
     - `classes:SPLIT:COUNT`, likewise: the same scenes, asked for whole classes.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
+    - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
     - the path of a `.jsonl` or `.csv` file: one's own pictures; `train.data.files`.
 
     Raises:
@@ -168,6 +170,10 @@ def open_dataset(text: str) -> Dataset:
     kind, _, rest = text.partition(":")
     if kind in ("refsprites", "classes"):
         return _open_scenes(RefSprites if kind == "refsprites" else SpriteClasses, kind, rest)
+    if kind == "ungrouped":
+        from train.data.ungrouped import Ungrouped
+
+        return Ungrouped(open_dataset(rest))
     if kind == "refer":
         from train.data.refer import Refer
 

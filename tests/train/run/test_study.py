@@ -1,0 +1,101 @@
+"""`python -m train study`: which trainings there are, and what comes of them."""
+
+import json
+
+import pytest
+from accelerate.state import AcceleratorState
+
+from tests.train.data.test_export import pictures
+from train.data import open_dataset
+from train.data.export import export
+from train.run import study, study_summary
+
+
+@pytest.fixture(autouse=True)
+def _another_precision():
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def row(miou):
+    return {"mIoU": miou, "oIoU": miou / 2, "choice accuracy": None}
+
+
+def seed(number, **rows):
+    table = {"S+S": row(0.4), **{title.replace("_", " "): row(v) for title, v in rows.items()}}
+    return {"seed": number, "splits": {"refsprites:hard:9": {"all": table}}, "matching": {}}
+
+
+def test_the_gap_is_that_of_each_seeds_own_upper_bound():
+    seeds = [seed(0, supervised=0.8, **{"S+S+C": 0.6}), seed(7, supervised=0.7, **{"S+S+C": 0.7})]
+    split = study_summary.summarise(seeds)["splits"]["refsprites:hard:9"]
+    assert split["rows"]["S+S+C"]["mIoU"] == [0.6, 0.7]
+    assert split["gap closed"]["S+S+C"] == pytest.approx([0.5, 1.0])
+    lines = study_summary.markdown(study_summary.summarise(seeds)).splitlines()
+    assert "| hard | S+S+C | 65.0 ± 7.1 | 32.5 ± 3.5 |  | 75.0 ± 35.4 |" in lines
+    assert "| hard | S+S | 40.0 ± 0.0 | 20.0 ± 0.0 |  |  |" in lines
+
+
+def test_of_no_gap_there_is_no_share():
+    table = seed(0, supervised=0.4, **{"S+S+C": 0.6})["splits"]["refsprites:hard:9"]["all"]
+    assert study_summary.gap_closed(table, "S+S+C") is None
+
+
+def test_all_trainings_of_a_seed_have_the_same_updates(tmp_path):
+    args = study.parse(["--out", str(tmp_path), "--steps", "30", "--more", "--seeds", "4", "5"])
+    first, second = (study.trainings(args, number) for number in (4, 5))
+    assert list(second) == list(study.TRAININGS)
+    assert list(first) == [*study.TRAININGS, *study.MORE]
+
+    def updates(name):
+        step, start = first[name], (study.TRAININGS | study.MORE)[name].start
+        return int(step.options[step.options.index("--steps") + 1]) + (
+            updates(start) if start else 0
+        )
+
+    titles = study.titles(first)
+    assert {updates(name) for name in titles if name != "bootstrap"} == {60}
+    assert updates("bootstrap") == 30
+    assert "0.0002" in first["slow"].options
+    assert "0.002" in first["correct"].options
+
+
+def test_ungrouped_sentences_are_objects_of_their_own():
+    grouped = open_dataset("refsprites:val:1")
+    alone = open_dataset("ungrouped:refsprites:val:1")
+    assert alone.name == f"ungrouped-{grouped.name}"
+    whole, parts = grouped[0], alone[0].objects
+    assert [o.expressions for o in parts] == [(e,) for o in whole.objects for e in o.expressions]
+    assert [o.kinds for o in parts] == [(k,) for o in whole.objects for k in o.kinds]
+    assert len({o.name for o in parts}) == len(parts)
+    assert (parts[0].mask == whole.objects[0].mask).all()
+
+
+def test_a_study_from_beginning_to_end(tmp_path, capsys):
+    scenes = list(pictures(5))
+    data = export(scenes[:4], tmp_path / "train.jsonl", masks=True)
+    test = export(scenes[4:], tmp_path / "test.jsonl", masks=True)
+    figures = tmp_path / "figures"
+    command = ["--data", str(data), "--out", str(tmp_path / "out"), "--test", str(test)]
+    command += ["--figures", str(figures), "--steps", "2", "--batch", "2", "--seeds", "0", "5"]
+    command += ["--more", "--watch", "4", "--workers", "1"]
+    study.main(command)
+    of_seed = json.loads((figures / "seed-0.json").read_text())
+    rows = of_seed["splits"][str(test)]["all"]
+    assert {"S+S", "Oracle", "ZSBootstrap", "+ N", "S+S+C", "S+S+C best", "supervised"} < set(rows)
+    assert "S+S+C ungrouped" in rows
+    matched = of_seed["matching"]["S+S+C"]["matched"]
+    assert [update for update, _ in matched] == [0, 1, 2]
+    assert all(0 <= share <= 1 for _, share in matched)
+    summary = json.loads((figures / "summary.json").read_text())
+    assert summary["seeds"] == [0, 5]
+    assert len(summary["splits"][str(test)]["rows"]["S+S+C"]["mIoU"]) == 2
+    assert len(summary["splits"][str(test)]["rows"]["S+S+C ungrouped"]["mIoU"]) == 1
+    assert (figures / "rows.png").exists()
+    assert (figures / "matching.png").exists()
+
+    capsys.readouterr()
+    study.main(command)  # nothing is left to do
+    assert "python -m train.fit" not in capsys.readouterr().out
+    assert json.loads((figures / "seed-0.json").read_text()) == of_seed

@@ -1,0 +1,224 @@
+"""What stage 3 is worth: the paper's Table 4 and figure 6, anew, over several seeds.
+
+python -m train study                                   # RefSprites of 16 classes, a nano LAVT
+python -m train study --seeds 0 --more                  # also another rate, and no grouping
+python -m train study --data refer:data/refcoco:unc:train --model-set paper --model swin_b \\
+    --test refer:data/refcoco:unc:testA --steps 28000 --batch 60 --out runs/refcoco
+
+Stages 1 and 2 look at the data once. Then each seed trains from fresh weights: ZSBootstrap on S2;
+from there the same again (+ N), the paper's matching (S+S+C), and, beyond the paper, the best
+recipe, whose S2 heeds words for a place and counts in matching; and on true masks (supervised), for
+as many updates in all. Each seed's figures are written to `--figures` as it ends, and then their
+mean and spread. A killed run goes on where it stopped when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssc.correct.predict import CONFIGS
+from ssc.errors import InputError
+from train.data import SOURCES, open_dataset
+from train.evaluate.tables import write_json
+from train.fit.watch import read_watched
+from train.run.figure6 import truth_of
+from train.run.steps import Step, complete, read_state
+from train.run.study_summary import write_summary
+
+WORLD = "classes=16"
+LOOKS = 8  # at the watched pictures, over a training
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a seed.
+
+    Attributes:
+        title: row of the tables; None for what is only another's start.
+        method: of `train.fit`.
+        store: folder of S1 and S2, below the study's; None for true masks.
+        start: the training that it goes on from; None for fresh weights.
+        length: in trainings: the supervised one has the updates of two.
+        rate: factor of `--lr`.
+        options: further ones of `train.fit`.
+    """
+
+    title: str | None
+    method: str
+    store: str | None
+    start: str | None = None
+    length: int = 1
+    rate: float = 1.0
+    options: tuple[str, ...] = ()
+
+
+TRAININGS = {
+    "bootstrap": Training("ZSBootstrap", "bootstrap", "pseudo"),
+    "plus": Training("+ N", "bootstrap", "pseudo", "bootstrap"),
+    "correct": Training("S+S+C", "correct", "pseudo", "bootstrap"),
+    "best-start": Training(None, "bootstrap", "spatial"),
+    "best": Training("S+S+C best", "correct", "spatial", "best-start", options=("--prior", "0.5")),
+    "supervised": Training("supervised", "supervised", None, length=2),
+}
+MORE = {
+    "slow-start": Training(None, "bootstrap", "pseudo", rate=0.1),
+    "slow": Training("S+S+C at a tenth of the rate", "correct", "pseudo", "slow-start", rate=0.1),
+    "ungrouped-start": Training(None, "bootstrap", "ungrouped"),
+    "ungrouped": Training("S+S+C ungrouped", "correct", "ungrouped", "ungrouped-start"),
+}
+"""Of the first seed: another rate, and each sentence as an object of its own."""
+
+
+def looking(args: argparse.Namespace) -> list[Step]:
+    """Stages 1 and 2, once for all seeds."""
+    made = [("pseudo", args.data)] + ([("ungrouped", ungrouped(args.data))] if args.more else [])
+    steps = []
+    for name, data in made:
+        folder = args.out / name
+        options = ["--data", data, "--models", args.model_set, "--out", str(folder)]
+        options += ["--workers", str(args.workers)]
+        steps.append(Step(f"S1 and S2 ({name})", "train.pseudo", options, folder))
+    folder = args.out / "spatial"
+    options = ["--from", str(args.out / "pseudo"), "--out", str(folder)]
+    return [*steps, Step("S2 with words for a place", "train.pseudo", options, folder)]
+
+
+def ungrouped(data: str) -> str:
+    """The same data with each sentence as an object of its own."""
+    return f"ungrouped:{data}"
+
+
+def trainings(args: argparse.Namespace, seed: int) -> dict[str, Step]:
+    """The trainings of a seed, each after what it starts from."""
+    chosen = TRAININGS | (MORE if args.more and seed == args.seeds[0] else {})
+    steps: dict[str, Step] = {}
+    for name, training in chosen.items():
+        folder = args.out / f"seed-{seed}" / name
+        updates, rate = args.steps * training.length, args.lr * training.rate
+        data = ungrouped(args.data) if training.store == "ungrouped" else args.data
+        options = [training.method, "--data", data, "--model", args.model]
+        options += ["--store", str(args.out / training.store)] if training.store else []
+        options += ["--init", str(steps[training.start].output)] if training.start else []
+        options += ["--steps", str(updates), "--batch", str(args.batch), "--lr", f"{rate:g}"]
+        options += ["--expressions", str(args.expressions), "--seed", str(seed)]
+        options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
+        options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
+        options += [*training.options, "--out", str(folder)]
+        steps[name] = Step(f"seed {seed}, {name}", "train.fit", options, folder)
+    return steps
+
+
+def evaluating(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> Step:
+    """All rows of a seed on the test sets."""
+    table = args.out / f"seed-{seed}" / "evaluation.json"
+    options = ["--models", args.model_set, "--data", *args.test]
+    options += ["--rows", "random", "s+s", "spatial", "oracle", "--checkpoint"]
+    options += [f"{title}={trained[name].output}" for name, title in titles(trained).items()]
+    return Step(f"seed {seed}, evaluate", "train.evaluate", [*options, "--json", str(table)], table)
+
+
+def titles(trained: dict[str, Step]) -> dict[str, str]:
+    """The rows of the tables among the trainings, and what they are called there."""
+    known = {name: training.title for name, training in (TRAININGS | MORE).items()}
+    return {name: title for name in trained if (title := known[name]) is not None}
+
+
+def figures(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> dict[str, Any]:
+    """What a seed's trainings reach, and how many matches are right on their way.
+
+    Returns:
+        "command", "seed"; "splits": test set → kind of expression → row → measures; "matching":
+        row → "S2", the share of the watched objects whose S2 mask is right, and "matched", (update,
+        share whose matched mask is right) by update; "seconds": row → of its training.
+    """
+    evaluation = json.loads((args.out / f"seed-{seed}" / "evaluation.json").read_text())
+    matching = {}
+    for name, title in titles(trained).items():
+        step = trained[name]
+        watched = read_watched(step.output)
+        if step.options[0] != "correct" or watched is None:
+            continue
+        truth = truth_of(watched, open_dataset(step.options[step.options.index("--data") + 1]))
+        if truth is not None:
+            matched = sorted(watched.matched.items())
+            matching[title] = {
+                "S2": truth.share(watched.chosen),
+                "matched": [(update, truth.share(masks)) for update, masks in matched],
+            }
+    states = {name: read_state(step.output) for name, step in trained.items()}
+    return {
+        "command": shlex.join(["python", "-m", "train", "study", *args.argv]),
+        "seed": seed,
+        "splits": {
+            source: {kind: group["rows"] for kind, group in groups.items()}
+            for source, groups in evaluation["splits"].items()
+        },
+        "matching": matching,
+        "seconds": {name: round(state["seconds"]) for name, state in states.items() if state},
+    }
+
+
+def study(args: argparse.Namespace) -> None:
+    """All seeds, one after the other; what is complete is skipped."""
+    args.figures.mkdir(parents=True, exist_ok=True)
+    for step in looking(args):
+        work(step)
+    for seed in args.seeds:
+        trained = trainings(args, seed)
+        evaluation = evaluating(args, seed, trained)
+        for step in (*trained.values(), evaluation):
+            work(step)
+        write_json(args.figures / f"seed-{seed}.json", figures(args, seed, trained))
+        print(write_summary(args.figures), flush=True)
+
+
+def work(step: Step) -> None:
+    if complete(step):
+        print(f"{step.title}: complete, skipped ({step.output})", flush=True)
+        return
+    print(f"{step.title}\n  {step.command}", flush=True)
+    step.run()
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train study", description=__doc__, allow_abbrev=False
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--data", default=f"refsprites:train:4000:{WORLD}", help=f"with true masks; {SOURCES}")
+    splits = [f"refsprites:{split}:100:{WORLD}" for split in ("val", "testA", "testB", "hard")]
+    add("--test", nargs="+", default=splits, help="data with true masks to measure on")
+    add("--model-set", default="mini", help="of stages 1 and 2")
+    add("--model", choices=tuple(CONFIGS), default="nano", help="stage 3")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    add("--steps", type=int, default=4000, help="updates of one training")
+    add("--batch", type=int, default=16, help="pictures of an update")
+    add("--lr", type=float, default=2e-3)
+    add("--expressions", type=int, default=2, help="drawn per object")
+    add("--watch", type=int, default=200, help="pictures in which matching is watched")
+    add("--more", action="store_true", help="the first seed also at another rate and ungrouped")
+    add("--workers", type=int, default=2, help="processes of stages 1 and 2 and of the cache")
+    add("--out", type=Path, default=Path("runs/study"), help="folder of everything that is made")
+    add("--figures", type=Path, default=Path("assets/study"), help="folder of the figures")
+    args = parser.parse_args(argv)
+    args.argv = sys.argv[1:] if argv is None else list(argv)
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    try:
+        study(parse(argv))
+    except (InputError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -77,12 +77,10 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to. Writes, for each image, PNGs of the "
-        "candidates and of three answers: S+S (stages 1 and 2), S+S+C (stage 3; files named "
-        "corrected), and the candidate that both favour together (files named joint). result.json "
-        "holds everything.",
-        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc bench "
-        "measures their speed.",
+        description="Segments what an expression refers to. Writes PNGs of the candidates and of "
+        "three answers: S+S (stages 1 and 2), S+S+C (stage 3, named corrected) and the candidate "
+        "that both favour (joint); result.json has everything. See also: python -m ssc models, "
+        "python -m ssc bench.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -91,13 +89,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         help='what to segment, one object each; "a | b" are two expressions of one object',
     )
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("out"),
-        help="folder for the results; default: out",
-    )
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("out"), help="default: out")
     parser.add_argument(
         "--models",
         metavar="SET",
@@ -120,7 +112,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--box-threshold",
         metavar="SCORE",
         type=between(0, 1),
-        help="leave out boxes with a lower detector score; default: the detector's own",
+        help="leave out boxes of a lower score; default: the detector's own",
     )
     parser.add_argument(
         "--text-threshold",
@@ -139,8 +131,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--sigma",
         metavar="PIXELS",
         type=between(*SIGMAS),
-        help="blur of reverse_blur, in pixels, for a picture whose longer side has 640; "
-        f"default: {SIGMA:g}",
+        help=f"blur of reverse_blur, in pixels of a picture 640 long; default: {SIGMA:g}",
     )
     parser.add_argument(
         "--rule",

@@ -124,21 +124,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--host", default=host)
-    parser.add_argument("--port", type=int, default=port)
+    parser.add_argument("--host", default=host, help="address to listen on; default: %(default)s")
+    parser.add_argument("--port", type=int, default=port, help="default: %(default)s")
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="mini, base or paper, chosen at the start; default: $SSC_MODELS, else the best set "
-        "that is here",
+        help="model set chosen when the page opens: mini, base or paper; default: $SSC_MODELS, "
+        "else the best set that is present",
     )
     parser.add_argument(
         "--correct",
         metavar="CHECKPOINT|off",
         action="append",
-        help="folder or Hub id of a checkpoint of the corrected model, which visitors may choose; "
-        "may be repeated, the first is the default; off: not even the model set's own. "
-        "Default: $SSC_CORRECT, parted by commas, else the model set's own",
+        help="folder or Hub id of a checkpoint for stage 3 that visitors may choose; may be "
+        "repeated, the first is the default; off: no stage 3. "
+        "Default: $SSC_CORRECT (separated by commas), else the model set's own",
     )
     args = parser.parse_args(argv)
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")

@@ -4,8 +4,8 @@ python -m ssc photo.jpg "the man in blue" --out out
 python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # two objects
 python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
-python -m ssc photo.jpg "left dog" "right dog" --rule matching          # no two share a candidate
-python -m ssc photo.jpg "the man on the left" --spatial                 # words for places count
+python -m ssc photo.jpg "left dog" "right dog" --rule matching          # never the same candidate
+python -m ssc photo.jpg "the man on the left" --spatial                 # "left" counts
 python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
@@ -77,12 +77,10 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to. Writes for each image, as PNG, the "
-        "overlay, mask and cut-out of S+S, its candidates, overlay, mask and probability of the "
-        "corrected model (S+S+C), and overlay and mask of what both favour together (joint); and "
-        "result.json with everything.",
-        epilog="python -m ssc models lists the model sets, and downloads them; python -m ssc bench "
-        "measures their speed.",
+        description="Segments what an expression refers to. Writes PNGs of the candidates and of "
+        "three answers: S+S (stages 1 and 2), S+S+C (stage 3, named corrected) and the candidate "
+        "that both favour (joint); result.json has everything. See also: python -m ssc models, "
+        "python -m ssc bench.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -95,64 +93,64 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="mini, base or paper; default: $SSC_MODELS, else the best set that is here",
+        help="mini, base or paper; default: $SSC_MODELS, else the best set that is present",
     )
     parser.add_argument(
         "--vocabulary",
         metavar="FILE|WORDS",
-        help='your own classes: a text file with one a line, or "word, word"; the mini set knows '
-        "COCO's 80 only, the others take any; default: COCO's 80",
+        help='your own classes: a text file with one per line, or "word, word"; the mini set knows '
+        "only COCO's 80, the others take any words; default: COCO's 80",
     )
     parser.add_argument(
         "--no-projection",
         dest="project",
         action="store_false",
         default=None,
-        help="look for the noun itself, not for the nearest class of the vocabulary",
+        help="look for the noun itself instead of the nearest class of the vocabulary",
     )
     parser.add_argument(
         "--box-threshold",
         metavar="SCORE",
         type=between(0, 1),
-        help="least score of a detected box; default: the detector's own",
+        help="leave out boxes of a lower score; default: the detector's own",
     )
     parser.add_argument(
         "--text-threshold",
         metavar="SCORE",
         type=between(0, 1),
-        help="least score of a word of a box's phrase, where the detector reads words (not "
-        "mini's); default: the detector's own",
+        help="score that a word needs to name a box's class, for detectors that read text (mini's "
+        "does not); default: the detector's own",
     )
     parser.add_argument(
         "--prompt",
         choices=list(VISUAL_PROMPTS),
         default="reverse_blur",
-        help="how a candidate is shown to CLIP; default: reverse_blur",
+        help="how each candidate is marked for CLIP; default: reverse_blur",
     )
     parser.add_argument(
         "--sigma",
         metavar="PIXELS",
         type=between(*SIGMAS),
-        help=f"blur of reverse_blur, in pixels of a picture of 640; default: {SIGMA:g}",
+        help=f"blur of reverse_blur, in pixels of a picture 640 long; default: {SIGMA:g}",
     )
     parser.add_argument(
         "--rule",
         choices=list(RULES),
         default="argmax",
-        help="how S+S chooses: each object its best score, or, by matching, no two objects the "
-        "same candidate; default: argmax",
+        help="how S+S chooses. argmax: each object takes its best candidate; matching: no two "
+        "objects take the same one; default: argmax",
     )
     parser.add_argument(
         "--spatial",
         action="store_true",
         default=None,
-        help='let "left" or "top" count by where a candidate is, beside CLIP; not in the paper',
+        help="spatial guidance: add to CLIP's score whether a candidate is where the words say "
+        '("left", "top"); not in the paper',
     )
     parser.add_argument(
         "--correct",
         metavar="CHECKPOINT|off",
-        help="folder or Hub id of a checkpoint of the corrected model, or off; default: that of "
-        "the model set",
+        help="stage 3: folder or Hub id of a checkpoint, or off; default: the model set's own",
     )
     return parser.parse_intermixed_args(argv)
 
@@ -248,8 +246,8 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     pipeline = (load or ssc.load)(models, correct)
     if pipeline.correct is None and correct:
         print(
-            f"The {models} set has no corrected model: S+S only. "
-            "Name one with --correct: a folder or an id on the Hub.",
+            f"The {models} set has no model for stage 3: the answer is S+S alone. "
+            "Name a checkpoint with --correct: a folder or an id on the Hub.",
             file=sys.stderr,
         )
     if args.text_threshold is not None and not hasattr(pipeline.segment.detector, "text_threshold"):

@@ -12,7 +12,7 @@ def explain(result: Result) -> str:
     """What was looked for and what came of it, in plain sentences."""
     words = f"{_of_selection(result)}{_of_correction(result)}."
     if result.disagrees and result.joint >= 0:
-        words += f" Together they favour candidate {result.joint + 1}."
+        words += f" Their scores together favour candidate {result.joint + 1}."
     if result.nearest:
         words += f" Found instead: {', '.join(name for name, _ in result.nearest)}."
     if result.override is not None:
@@ -29,10 +29,10 @@ def _of_selection(result: Result) -> str:
         return f"Found {n} candidate{'s' * (n > 1)} of class {looked_for}"
     chosen, order, scores = selection.chosen, selection.order, selection.scores
     if chosen < 0:
-        return "S+S chose none: matching gave every candidate to another object"
+        return "S+S chose no candidate: matching gave each of them to another object"
     if n == 1:
         return f"S+S chose the only {looked_for} found"
-    score = f"score {'with spatial guidance ' * selection.spatial}{scores[chosen]:.3f}"
+    score = f"{'spatially guided ' * selection.spatial}score {scores[chosen]:.3f}"
     if chosen == order[0]:
         return f"S+S chose candidate {chosen + 1} of {n} ({score}, next {scores[order[1]]:.3f})"
     return (
@@ -47,10 +47,10 @@ def _of_correction(result: Result) -> str:
         return ""
     if correction.snapped >= 0:
         if not result.disagrees:
-            return "; the corrected model agrees"
-        return f"; the corrected model moved to candidate {correction.snapped + 1}"
+            return "; S+S+C agrees"
+        return f"; S+S+C chose candidate {correction.snapped + 1} instead"
     if not correction.mask.any():
-        return f"; the corrected model found nothing{'' if result.found else ' either'}"
+        return f"; S+S+C found nothing{'' if result.found else ' either'}"
     if not result.found:
-        return "; the corrected model, which needs no candidates, marked a region"
-    return "; the corrected model marked a region that is none of the candidates"
+        return "; S+S+C, which needs no candidates, marked a region"
+    return "; S+S+C marked a region that is none of the candidates"

@@ -65,7 +65,7 @@ def test_one_image(run, tmp_path):
     code, out, err = run(PHOTO, "the left laptop")
     assert (code, err) == (0, "")
     assert "S+S chose candidate" in out
-    assert "; the corrected model" in out
+    assert "; S+S+C " in out
     kinds = ("overlay", "mask", "candidates", "corrected.overlay", "corrected.mask")
     names = [f"{SCENE}.{kind}.png" for kind in kinds]
     for name in [*names, "result.json"]:
@@ -186,8 +186,8 @@ def test_a_set_without_a_corrected_model_says_so(tmp_path, capsys):
     argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
     assert main(argv, lambda name, correct: fake_pipeline(correct=False)) == 0
     assert capsys.readouterr().err == (
-        "The mini set has no corrected model: S+S only. "
-        "Name one with --correct: a folder or an id on the Hub.\n"
+        "The mini set has no model for stage 3: the answer is S+S alone. "
+        "Name a checkpoint with --correct: a folder or an id on the Hub.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that trains and measures.
+"""Lists and runs the commands that train and measure.
 
 python -m train                                  # lists the commands
 python -m train run --data DATA --out DIR        # from sentences to a checkpoint
@@ -11,25 +11,31 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
-    "run": ("train.run.__main__", "from sentences to a checkpoint: all steps, one after the other"),
-    "data": ("train.data.__main__", "data check DATA: looks through a data set"),
-    "pseudo": ("train.pseudo.__main__", "stages 1 and 2 of every picture: S1 and S2"),
-    "fit": ("train.fit.__main__", "bootstrap, correct or supervised training of stage 3"),
-    "evaluate": ("train.evaluate.__main__", "the tables, on any data set with true masks or boxes"),
+    "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
+    "data": ("train.data.__main__", "data check DATA: counts and problems of a data set"),
+    "pseudo": ("train.pseudo.__main__", "stages 1 and 2 over a data set, stored as S1 and S2"),
+    "fit": ("train.fit.__main__", "trains stage 3: bootstrap, correct or supervised"),
+    "evaluate": ("train.evaluate.__main__", "accuracy tables, on data with true masks or boxes"),
     "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
     "report": (
         "train.run.report",
-        "what a folder of `run` holds, as a page: tables and curves",
+        "a page of tables and curves about a folder of `run`",
     ),
     "study": ("train.run.study", "what stage 3 is worth: Table 4 and figure 6 over several seeds"),
-    "scenes": ("train.data.scenes", "RefSprites: preview, export as a data set of one's own"),
+    "scenes": ("train.data.scenes", "RefSprites: preview scenes, export them as a data set"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
-    "convert": ("train.convert", "the authors' checkpoints to ours and back"),
+    "convert": ("train.convert", "converts the authors' checkpoints to ours and back"),
     "bench": ("train.measure.bench", "speed and memory of the bundled models and the page"),
-    "memory": ("train.measure.memory", "memory that training's data take, by number of pictures"),
-    "page-load": ("train.measure.page_load", "many clients at once: right answers, flat memory"),
-    "page-speed": ("train.measure.page_speed", "from a click to its answer, in a browser"),
-    "photo-note": ("train.measure.photo_note", "how often a photograph is told from a scene"),
+    "memory": ("train.measure.memory", "memory that training data take, by number of pictures"),
+    "page-load": (
+        "train.measure.page_load",
+        "many visitors of the page at once: answers and memory",
+    ),
+    "page-speed": ("train.measure.page_speed", "seconds from a click to its answer, in a browser"),
+    "photo-note": (
+        "train.measure.photo_note",
+        "how often the page tells a photograph from a scene",
+    ),
 }
 
 

@@ -37,9 +37,9 @@ MAX_WORDS = 300
 """Most words of a visitor's own vocabulary: each is read by CLIP at its first use."""
 
 NEEDS = {
-    "mini": "Comes with the program and runs anywhere, but knows rendered scenes only.",
-    "base": "Real networks in their smaller sizes, for photographs: any machine, better a GPU.",
-    "paper": "The networks of the paper, for photographs: a GPU, or much patience.",
+    "mini": "Comes with the program and runs anywhere, but knows only rendered scenes.",
+    "base": "For photographs: real networks in their smaller sizes. Faster on a GPU.",
+    "paper": "For photographs: the networks of the paper. Needs a GPU, or patience.",
 }
 
 
@@ -139,7 +139,7 @@ class Choices:
 
 
 def read_words(text: str | None) -> list[str] | None:
-    """Words of a vocabulary, one a line or parted by commas; None where the text is blank.
+    """Words of a vocabulary, one per line or separated by commas; None where the text is blank.
 
     Raises:
         InputError: over `MAX_WORDS`.
@@ -213,8 +213,8 @@ def _missing(name: str) -> str:
     if not absent:
         return ""
     size = sum(file.size or 0 for file in absent) / 1e9
-    here = "" if downloads_are_off() else f"get them under {DOWNLOADS} on the page, or "
+    here = "" if downloads_are_off() else f"Download them under “{DOWNLOADS}” on the page, or run "
     return (
-        f"The {name} set's weights are not on this machine yet: {here}run "
-        f"python -m ssc models --download {name} there ({size:.1f} GB), then try again."
+        f"The weights of the {name} set are missing ({size:.1f} GB). {here or 'Run '}"
+        f"python -m ssc models --download {name}, then try again."
     )

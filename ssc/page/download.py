@@ -73,7 +73,7 @@ def add_downloads() -> None:
         sets = gr.Radio(
             [(f"{name}, {size / 1e9:.1f} GB. {NEEDS[name]}", name) for name, size in sizes.items()],
             value=next(iter(sizes)),
-            label="Model set to download to this machine",
+            label="Model set to download to the page's machine",
         )
         with gr.Row():
             start = gr.Button("Download", elem_id="download")

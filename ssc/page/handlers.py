@@ -141,7 +141,7 @@ class Handlers:
 
     def gone(self, session: Session | None) -> dict:
         if session is None:
-            gr.Info("There is no result, or it is no longer kept: press Segment.")
+            gr.Info("No result is kept for this page. Press Segment.")
         return {self.ui.state: session}
 
     def pack(self, session: Session | None) -> dict:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ssc.page.choices import Choices
 
 NO_STAGE_3 = (
-    "This page has no corrected model and shows S+S alone. "
-    "Started with <code>--correct FOLDER</code> it shows stage 3 of that checkpoint."
+    "This page has no model for stage 3 and shows S+S alone. "
+    "Start it with <code>--correct FOLDER</code> to add that checkpoint."
 )
 
 
@@ -84,7 +84,7 @@ def lay_out(choices: Choices, kept: int) -> Parts:
     )
     parts["package"] = gr.DownloadButton("ZIP", visible="hidden", elem_id="package")
     parts |= _compare(choices)
-    with gr.Accordion("The same call as code", open=False, elem_id="code") as code:
+    with gr.Accordion("This call as code", open=False, elem_id="code") as code:
         with gr.Tab("Python"):
             python = gr.Code(language="python", show_label=False, elem_id="python")
         with gr.Tab("curl"):
@@ -111,8 +111,8 @@ def _inputs(choices: Choices) -> dict:
     picture.preprocess = _uploaded
     expressions = gr.Textbox(
         label="What to look for",
-        info="One object a line. Enter runs, Shift+Enter starts a new line; "
-        "“ | ” joins expressions of one object.",
+        info="One object per line; Shift+Enter starts a new line. "
+        "Join two descriptions of the same object with “ | ”.",
         placeholder="the red car on the left",
         lines=1,  # with more, Enter would start a line
         max_lines=8,
@@ -141,7 +141,7 @@ def _uploaded(payload: ImageData | None) -> str | None:
 
 def _answer(corrects: bool) -> dict:
     note = gr.HTML(visible=False, elem_id="note", padding=False)
-    objects = gr.Radio([], label="Object to look at", visible=False, elem_id="objects")
+    objects = gr.Radio([], label="Object shown below", visible=False, elem_id="objects")
     with gr.Tabs():
         with gr.Tab("Side by side" if corrects else "Answer"):
             answers = _gallery("Answer", "answers")
@@ -167,18 +167,18 @@ def _answer(corrects: bool) -> dict:
 def _segment() -> dict:
     _stage(
         "1 · Segment",
-        "All of the class that your words name, numbered. Click one to choose it yourself.",
+        "Every object of the class that your words name. Click one to choose it yourself.",
     )
     return {
         "candidates": _image("Candidates", "candidates"),
-        "undo": gr.Button("Take your choice back", visible=False, elem_id="undo"),
+        "undo": gr.Button("Back to the choice of S+S", visible=False, elem_id="undo"),
     }
 
 
 def _select() -> dict:
     _stage(
         "2 · Select",
-        "Each as CLIP was shown it, best match first. Click one to choose it yourself.",
+        "Each candidate as CLIP sees it, best match first. Click one to choose it yourself.",
     )
     return {
         "prompts": _gallery("Visual prompts and scores", "prompts", "small", preview=False),
@@ -189,7 +189,7 @@ def _select() -> dict:
 def _correct(corrects: bool) -> dict:
     _stage(
         "3 · Correct",
-        "Where the corrected model, which reads the picture itself, sees what your words name."
+        "Where the trained model sees what your words name. It needs no candidates."
         if corrects
         else NO_STAGE_3,
     )
@@ -201,8 +201,8 @@ def _correct(corrects: bool) -> dict:
         0.5,
         step=0.01,
         label="Threshold",
-        info="Above it a pixel is the object's; half of the peak at first. Nothing is computed "
-        "anew.",
+        info="The mask is where the probability is above this. It starts at half of the highest "
+        "probability.",
         elem_id="threshold",
         visible=corrects,
     )
@@ -213,7 +213,8 @@ def _correct(corrects: bool) -> dict:
 def _compare(choices: Choices) -> dict:
     with gr.Accordion("Compare two configurations", open=False, elem_id="compare-panel"):
         gr.HTML(
-            "<p>The picture and words above with the options above (A), and with these (B).</p>",
+            "<p>Runs the picture and words above twice: with the options above (A) and with these "
+            "(B).</p>",
             elem_classes="stage",
             padding=False,
         )

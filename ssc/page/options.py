@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from ssc.page.choices import Choices
 
-BOX, TEXT = "Least score of a detected box", "Least score of a word of a box's phrase"
+BOX = "Boxes with a lower detector score are left out"
+TEXT = "Words with a lower score do not name a box's class"
 TITLES = {OWN: "the model set's own", OFF: "off"}
 
 
@@ -37,8 +38,8 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     )
     parts["vocabulary"] = gr.Textbox(
         label=f"Vocabulary{of}",
-        info=f"Your own classes, one a line or parted by commas, {MAX_WORDS} at most. The mini set "
-        "knows COCO's 80 only; the others take any words.",
+        info="Your own classes, one per line or separated by commas, at most "
+        f"{MAX_WORDS}. The mini set knows only COCO's 80 classes; the others take any words.",
         placeholder="COCO's 80 classes",
         lines=2,
         max_lines=6,
@@ -46,7 +47,8 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     parts["project"] = gr.Checkbox(
         pipeline.segment.project,
         label=f"Projection{of}",
-        info="Take the noun to the nearest class of the vocabulary; off: look for the noun itself.",
+        info="Look for the class of the vocabulary that is nearest to the noun. Off: look for the "
+        "noun itself.",
     )
     box, text = choices.sets[choices.models].thresholds()
     parts["box_threshold"] = _threshold("Box", of, BOX, box)
@@ -55,7 +57,7 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         [(name.replace("_", " "), name) for name in VISUAL_PROMPTS],
         value=pipeline.select.prompt,
         label=f"Visual prompt{of}",
-        info="How a candidate is shown to CLIP.",
+        info="How each candidate is marked for CLIP.",
     )
     parts["sigma"] = gr.Slider(
         1,
@@ -63,24 +65,26 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         pipeline.select.sigma,
         step=1,
         label=f"Blur σ{of}",
-        info="Of reverse blur, in pixels of a picture of 640.",
+        info="Of reverse blur, in pixels, for a picture whose longer side has 640.",
     )
     parts["rule"] = gr.Radio(
         list(RULES),
         value=pipeline.select.rule,
         label=f"Choice{of}",
-        info="argmax: each object its best score. matching: no two objects the same candidate.",
+        info="argmax: each object takes its best candidate. matching: no two objects take the "
+        "same one.",
     )
     parts["spatial"] = gr.Checkbox(
         pipeline.select.spatial,
-        label=f"Words for places{of}",
-        info="Let “left” or “top” count by where a candidate is, beside CLIP. Not in the paper.",
+        label=f"Spatial guidance{of}",
+        info="Adds to CLIP's score whether a candidate is where your words say (“left”, “top”). "
+        "Not in the paper.",
     )
     parts["correct"] = gr.Dropdown(
         [(TITLES.get(name, name), name) for name in corrects],
         value=choices.correct,
         label=f"Stage 3{of}",
-        info="The corrected model that is asked too.",
+        info="The trained model that answers too.",
         visible=corrects != [OFF],
     )
     parts["models"].change(
@@ -109,7 +113,7 @@ def _threshold(name: str, of: str, info: str, own: float | None) -> gr.Slider:
 
 
 def _own(threshold: float | None) -> str:
-    return "; 0: the detector's own" + ("." if threshold is None else f", {threshold:.2f}.")
+    return ". 0: the detector's default" + ("." if threshold is None else f", {threshold:.2f}.")
 
 
 def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STAGES = (
     "Segment: finding candidates",
     "Select: comparing candidates with your words",
-    "Correct: asking the corrected model",
+    "Correct: running the trained model",
 )
 
 
@@ -174,7 +174,7 @@ def read_question(picture: str | None, expressions: str | None) -> Question:
         raise InputError(str(error).replace(str(picture), "The file")) from error
     lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
     if not lines:
-        raise InputError("Say what to look for: one object a line.")
+        raise InputError("Write what to look for, one object per line.")
     return Question(Path(picture).name, image, lines)
 
 

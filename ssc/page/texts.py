@@ -5,7 +5,7 @@ from __future__ import annotations
 from ssc.page.figure import FIGURES
 from ssc.weights.downloads import downloads_are_off
 
-HINT = '<p class="steps">Choose a picture and say what to look for, or click an example.</p>'
+HINT = '<p class="steps">Choose a picture and write what to look for, or click an example.</p>'
 
 DOWNLOADS = "Networks for photographs"
 """Title of the controls that download a model set."""
@@ -14,12 +14,12 @@ SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
 
 
 def intro(corrects: bool) -> str:
-    """Title and subtitle; of the corrected model only where the page has one."""
-    third = ", and where the corrected model thinks otherwise" if corrects else ""
+    """Title and subtitle; they name stage 3 only where the page has a model for it."""
+    third = ", and what a trained model answers" if corrects else ""
     return (
         "<h1>Segment, Select, Correct</h1>"
-        "<p>Say what you mean in a picture and see how it is found: every candidate, how each was "
-        f"shown to CLIP, {'' if corrects else 'and '}which one matched your words best{third}.</p>"
+        "<p>Describe an object in a picture and get its mask. Every step is shown: the candidates, "
+        f"{'' if corrects else 'and '}which of them CLIP finds most like your words{third}.</p>"
     )
 
 
@@ -30,18 +30,18 @@ def photo_note(real: str | None) -> str:
         real: a model set for photographs that is present; None where there is none.
     """
     if real:
-        remedy = f"For photographs choose the {real} model set under Options."
+        remedy = f"For photographs, choose the {real} model set under Options."
     else:
         here = "" if downloads_are_off() else f"under {DOWNLOADS}, or "
         remedy = (
-            f"For photographs get the real networks once, {here}with "
-            "<code>python -m ssc models --download base</code>, and choose that model set under "
+            f"For photographs, download the real networks once, {here}with "
+            "<code>python -m ssc models --download base</code>. Then choose that model set under "
             "Options."
         )
     return (
-        '<div class="note" role="note"><p>This looks like a photograph, or something else that the '
-        "bundled models do not know: they were trained on rendered scenes like those of the "
-        f"examples, and here their answer means little. {remedy}</p>"
+        '<div class="note" role="note"><p>This looks like a photograph. The bundled models '
+        "know only rendered scenes like the examples, so their answer here means little. "
+        f"{remedy}</p>"
         '<button type="button" aria-label="Dismiss this note" '
         "onclick=\"this.closest('.note').remove()\">×</button></div>"
     )
@@ -50,20 +50,22 @@ def photo_note(real: str | None) -> str:
 STAGES = (
     (
         "1 · Segment",
-        "The key noun of your words (spaCy) is taken to the nearest class of a vocabulary (CLIP); "
-        "a detector finds every instance of that class, and a segmenter gives each box a mask.",
+        "spaCy finds the key noun of your words, and CLIP the nearest class of a vocabulary. A "
+        "detector finds every object of that class, and a segmenter turns each box into a mask: "
+        "these are the candidates.",
     ),
     (
         "2 · Select",
-        "Each candidate is marked on the picture, here by blurring all else, and CLIP says which "
-        "marked picture is most like your words. Stages 1 and 2 need no training: this is S+S.",
+        "Each candidate is marked in the picture, for example by blurring everything else. CLIP "
+        "says which marked picture is most like your words. Stages 1 and 2 need no training; their "
+        "answer is called S+S.",
     ),
     (
         "3 · Correct",
-        "A network that reads picture and words at once (LAVT) is trained on those choices, then "
-        "trained on with matching: in one picture no two objects may share a candidate, so wrong "
-        "choices give way to right ones. Its answer, S+S+C, needs no candidates. Neither training "
-        "nor answer uses a mask drawn by a person.",
+        "A network that reads picture and words together (LAVT) first learns from those choices. "
+        "It then goes on learning by matching: no two objects of a picture may share a candidate, "
+        "so wrong choices give way to right ones. Its answer is called S+S+C and needs no "
+        "candidates. No mask drawn by a person is used.",
     ),
 )
 
@@ -75,6 +77,6 @@ HOW = (
     )
     + """</ol>
 <p>From <a href="https://arxiv.org/abs/2310.13479">Segment, Select, Correct: A Framework for
-Weakly-Supervised Referring Segmentation</a> (Eiras and others), whose figure 1 this is, drawn anew.
+Weakly-Supervised Referring Segmentation</a> (Eiras et al.); the drawings follow its figure 1.
 </p>"""
 )

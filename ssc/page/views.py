@@ -59,31 +59,31 @@ def _step(match: ClassMatch) -> str:
     if match.name == ANY_CLASS:
         return "no noun: every object is a candidate"
     if match.noun == match.name and not match.runners_up:
-        return f"noun <b>{escape(match.noun)}</b>, looked for as it is"
+        return f"noun <b>{escape(match.noun)}</b>, not projected to a class"
     others = ", ".join(f"{escape(name)} {score:.2f}" for name, score in match.runners_up)
-    after = f"; then {others}" if others else ""
+    after = f"; next {others}" if others else ""
     return (
         f"noun <b>{escape(match.noun)}</b> → class <b>{escape(match.name)}</b> "
-        f"({match.similarity:.2f}{after})"
+        f"(similarity {match.similarity:.2f}{after})"
     )
 
 
 def score_bars(result: Result) -> str:
     """Scores as bars, best first, each as long as its share of the softmax.
 
-    CLIP's similarity, and, where spatial guidance counted, that with it beside it.
+    CLIP's similarity and, where spatial guidance counts, the guided score beside it.
     """
     selection = result.selection
     if selection is None or not len(selection.scores):
         return ""
     shares, columns = selection.shares, {"CLIP score": selection.scores}
-    said = "CLIP score, and its share"
+    said = "CLIP score of each candidate, and its share"
     if selection.clip_scores is not None:
         columns = {
             "CLIP score": selection.clip_scores,
             "CLIP score with spatial guidance": selection.scores,
         }
-        said = "CLIP score, CLIP score with spatial guidance, and the latter's share"
+        said = "CLIP score of each candidate, the same with spatial guidance, and its share"
     rows = [
         _bar(
             i,
@@ -94,33 +94,33 @@ def score_bars(result: Result) -> str:
         for i in selection.order
     ]
     caption = (
-        f"{said} of the softmax over the candidates. "
-        f"Margin of the best over the next: {100 * selection.margin:.0f} points."
+        f"{said} (softmax over the candidates). "
+        f"The best leads the next by {100 * selection.margin:.0f} points."
     )
     return _table(caption, ("Candidate", "Share as a bar", *columns, "Share"), rows)
 
 
 def iou_bars(result: Result) -> str:
-    """How far the corrected model agrees with each candidate, in the candidates' order."""
+    """How well stage 3 agrees with each candidate, in the candidates' order."""
     correction = result.correction
     if correction is None:
         return ""
     if not len(correction.ious):
-        return "<p>There is no candidate to compare it with.</p>"
+        return "<p>There is no candidate to compare with.</p>"
     rows = [
         _bar(
             i,
             agreement,
             (f"{agreement:.2f}", f"{iou:.2f}"),
-            ", ".join(["meant"] * (i == correction.snapped) + ["both"] * (i == result.joint)),
+            ", ".join(["S+S+C"] * (i == correction.snapped) + ["both"] * (i == result.joint)),
             SNAP_IOU,
         )
         for i, (agreement, iou) in enumerate(zip(correction.agreement, correction.ious))
     ]
     caption = (
-        "Soft IoU of the corrected model's probability with each candidate, and IoU of its mask. "
-        f"Meant: the highest soft IoU, from the line ({SNAP_IOU}) on. Both: what stages 2 and 3 "
-        f"favour together, by the score of stage 2 plus {JOINT} times the soft IoU."
+        "How well S+S+C agrees with each candidate: soft IoU of its probability, and IoU of its "
+        f"mask. “S+S+C” marks the highest soft IoU, if it reaches the line ({SNAP_IOU}). “Both” "
+        f"marks the highest sum of stage 2's score and {JOINT} × soft IoU."
     )
     return _table(caption, ("Candidate", "Soft IoU as a bar", "Soft IoU", "IoU"), rows)
 

@@ -28,8 +28,7 @@ def test_without_candidates_there_is_a_correction_too(image):
     assert result.correction.snapped == -1
     assert not result.disagrees  # both found nothing
     assert explain(result) == (
-        'No horse found for "a unicorn"; the corrected model found nothing either. '
-        "Found instead: laptop."
+        'No horse found for "a unicorn"; S+S+C found nothing either. Found instead: laptop.'
     )
     [marked] = fake_pipeline()(image, ["all unicorns"])
     assert marked.correction.mask.all()
@@ -69,9 +68,9 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
     assert np.array_equal(result.snapped_mask, candidates.masks[leftmost])
     expected = [mask_iou(result.correction.mask, mask) for mask in candidates.masks]
     assert result.correction.ious == pytest.approx(expected)
-    said = "agrees" if not result.disagrees else f"moved to candidate {leftmost + 1}"
-    together = f" Together they favour candidate {result.joint + 1}." * result.disagrees
-    assert explain(result).endswith(f"; the corrected model {said}.{together}")
+    said = "agrees" if not result.disagrees else f"chose candidate {leftmost + 1} instead"
+    together = f" Their scores together favour candidate {result.joint + 1}." * result.disagrees
+    assert explain(result).endswith(f"; S+S+C {said}.{together}")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_both_stages_choose_together(scores, agreement, joint):
     result = result.with_correction(correction, {})
     assert result.joint == joint
     assert np.array_equal(result.joint_mask, masks[joint])
-    said = f" Together they favour candidate {joint + 1}."
+    said = f" Their scores together favour candidate {joint + 1}."
     assert explain(result).endswith(said) == (result.selection.chosen != snapped)
 
 

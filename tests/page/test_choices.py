@@ -158,11 +158,12 @@ def test_the_sets_that_there_are(monkeypatch):
     assert choices.pipeline("mini").segment is ssc.load("mini").segment
     monkeypatch.setattr("ssc.weights.downloads.Weights.present", False)
     monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
-    run = r"run python -m ssc models --download base there \(2\.3"
-    with pytest.raises(InputError, match=f"yet: get them under Networks .* on the page, or {run}"):
+    run = "run python -m ssc models --download base"
+    page = r"missing \(2\.3 GB\)\. Download them under “Networks .*” on the page, or "
+    with pytest.raises(InputError, match=page + run):
         choices.pipeline("base")
     monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
-    with pytest.raises(InputError, match=f"yet: {run}"):
+    with pytest.raises(InputError, match=r"missing \(2\.3 GB\)\. R" + run[1:]):
         choices.pipeline("base")
 
 
@@ -199,8 +200,8 @@ def test_without_the_package_nothing_is_wrapped():
 
 
 def test_the_subtitle_names_the_corrected_model_where_there_is_one():
-    assert "corrected model" in intro(True)
-    assert "corrected model" not in intro(False)
+    assert "trained model" in intro(True)
+    assert "trained model" not in intro(False)
 
 
 def test_the_note_says_how_to_get_or_choose_real_weights(monkeypatch):

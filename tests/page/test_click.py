@@ -66,9 +66,7 @@ def test_threshold_moves_the_mask_without_the_model(open_page, pipeline):
     calls = len(pipeline.correct.corrector.calls)
     page.fill("#threshold input[type=number]", "0.9")
     page.locator("#threshold input[type=number]").press("Tab")
-    expect(page.locator("#words")).to_contain_text(
-        "the corrected model found nothing", timeout=WAIT
-    )
+    expect(page.locator("#words")).to_contain_text("S+S+C found nothing", timeout=WAIT)
     assert len(pipeline.correct.corrector.calls) == calls
 
 
@@ -137,12 +135,12 @@ def test_stage_1_has_options(open_page):
     page.fill("#vocabulary textarea", "laptop, TV")
     ask(page, "left laptop")
     expect(page.locator("#words")).to_contain_text(
-        "class laptop (0.93; then tv 0.71)", timeout=WAIT
+        "class laptop (similarity 0.93; next tv 0.71)", timeout=WAIT
     )
     expect(page.locator("#words")).to_contain_text("overlap", timeout=WAIT)  # the last stage
     page.uncheck("#project input")
     page.click("#run")
-    expect(page.locator("#words")).to_contain_text("laptop, looked for as it is", timeout=WAIT)
+    expect(page.locator("#words")).to_contain_text("laptop, not projected to a class", timeout=WAIT)
     expect(page.locator("#words")).to_contain_text("overlap", timeout=WAIT)
     page.fill("#vocabulary textarea", "laptop\nunicorn")
     page.click("#run")

@@ -15,7 +15,7 @@ from ssc.page.download import stop_download, watch
 from ssc.weights.downloads import Cancelled
 from tests.fake_pipeline import fake_pipeline
 
-LABEL = "Model set to download to this machine"
+LABEL = "Model set to download to the page's machine"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_start(open_page):
     page = open_page()
     assert page.title() == "Segment, Select, Correct"
     intro = page.locator(".intro.prose")
-    expect(intro).to_contain_text("where the corrected model thinks otherwise")
+    expect(intro).to_contain_text("what a trained model answers")
     screenshot(page, "start")
     page.click("#how > button")
     expect(page.locator("#how svg")).to_have_count(3)
@@ -31,17 +31,19 @@ def test_upload_and_enter(open_page, name, width, scheme):
     expect(pictures(page, "prompts")).to_have_count(3, timeout=WAIT)
     expect(pictures(page, "answers")).to_have_count(2)
     expect(page.locator("#candidates img")).to_have_count(1)
-    expect(page.locator("#words")).to_contain_text("noun laptop → class laptop (0.93; then tv 0.71")
+    expect(page.locator("#words")).to_contain_text(
+        "noun laptop → class laptop (similarity 0.93; next tv 0.71"
+    )
     expect(page.locator("#words")).to_contain_text(
         "S+S chose candidate 3 of 3 (score 0.006, next -0.001); "
-        "the corrected model moved to candidate 1. Together they favour candidate 1. "
+        "S+S+C chose candidate 1 instead. Their scores together favour candidate 1. "
         "S+S and S+S+C overlap with an IoU of 0.00."
     )
     captions = page.locator("#answers .caption-label").all_inner_texts()
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]
-    meant, *others = bars(page, "ious")
-    assert meant == "1 meant, both 0.65 1.00"  # soft IoU, and IoU of the mask
+    own, *others = bars(page, "ious")
+    assert own == "1 S+S+C, both 0.65 1.00"  # soft IoU, and IoU of the mask
     assert [row.split()[-1] for row in others] == ["0.00", "0.00"]
     captions = page.locator("#prompts .caption-label").all_inner_texts()
     scores = [float(caption.split("·")[1]) for caption in captions]
@@ -58,10 +60,10 @@ def test_two_objects_by_the_button(open_page):
     page.click("#run")
     expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
     expect(pictures(page, "prompts")).to_have_count(3)
-    expect(page.locator("#ious")).to_contain_text("meant")
-    assert bars(page, "ious")[0] == "1 meant, both 0.65 1.00"
+    expect(page.locator("#ious")).to_contain_text("S+S+C")
+    assert bars(page, "ious")[0] == "1 S+S+C, both 0.65 1.00"
     page.get_by_label("2 · right laptop | laptop on the right").check()
-    expect(page.locator("#ious tbody tr").nth(1)).to_contain_text("meant")
+    expect(page.locator("#ious tbody tr").nth(1)).to_contain_text("S+S+C")
     expect(page.locator("#words .active")).to_contain_text("right laptop | laptop on the right")
     screenshot(page, "two-objects")
 
@@ -100,8 +102,7 @@ def test_nothing_found_is_no_error(open_page):
     upload(page, PHOTO)
     ask(page, "a unicorn")
     expect(page.locator("#words")).to_contain_text(
-        'No horse found for "a unicorn"; the corrected model found nothing either. '
-        "Found instead: laptop.",
+        'No horse found for "a unicorn"; S+S+C found nothing either. Found instead: laptop.',
         timeout=WAIT,
     )
     expect(pictures(page, "answers")).to_have_count(2)  # the picture as it is
@@ -113,7 +114,7 @@ def test_nothing_found_is_no_error(open_page):
     ("name", "file", "text", "message"),
     [
         ("no-picture", None, "left laptop", "Choose a picture first"),
-        ("no-words", PHOTO, "", "Say what to look for"),
+        ("no-words", PHOTO, "", "Write what to look for"),
         ("bad-file", "bad.jpg", "left laptop", "The file: expected a picture"),
         ("too-long", PHOTO, "x" * 501, "expected at most 500 characters, got 501"),
     ],
@@ -180,8 +181,8 @@ def test_without_stage_3_the_page_says_so(browser):
         ask(tab, "left laptop")
         expect(pictures(tab, "prompts")).to_have_count(3, timeout=WAIT)
         expect(pictures(tab, "answers")).to_have_count(1)
-        expect(tab.locator("body")).to_contain_text("This page has no corrected model")
-        expect(tab.locator(".intro.prose")).not_to_contain_text("corrected model")
+        expect(tab.locator("body")).to_contain_text("This page has no model for stage 3")
+        expect(tab.locator(".intro.prose")).not_to_contain_text("trained model")
         expect(tab.locator("#threshold")).to_have_count(0)
         expect(tab.locator("#words")).not_to_contain_text("S+S+C")
         screenshot(tab, "no-stage-3")

@@ -138,7 +138,9 @@ def test_more_objects_than_candidates():
         image, [result(one, "blue"), result(one, "red")]
     )
     assert [out.selection.chosen for out in outs] == [-1, 0]
-    assert explain(outs[0]) == "S+S chose none: matching gave every candidate to another object."
+    assert (
+        explain(outs[0]) == "S+S chose no candidate: matching gave each of them to another object."
+    )
     assert not outs[0].mask.any()
 
 

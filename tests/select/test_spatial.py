@@ -227,7 +227,7 @@ def test_guided_scores_are_told_from_clips_own():
     assert np.array_equal(
         right.selection.scores, guide(unguided.selection.scores, ["right dog"], boxes, H, W)
     )
-    assert "(score with spatial guidance 0.500, next" in explain(right)
+    assert "(spatially guided score 0.500, next" in explain(right)
     record = result_record("a.png", IMAGE, right)
     assert record["spatial"] is True
     for name, scores in (("clip", unguided.selection.scores), ("guided", right.selection.scores)):

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Referred:
-    """One thing in a picture that people talked about.
+    """An object of a picture that expressions refer to.
 
     Attributes:
         name: unique within the picture.
-        expressions: what they said, one or more.
-        mask: bool H×W truth where the set has it; never read by weakly-supervised training.
-        kinds: kind of each expression where the set knows it, for reports; else empty.
+        expressions: its referring expressions, one or more.
+        mask: bool H×W, the true mask where the set has it; weakly-supervised training never reads
+            it.
+        kinds: kind of each expression where the set has it, for reports; else empty.
         box: float32 4, XYXY pixels, the true box where the set has it; for evaluation only.
     """
 
@@ -37,13 +38,13 @@ class Referred:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with the things that were talked about.
+    """A picture with its referred objects.
 
     Attributes:
         name: unique within the data set, and the same on every machine.
         image: RGB uint8 H×W×3.
         objects: in a fixed order.
-        instances: bool N×H×W truth of everything in the picture, where the set has it.
+        instances: bool N×H×W, true masks of all objects in the picture, where the set has them.
     """
 
     name: str
@@ -56,8 +57,7 @@ class Dataset(Protocol):
     """A sequence of pictures, read from disk or rendered one at a time.
 
     Attributes:
-        name: tells this set from any other, also from one of the same place but other content;
-            fit for a file name.
+        name: differs wherever content differs, even under the same path; fit for a file name.
     """
 
     name: str
@@ -74,10 +74,10 @@ class Dataset(Protocol):
 
 
 class RefSprites:
-    """Rendered scenes `first` … `first + count - 1` of a split: a number, not a download.
+    """Scenes `first` to `first + count - 1` of a split, rendered when asked for.
 
     Args:
-        classes: how many classes the scenes' world has, the richest in sprites; 0 for all.
+        classes: how many classes scenes show, those with the most sprites first; 0 for all.
 
     Raises:
         InputError: fewer classes than 2, or more than there are.
@@ -115,10 +115,11 @@ class RefSprites:
 
 
 class SpriteClasses(RefSprites):
-    """The same scenes with classes for objects: told "dog" or "puppy", every dog's pixels.
+    """The same scenes with one object per class: "dog" or "puppy" means the pixels of all dogs.
 
-    With a class that the scene does not show, whose mask is empty. A name says what is asked for,
-    never which one: for the mini LAVT this stands for what ImageNet and BERT know already.
+    One more object is a class that the scene does not show, with an empty mask. A name tells the
+    class and never which instance. The mini LAVT learns here what the paper's LAVT has from
+    ImageNet and BERT.
     """
 
     kind = "classes"
@@ -157,12 +158,12 @@ each sentence of one an object of its own"""
 def open_dataset(text: str) -> Dataset:
     """Opens a data set by what `--data` says.
 
-    - `refsprites:SPLIT:COUNT`, with `:FIRST` and `:SEED` where they are not 0: rendered scenes;
-      `:classes=16` at the end for a world of so many classes.
-    - `classes:SPLIT:COUNT`, likewise: the same scenes, asked for whole classes.
+    - `refsprites:SPLIT:COUNT`: rendered scenes; `:FIRST` and `:SEED` follow where they are not 0,
+      and `:classes=16` at the end restricts them to 16 classes.
+    - `classes:SPLIT:COUNT`, likewise: the same scenes with one object per class.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
-    - the path of a `.jsonl` or `.csv` file: one's own pictures; `train.data.files`.
+    - the path of a `.jsonl` or `.csv` file: your own pictures; `train.data.files`.
 
     Raises:
         InputError: not such a text, or the data set is missing or not valid.

@@ -1,4 +1,4 @@
-"""Looks through a data set before it is trained on.
+"""Checks a data set before training: counts, broken pictures, doubtful expressions.
 
 python -m train.data check my/pictures.jsonl
 python -m train.data check refer:data/refcoco:unc:val --pictures 500
@@ -25,11 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "check", help="counts, broken pictures, doubtful expressions"
     ).add_argument
     add("data", metavar="DATA", help=SOURCES)
-    add("--pictures", type=int, help="look at this many, evenly spread; default: all")
-    add("--models", default="mini", help="model set whose nouns and classes are asked")
-    add("--low", type=float, help="list nouns whose similarity to their class is below")
-    add("--sheet", type=int, default=12, help="pictures on the sheet; default: 12")
-    add("--out", type=Path, default=Path("check.png"), help="the sheet; default: check.png")
+    add("--pictures", type=int, help="check this many, evenly spread; default: all")
+    add(
+        "--models",
+        default="mini",
+        help="model set that finds nouns and their classes; default: mini",
+    )
+    add("--low", type=float, help="list nouns less similar to their class; default: 0.7")
+    add("--sheet", type=int, default=12, help="pictures on the contact sheet; default: 12")
+    add("--out", type=Path, default=Path("check.png"), help="the contact sheet; default: check.png")
     args = parser.parse_args(argv)
     try:
         return run(args)
@@ -57,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         temporary = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
         Image.fromarray(draw_sheet(found.sheet)).save(temporary, "PNG")
         os.replace(temporary, args.out)
-        print(f"Look at {args.out}: {len(found.sheet)} pictures with what is said about them")
+        print(f"Wrote {args.out}: {len(found.sheet)} pictures with their expressions")
     return 1 if found.broken or found.contradictions else 0
 
 

@@ -1,4 +1,4 @@
-"""Looks through a data set before it is trained on."""
+"""Checks a data set before training: counts, broken pictures, doubtful expressions."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Line = tuple[str, tuple[int, int, int] | None]
 
 LOW = 0.7
-"""Similarity of noun and class below which one looks twice; of the everyday nouns that the mini
-set projects right, 95 % are above. Other CLIPs have other scales."""
+"""Similarity of noun and class below which a noun is listed as doubtful. Of the everyday nouns that
+the mini set projects rightly, 95 % are above. Other CLIPs have other scales."""
 
 SHOWN = 10  # of each kind of problem
 TILE = 320  # pixels, width of a picture on the sheet
@@ -34,12 +34,12 @@ class Found:
     """What `check` finds.
 
     Attributes:
-        pictures, objects, expressions, masks, boxes: how many; of the pictures that open.
+        pictures, objects, expressions, masks, boxes: counts over the pictures that open.
         broken: a message for each picture that does not open.
-        duplicates: (picture, object, expression) of expressions said twice of one object.
-        contradictions: (picture, expression, objects) of those said of several.
-        nouns: the class of each noun, lowest similarity first; in how many expressions it is.
-        nameless: expressions without a noun, for which everything is a candidate.
+        duplicates: (picture, object, expression) of expressions given twice for one object.
+        contradictions: (picture, expression, objects) of those given for several objects.
+        nouns: class of each noun and its number of expressions, lowest similarity first.
+        nameless: expressions without a noun; every object found is a candidate for them.
         sheet: the first pictures, for `draw_sheet`.
     """
 
@@ -60,9 +60,9 @@ def check(dataset: Dataset, indices: Iterable[int], segment: Segment, sheet: int
     """Opens pictures and projects the nouns of their expressions.
 
     Args:
-        indices: the pictures to look at.
-        segment: stage 1, whose nouns and classes are asked.
-        sheet: how many pictures to keep for the sheet.
+        indices: the pictures to check.
+        segment: stage 1, which finds nouns and their classes.
+        sheet: how many pictures to keep for the contact sheet.
     """
     found = Found()
     nouns: Counter[str] = Counter()
@@ -116,11 +116,11 @@ def describe(found: Found, low: float = LOW) -> str:
     ]
     lines += _listed("pictures do not open; training leaves them out", found.broken)
     lines += _listed(
-        "expressions are said twice of one object",
+        "expressions are given twice for one object",
         [f'{name}, object {thing}: "{text}"' for name, thing, text in found.duplicates],
     )
     lines += _listed(
-        "expressions are said of several objects of a picture; they contradict each other",
+        "expressions are given for several objects of a picture and contradict each other",
         [f'{name}, objects {", ".join(of)}: "{text}"' for name, text, of in found.contradictions],
     )
     doubtful = [
@@ -145,7 +145,7 @@ def _next(match: ClassMatch) -> str:
 
 
 def draw_sheet(pictures: Sequence[Picture], columns: int = 4) -> NDArray[np.uint8]:
-    """RGB uint8: each picture with the true masks and boxes that it has, its expressions below."""
+    """RGB uint8: each picture with its true masks and boxes, and its expressions below."""
     tiles = [_tile(picture) for picture in pictures]
     height = max(len(tile) for tile in tiles)
     tiles = [_padded(tile, height) for tile in tiles]

@@ -1,4 +1,4 @@
-"""Writes pictures as a data set of one's own: a JSONL file, PNGs beside it (`train.data.files`)."""
+"""Writes pictures as a JSONL data set with PNGs beside it, as `train.data.files` reads it."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""One's own pictures: a JSONL or CSV file beside them.
+"""Your own pictures: a JSONL or CSV file beside them.
 
-JSONL, a picture a line; the least, and all there is:
+JSONL has one picture per line; first the shortest form, then one with every key:
 
 {"image": "a.jpg", "objects": [["left dog", "the brown dog"], ["cat"]]}
 {"image": "b.jpg", "name": "b", "objects": [{"name": "0", "expressions": ["the dog"],
     "kinds": ["attribute"], "mask": "b-dog.png", "box": [10, 20, 110.5, 220]}]}
 
-(each on one line). CSV, an expression a row, with the columns `image` and `expression`, and, where
-wanted, `object` (rows of one picture and object are one object; empty: one of its own), `mask`
-(a PNG), `box` ("10 20 110.5 220") and `kind`.
+(each on one line). CSV has one expression per row, with the columns `image` and `expression`, and
+optionally `object` (rows with the same picture and object name one object; empty: an object of its
+own), `mask` (a PNG), `box` ("10 20 110.5 220") and `kind`.
 
-Paths are from the file's folder. Masks and boxes are the truth, for evaluation: a mask is a PNG of
-the picture's size, black where the object is not, or COCO's run-length code (JSONL only); a box is
-x0, y0, x1, y1 in pixels.
+Paths are relative to the file's folder. Masks and boxes are the truth, for evaluation. A mask is a
+PNG of the picture's size, black outside of the object, or COCO's run-length code (JSONL only). A
+box is x0, y0, x1, y1 in pixels.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class InvalidData(InputError):
 
 
 class Files:
-    """Pictures of a JSONL or CSV file; the module says how it is written.
+    """Pictures of a JSONL or CSV file in the form that this module describes.
 
-    The whole file is validated here. Of a JSONL file only the places of its lines are held in
-    memory, of a CSV its text; pictures and masks are read when asked for.
+    The whole file is validated at once. Memory holds the offsets of a JSONL file's lines, or a CSV
+    file's text; pictures and masks are read when asked for.
 
     Raises:
         InvalidData: with file and line of each error.
@@ -201,6 +201,6 @@ def _tried(parse_it: Callable[[], Any], problems: list[str]) -> Any:
 
 
 def _number(name: str) -> int:
-    """A number for a name; two names have the same one once in 2⁶⁴ pairs."""
+    """A 64-bit hash of a name."""
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

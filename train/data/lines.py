@@ -1,4 +1,4 @@
-"""What one line of a user's data set says, checked; `train.data.files` says how it is written."""
+"""Parses and checks one line of a data set; `train.data.files` describes the format."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ COLUMNS = ("image", "expression", "object", "mask", "box", "kind")
 
 
 def parse(line: bytes, where: str) -> dict[str, Any]:
-    """A line of JSONL with everything in its place: image, name, and objects with all their keys.
+    """A line of JSONL as a dict with every key filled in: image, name, and objects.
 
     Raises:
-        InputError: it is not valid; starts with `where`.
+        InputError: the line is not valid; the message starts with `where`.
     """
     try:
         row = json.loads(line.decode("utf-8-sig"))
@@ -62,7 +62,7 @@ def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
 
 
 def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: int) -> None:
-    """A row of CSV to the picture and object that it is of."""
+    """Adds a row of CSV to its picture and object."""
     if None in row or None in row.values():
         raise InputError(f"{where}: expected a cell for each column, got {row.get(None) or 'less'}")
     image = row["image"].strip()

@@ -1,4 +1,4 @@
-"""COCO's segmentations → bool masks, with what is wrong in them told and not decoded."""
+"""COCO's segmentations → bool masks; damaged ones raise an error and are not decoded."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ class Refer:
     """The pictures of a split, each with all its referred objects.
 
     An object's name is its `ref_id`, its expressions are the `sent` of its sentences in their
-    order; a picture's name is its file's. Refs of one annotation are one object, under the first
-    one's id. `instances` are all annotations of the picture.
+    order; a picture's name is its file's. Refs of the same annotation are joined to one object,
+    named by the first ref's id. `instances` are all annotations of the picture.
 
     Args:
         folder: ROOT/refcoco, ROOT/refcoco+ or ROOT/refcocog.
         by: who made the splits: unc, umd or google.
-        split: train, val, test, testA or testB; "test" is all of them.
+        split: train, val, test, testA or testB; "test" is all test splits.
 
     Raises:
         InputError: files are missing, damaged or of another form, or there is no such split.

@@ -1,4 +1,4 @@
-"""Looks at RefSprites, writes scenes as a data set of one's own, and the committed slice.
+"""Previews RefSprites, exports scenes as a data set, and writes the slice that tests use.
 
 python -m train scenes preview --split hard --count 24 --out out/preview.png
 python -m train scenes export DIR --count 60                       # DIR/train.jsonl and PNGs
@@ -61,15 +61,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train scenes", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=("preview", "export", "slice", "speed"))
-    parser.add_argument("folder", nargs="?", type=Path, help="of export: where to write")
+    parser.add_argument("folder", nargs="?", type=Path, help="folder that export writes to")
     parser.add_argument("--split", choices=SPLITS, default="train")
-    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--count", type=int, default=24, help="scenes; default: 24")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--masks", action="store_true", help="export true masks too")
-    parser.add_argument("--out", type=Path, default=Path("out/preview.png"))
+    parser.add_argument("--masks", action="store_true", help="also export the true masks")
+    parser.add_argument("--out", type=Path, default=Path("out/preview.png"), help="of preview")
     args = parser.parse_args(argv)
     if (args.folder is None) == (args.command == "export"):
-        parser.error("export needs a folder, the other commands have none")
+        parser.error("expected a folder with export, and none with the other commands")
     if args.command == "slice":
         write_slice()
         return

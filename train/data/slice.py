@@ -55,7 +55,7 @@ def _write_image(path: Path, scene: Scene) -> None:
 
 
 def write_slice(folder: Path = SLICE) -> None:
-    """Renders the slice and the page's examples (at 640×480) anew."""
+    """Renders the slice and the page's examples (640×480)."""
     examples = []
     for split, index, name, expressions in EXAMPLE_SCENES:
         scene = render(split, index, EXAMPLE_SEED, height=480, width=640)

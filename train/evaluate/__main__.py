@@ -1,17 +1,23 @@
-"""Recomputes the tables on RefSprites or other data sets, by split and kind of expression.
+"""Prints the accuracy tables on RefSprites or other data sets, by split and kind of expression.
 
-python -m train.evaluate                                  # prints Markdown
-python -m train.evaluate --scenes 108 --json assets/mini/results.json \\
-    --checkpoint ZSBootstrap=runs/mini/lavt-bootstrap supervised=runs/mini/lavt-supervised
+python -m train.evaluate
+python -m train.evaluate --scenes 20 --checkpoint mine=runs/my/checkpoint --json out.json
 python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
 python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 
-Rows (--rows): random (a candidate drawn at random), s+s, matched (the objects of a picture choose
-together, without training), spatial (S+S that listens to words for a place), s+s+c, half (the
-same by the paper's threshold), snapped (the candidate that S+S+C agrees with best), oracle (the
-best candidate), and the baselines: best-box (G-DINO + SAM), sam+select, gl-clip. One
-more for each `--checkpoint` of stage 3.
+Rows (--rows):
+  random         a candidate drawn at random
+  oracle         the candidate nearest to the truth
+  s+s            stages 1 and 2
+  matched        S+S where no two objects of a picture take the same candidate
+  spatial        S+S with spatial guidance (not in the paper)
+  s+s+c          stage 3: where its probability is above half of its peak
+  half           stage 3: where its probability is above 0.5, as in the paper
+  snapped        the candidate that stage 3 agrees with best
+  joint, joint-spatial   the one that both stages favour together, without or with that guidance
+  best-box, sam+select, gl-clip   the paper's baselines (G-DINO + SAM, SAM + Select, GL CLIP)
+and one more for each --checkpoint of stage 3.
 """
 
 from __future__ import annotations
@@ -47,10 +53,10 @@ FOUND_IOU = 0.5
 
 
 class Group:
-    """What is counted over a group of expressions.
+    """Counts over a group of expressions.
 
-    An expression counts in the measures that its truth allows: those on masks, "choice accuracy"
-    where everything in the picture is known, "box P@0.5" where only a box is.
+    An expression counts in the measures that its truth allows: mask measures with a true mask,
+    "choice accuracy" if also all other objects have one, "box P@0.5" with a box alone.
     """
 
     def __init__(self) -> None:
@@ -91,7 +97,7 @@ class Group:
             self.right_of_found.append(chosen_instance(result.mask, instances) == target)
 
     def summary(self) -> dict[str, Any]:
-        """Measures by row; those without a sample are None."""
+        """Measures by row; None for a measure without samples."""
         rows = {}
         for row, scores in self.scores.items():
             measures = {**scores.summary(), "choice accuracy": _mean(self.right.get(row, []))}
@@ -122,9 +128,9 @@ def evaluate(
     """Runs the pipeline and the rows on a data set, each expression as an object of its own.
 
     Args:
-        rows: of different titles.
-        pictures: the first so many; None for all.
-        seed: of rows that draw at random.
+        rows: with different titles.
+        pictures: how many, from the first on; None for all.
+        seed: for rows that draw at random.
 
     Returns:
         "all" and each kind of expression → rows of measures (`Group.summary`).
@@ -163,7 +169,7 @@ def _kinds(thing: Any) -> Sequence[str]:
 
 
 def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
-    """Class projection on the list of everyday nouns that was written before CLIP was trained."""
+    """Class projection on the tests' list of everyday nouns, which training does not use."""
     from train.scenes.lexicon import LEXICON
 
     nouns = json.loads(NOUNS.read_text())
@@ -183,14 +189,15 @@ def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
 def choose_rows(
     pipeline: Pipeline, wanted: Sequence[str] | None, checkpoints: Sequence[str]
 ) -> list[Row]:
-    """The rows named, or the default ones that the pipeline allows, and those of checkpoints.
+    """The named rows, or the default ones that the pipeline allows, and a row per checkpoint.
 
     Args:
         wanted: keys of `ROWS` or `BASELINES`; None for the default.
         checkpoints: NAME=FOLDER each.
 
     Raises:
-        InputError: no such row or checkpoint, one that the pipeline cannot have, or two of a name.
+        InputError: no such row or checkpoint, a row that the pipeline lacks models for, or two
+            rows of one name.
     """
     known = {**ROWS, **BASELINES}
     if wanted is None:
@@ -204,7 +211,7 @@ def choose_rows(
         if not (title and equals and folder):
             raise InputError(f"checkpoint: expected NAME=FOLDER, got {pair!r}")
         if title in {row.title for row in rows}:
-            raise InputError(f"checkpoint: expected a name of its own, got {title!r} again")
+            raise InputError(f"checkpoint: expected different names, got {title!r} twice")
         rows.append(checkpoint(title, folder))
     return rows
 
@@ -246,7 +253,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--models", default="mini", help="model set")
+    parser.add_argument("--models", default="mini", help="model set; default: mini")
     parser.add_argument(
         "--data",
         nargs="+",
@@ -259,7 +266,9 @@ def main() -> None:
         "--splits", nargs="+", choices=("val", *SPLITS), help=f"default: {' '.join(SPLITS)}"
     )
     parser.add_argument(
-        "--scenes", type=int, help=f"pictures of each; default: {SCENES} of a split, all of SOURCE"
+        "--scenes",
+        type=int,
+        help=f"pictures of each; default: {SCENES} of a split, all of SOURCE",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="+", metavar="ROW", help=f"default: {' '.join(DEFAULT)}")
@@ -268,7 +277,7 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER",
-        help="further rows: checkpoints of stage 3",
+        help="more rows: checkpoints of stage 3",
     )
     parser.add_argument("--ablations", action="store_true", help="the paper's Tables 2 and 3")
     parser.add_argument("--json", type=Path, help="also write the report here")

@@ -4,8 +4,8 @@ python -m train.evaluate --ablations                # 130 val scenes of RefSprit
 python -m train.evaluate --ablations --models paper --data refer:data/refcoco:unc:train \
     --scenes 350                                    # about the paper's first 1,000 samples
 
-Not among them: NLTK, whose tagger's data comes with no package and would need a download, and
-FreeSOLO, of which there is no package. Table 4 is of checkpoints: `--checkpoint NAME=FOLDER`.
+Two rows of the paper are missing: NLTK, whose tagger needs a download, and FreeSOLO, which is no
+package. Table 4 compares checkpoints: `--checkpoint NAME=FOLDER`.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
         ],
         "Table 3: stage 2 by visual prompt and CLIP": [random, best, *prompts],
         "§4.3: objects of a picture choose together": [plain, matched(pipeline)],
-        "Beyond the paper: words for a place": [plain, spatial(pipeline)],
+        "Beyond the paper: spatial guidance": [plain, spatial(pipeline)],
     }
 
 
 def without_projection(pipeline: Pipeline) -> Row:
     """Table 2's row without class projection: the detector is asked for the noun itself.
 
-    One that knows some classes only, as the mini set's, finds nothing for any other noun: more
-    than projection is worth to a detector that reads, and the row's title says which it is.
+    A detector with fixed classes, such as the mini set's, finds nothing for other nouns. The row's
+    title says so, as the loss is larger there than for a detector that reads text.
     """
     segment = pipeline.segment.varied(project=False)
     reads = known_classes(segment.detector) is None
@@ -84,7 +84,7 @@ def without_projection(pipeline: Pipeline) -> Row:
 
 
 def clips(pipeline: Pipeline, models: str) -> dict[str, Clip]:
-    """The CLIPs of a model set by name: that of stage 2, and that of the projection if another."""
+    """The CLIPs of a model set by name: stage 2's, and the projection's if it is another one."""
     from ssc.models.published import SETS
 
     selection = pipeline.select.clip

@@ -1,7 +1,7 @@
 """The paper's zero-shot baselines (§4, Table 1) as rows.
 
-They are the published methods only with published networks. What the mini set has no counterpart
-for is said with each row, and is in its title.
+They equal the published methods only with the published networks. Where the mini set has no
+counterpart, the row's title says what stands in for it.
 """
 
 from __future__ import annotations
@@ -42,16 +42,15 @@ MASKS = 64  # seen at once; bounds memory, not results
 def best_box(pipeline: Pipeline) -> Row:
     """G-DINO + SAM: the mask of the box of highest confidence.
 
-    Grounding DINO is asked with the expression itself, and its best box counts however low it
-    scores. The mini detector reads no text: there it is the best box of the class that stage 1
-    projects the expression to, and the row is titled so.
+    Grounding DINO gets the expression itself, and its best box counts however low its score. The
+    mini detector reads no text: its row is the best box of the class that stage 1 finds.
     """
     segment = pipeline.segment
     if known_classes(segment.detector) is not None:
         masks = _first_candidate
         return Row("best box of the class", masks)
     detector = copy(segment.detector)
-    detector.threshold = detector.text_threshold = 0.0  # whatever is best, and never asked twice
+    detector.threshold = detector.text_threshold = 0.0  # the best box counts, however low
 
     def masks(asked: Asked) -> list[Mask]:
         found = [detector.detect(asked.image, [text])[0][:1] for text in asked.texts]
@@ -64,7 +63,7 @@ def best_box(pipeline: Pipeline) -> Row:
 
 
 def sam_select(pipeline: Pipeline) -> Row:
-    """SAM + Select: stage 2 chooses among all that SAM finds in the picture, unprompted.
+    """SAM + Select: stage 2 chooses among all masks that SAM finds in the picture without prompts.
 
     Raises:
         InputError: the model set has no SAM; the mini set's segmenter needs boxes.
@@ -82,8 +81,8 @@ def sam_select(pipeline: Pipeline) -> Row:
 def gl_clip(pipeline: Pipeline) -> Row:
     """GL CLIP (Yu et al., CVPR 2023): the mask that `GlobalLocal` scores highest.
 
-    Of all that SAM finds, as the paper's GL CLIP (SAM). The mini set has no such masks: there it
-    chooses among stage 1's candidates, which the row's title says.
+    It chooses among all masks that SAM finds, as the paper's GL CLIP (SAM). With the mini set it
+    chooses among stage 1's candidates, and the row's title says so.
     """
     score = GlobalLocal(pipeline.select.clip)
     has_sam = _is_sam(pipeline.segment.segmenter)
@@ -105,7 +104,7 @@ BASELINES: dict[str, Callable[[Pipeline], Row]] = {
     "sam+select": sam_select,
     "gl-clip": gl_clip,
 }
-"""As `train.evaluate.methods.ROWS`."""
+"""More rows, as `train.evaluate.methods.ROWS`."""
 
 
 class Everything:

@@ -1,12 +1,12 @@
-"""Greedy matching against the optimal assignment: how often they agree, and what each costs.
+"""Compares greedy matching with the optimal assignment: agreement, accuracy and time.
 
 python -m train matching --data refsprites:train:500 --store runs/pseudo \\
     --checkpoint runs/mini/lavt-bootstrap --json runs/matching.json
 
-Agreement is that of the scores which the checkpoint's own forward pass gives, where the paper says
-that greedy is "often" optimal (§3.3). Where the data has true masks, the same pass tells how often
-each of them finds the right one, see `matching_measures`. Times are of 32 images of 4 objects,
-5 candidates and 3 expressions with masks of 120×160, beside Algorithm 1 written as a loop.
+Agreement is measured on the scores of the checkpoint's forward pass; the paper says that greedy is
+"often" optimal (§3.3). Where the data has true masks, accuracy is the share of objects that get
+their own mask, see `matching_measures`. Times are for 32 images of 4 objects, 5 candidates and 3
+expressions with masks of 120×160, beside Algorithm 1 written as a loop.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ IMAGES, OBJECTS, CANDIDATES, EXPRESSIONS, SIZE = 32, 4, 5, 3, (120, 160)
 
 
 def loop_match(scores: Tensor) -> Tensor:
-    """Algorithm 1 as printed, for one image: float J×C to int64 J. The reference of the times."""
+    """Algorithm 1 as printed, for one image: float J×C to int64 J. The reference for the times."""
     pairs = [
         (float(scores[j, c]), -j, -c)
         for j in range(scores.shape[0])
@@ -57,7 +57,7 @@ def loop_match(scores: Tensor) -> Tensor:
 
 
 def seconds(times: int, work: Callable[[], object]) -> float:
-    """The median of `times` runs, after one that is not counted."""
+    """Median seconds of `times` runs, after one that does not count."""
     work()
     taken = []
     for _ in range(times):
@@ -131,12 +131,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--data", default="refsprites:train:4000", help=SOURCES)
-    add("--store", type=Path, required=True, help="S1 and S2 of --data, or of more that begins so")
+    add(
+        "--store",
+        type=Path,
+        required=True,
+        help="S1 and S2 of --data, or of a data set that begins with it",
+    )
     add("--checkpoint", type=Path, required=True, help="of stage 3")
-    add("--cache", type=Path, default=Path("runs/mini/cache"), help="for data without true masks")
+    add(
+        "--cache",
+        type=Path,
+        default=Path("runs/mini/cache"),
+        help="used for data without true masks",
+    )
     add("--workers", type=int, default=2, help="processes that fill the cache")
-    add("--seed", type=int, default=0, help="of the expressions drawn")
-    add("--json", type=Path, help="file for the figures")
+    add("--seed", type=int, default=0, help="for drawing expressions")
+    add("--json", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
     try:
         figures, table = report(args)
@@ -146,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{name}: {value:.2f} ms")
     for name, value in figures["agreement"].items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
-    print(f"\n{table}" if table else "no true masks, so no accuracy")
+    print(f"\n{table}" if table else "The data has no true masks: no accuracy.")
     if args.json:
         write_json(args.json, figures)
 

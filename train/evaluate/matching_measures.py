@@ -1,9 +1,9 @@
-"""How often matching finds an object's own mask, told by true masks.
+"""Matching accuracy: the share of objects that get their own mask, judged by true masks.
 
-Rows are Algorithm 1 and the optimal assignment (paper §3.3) by the scores of one expression drawn
-for each object, of two, and of all, of the mean of all, and of the best of all with what stage 2
-chose added; what leaving an object without a mask does where its soft IoU is low; and beside them
-stage 2's choice and the oracle. One forward pass over each picture serves them all.
+Algorithm 1 and the optimal assignment (paper §3.3) use the scores of one expression drawn per
+object, of two, and of all. Further rows use the mean over all expressions, or add a prior for
+stage 2's choice. A second table leaves objects with a low soft IoU without a mask. Stage 2's choice
+and the oracle stand beside them. One forward pass per picture serves all rows.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from train.data import Dataset, Picture
     from train.pseudo.store import PseudoPicture
 
-RIGHT = 0.5  # IoU with the true mask from which on a candidate is an object's own
+RIGHT = 0.5  # IoU with the true mask that makes a candidate the right one
 DRAWN = {"one": 1, "two": 2, "all": None}  # expressions of each object
-PRIORS = (0.1, 0.2, 0.3, 0.5, 1.0)  # what S2's choice counts for, `train.fit`'s --prior
+PRIORS = (0.1, 0.2, 0.3, 0.5, 1.0)  # added for S2's choice, `train.fit`'s --prior
 THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3)  # of the soft IoU with the matched mask
 TITLES = {"one": "one drawn", "two": "two drawn", "all": "all (Algorithm 1 as printed)"}
 
@@ -50,8 +50,8 @@ class Scene:
         iou: float N×C, soft IoU of each expression's prediction and each candidate.
         object_of: int64 N, object in [0, J) of each expression.
         allowed: bool J×C, the candidates of an object.
-        right: int64 J, the candidate that is the object's own, -1 where none is.
-        chosen: int64 J, that of S2, -1 for none.
+        right: int64 J, the right candidate of each object, -1 where there is none.
+        chosen: int64 J, the candidate in S2, -1 where there is none.
     """
 
     iou: Tensor
@@ -62,10 +62,10 @@ class Scene:
 
 
 def open_scene(picture: Picture, looked: PseudoPicture, corrector: Corrector) -> Scene | None:
-    """None where nothing was found in the picture.
+    """The scene of a picture; None where it has no candidate.
 
     Raises:
-        InputError: an object without a true mask.
+        InputError: an object has no true mask.
     """
     truth = []
     for thing in picture.objects:
@@ -133,7 +133,7 @@ def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[
     scenes, objects = [], 0
     for index in tqdm(range(len(dataset)), desc="matching", mininterval=2):
         looked = store.picture(index)
-        if looked.error is not None:  # stage 1 could not read it either
+        if looked.error is not None:  # a picture that cannot be read
             continue
         picture = dataset[index]
         said = [thing.expressions for thing in picture.objects]
@@ -169,9 +169,9 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
         weight → that by the best of all and S2's choice as a prior; `S2`, `oracle` and, as
         matching gives no mask twice, the best that any matching can reach, `oracle, no mask
         twice`: accuracies; `none`: for each threshold,
-        of "all, greedy", how many of the objects found are `left` without a mask and `kept`, and
-        shares: `left rightly`, for whom no candidate is right, and `kept rightly`, whose mask is
-        right. A share of nothing is None.
+        of "all, greedy", how many of the objects found are `left` without a mask and how many are
+        `kept`, and two shares: `left rightly`, of those left without a right candidate, and `kept
+        rightly`, of those kept with the right mask. A share of nothing is None.
     """
     right = _joined([scene.right for scene in scenes])
     found = _joined([scene.allowed.any(1).long() for scene in scenes]).bool()
@@ -229,7 +229,7 @@ def _none(scores: Sequence[Tensor], right: Tensor, found: Tensor) -> dict[str, d
     )
     rows = {}
     for threshold in THRESHOLDS:
-        # Leaving pairs out after greedy matching is as good as before: it takes the best first.
+        # Greedy matching takes the best pairs first, so pairs may as well be left out after it.
         keep = (matched != UNMATCHED) & (value >= threshold)
         left, kept = found & ~keep, found & keep
         rows[str(threshold)] = {
@@ -261,9 +261,9 @@ def markdown(figures: dict[str, Any]) -> str:
     for said, row in figures["rows"].items():
         cells = [_percent(row[name]) for name in ("greedy", "optimal", "same")]
         lines.append(f"| {TITLES[said]} | {' | '.join(cells)} |")
-    lines.append(f"| all, their mean | {_percent(figures['mean'])} | | |")
+    lines.append(f"| mean of all | {_percent(figures['mean'])} | | |")
     for weight, share in figures["priors"].items():
-        lines.append(f"| all, and {weight} for S2's choice | {_percent(share)} | | |")
+        lines.append(f"| all, plus {weight} for S2's choice | {_percent(share)} | | |")
     for name, title in (
         ("S2", "S2's own choice (CLIP)"),
         ("oracle, no mask twice", "oracle, no mask twice"),
@@ -272,7 +272,7 @@ def markdown(figures: dict[str, Any]) -> str:
         lines.append(f"| {title} | {_percent(figures[name])} | | |")
     lines += [
         "",
-        "| no mask below | left without | of these none was right, % | kept | of these right, % |",
+        "| least soft IoU | objects left out | rightly, % | objects kept | rightly, % |",
         "|---|---|---|---|---|",
     ]
     for threshold, row in figures["none"].items():

@@ -1,4 +1,4 @@
-"""The rows of the evaluation's tables: each is a way to answer every expression of a picture."""
+"""The methods that the tables compare: each answers every expression of a picture with a mask."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture with every expression about it as an object of its own, and stages 1 to 3.
+    """A picture, and the pipeline's answer to each of its expressions alone.
 
     Attributes:
         picture: with its truth.
-        owners: index of the object that each expression names.
+        owners: for each expression, the index of the object that it names.
         results: the pipeline's answer to each expression.
-        seed: of what a row draws at random.
+        seed: for methods that draw at random.
     """
 
     picture: Picture
@@ -56,7 +56,7 @@ class Asked:
 
 
 class Row(NamedTuple):
-    """A row: its title, and a function of a picture to one mask bool H×W per expression."""
+    """A table row: its title, and a function from a picture to a bool H×W mask per expression."""
 
     title: str
     masks: Callable[[Asked], list[Mask]]
@@ -86,7 +86,7 @@ def random_candidate(pipeline: Pipeline) -> Row:
 
 
 def oracle(pipeline: Pipeline) -> Row:
-    """The candidate nearest to the truth, which no method knows (Tables 2 and 3)."""
+    """The candidate nearest to the truth: the best that stage 2 can reach (Tables 2 and 3)."""
     return Row("Oracle", lambda asked: nearest(asked, [r.candidates for r in asked.results]))
 
 
@@ -117,7 +117,7 @@ def matched(pipeline: Pipeline) -> Row:
 
 
 def spatial(pipeline: Pipeline) -> Row:
-    """S+S that listens to words for a place; not of the paper, see `ssc.select.spatial`."""
+    """S+S with spatial guidance (`ssc.select.spatial`); not in the paper."""
     return selected("S+S spatial", pipeline.select.varied(spatial=True))
 
 
@@ -150,13 +150,13 @@ def snapped(pipeline: Pipeline) -> Row:
 
 
 def joint(pipeline: Pipeline) -> Row:
-    """The candidate that stages 2 and 3 prefer together; stage 3's mask where there is none."""
+    """The candidate that stages 2 and 3 prefer together (`Result.joint`); else stage 3's mask."""
     _needs_stage_3(pipeline)
     return Row("S+S and S+S+C", lambda asked: [_joint(result) for result in asked.results])
 
 
 def joint_spatial(pipeline: Pipeline) -> Row:
-    """The same where stage 2 listens to words for a place."""
+    """`joint` with spatial guidance in stage 2."""
     _needs_stage_3(pipeline)
     select = pipeline.select.varied(spatial=True)
 
@@ -178,8 +178,8 @@ ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "joint": joint,
     "joint-spatial": joint_spatial,
 }
-"""What `--rows` calls a row → how it is made of a pipeline; raises InputError where that has not
-what it takes."""
+"""Name for `--rows` → function from a pipeline to the row; it raises InputError where the pipeline
+lacks a model that the row needs."""
 
 DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "joint")
 STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-spatial")

@@ -1,12 +1,12 @@
-"""Memory that training's data take, by number of pictures: does it grow with the data set?
+"""Measures the memory that training data take, by number of pictures.
 
 python -m train memory                                  # 1,000, 10,000 and 100,000 pictures
 python -m train memory --pictures 1000 4000
 
-Pictures are RefSprites' committed scenes, at 24×32 pixels and under new names, so that it is their
-number that counts; JSONL file, S1 and S2, cache and batches are those of a training. Each number is
-of a fresh process: private memory in MB, without what is mapped from files, which the kernel takes
-back when it likes.
+Pictures are RefSprites' committed scenes, scaled to 24×32 pixels and repeated under new names, so
+that only their number matters. JSONL file, S1 and S2, cache and batches are those of a training.
+Each number is the private memory of a fresh process in MB. Files mapped to memory do not count:
+the kernel can take those pages back.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ BATCHES = 300
 ROWS = {
     "start": "libraries",
     "data": "+ JSONL file open",
-    "store": "+ S1 and S2 open, a thousand read",
-    "cache": "+ cache made",
+    "store": "+ S1 and S2 open, 1,000 pictures read",
+    "cache": "+ cache filled",
     "train": "training: libraries, cache, 300 batches",
 }
 
@@ -154,7 +154,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train memory", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     counts = [1000, 10_000, 100_000]
-    parser.add_argument("--pictures", type=int, nargs="+", default=counts, help="how many")
+    parser.add_argument(
+        "--pictures", type=int, nargs="+", default=counts, help="numbers of pictures to measure"
+    )
     args = parser.parse_args(argv)
     print(markdown(measure(sorted(set(args.pictures)))))
 

@@ -1,12 +1,12 @@
-"""Many people at once: does each get an answer of its own, and does memory stay flat?
+"""Lets many visitors use the page at once, and checks their answers and the page's memory.
 
 python -m train page-load                             # 30 clients, two minutes, on a page it starts
 python -m train page-load --clients 3 --seconds 20
 python -m train page-load --url http://127.0.0.1:7860 --pid 1234   # a page that runs already
 
-Each client has a picture of its own size and its own words, and asks /segment again and again; the
-first answer is what all later ones must equal. A full queue is no error: it is what the limit is
-for. Exit code 1 where an answer was wrong or memory grew by over 10 % after the first quarter.
+Each client calls /segment repeatedly with a picture size and words of its own; all its answers must
+equal the first. A full queue is no error. The exit code is 1 if an answer is wrong, or if memory
+grows by more than 10 % from the second quarter of the time to the last.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def make_picture(number: int, folder: Path) -> tuple[Path, int]:
 
 
 def ask_often(url: str, number: int, folder: Path, until: float, counts: Counter) -> None:
-    """One client; counts what comes of its questions."""
+    """One client; counts its answers by outcome."""
     path, width = make_picture(number, folder)
     words = WORDS[number % len(WORDS)].format(NOUNS[number % len(NOUNS)]) + f" number {number}"
     client = Client(url, verbose=False)
@@ -84,7 +84,7 @@ def start_page(port: int) -> subprocess.Popen:
 
 
 def load(url: str, pid: int | None, clients: int, seconds: float) -> bool:
-    """Runs the clients, reports, and returns whether all was well."""
+    """Runs the clients and prints the counts; returns whether all answers and memory are good."""
     counts: Counter = Counter()
     memory = []
     with tempfile.TemporaryDirectory() as folder:
@@ -115,11 +115,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m train page-load", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--clients", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--url", help="of a page that runs; default: one is started")
-    parser.add_argument("--pid", type=int, help="of its process, to watch its memory")
-    parser.add_argument("--port", type=int, default=7877, help="of the page that is started")
+    parser.add_argument("--clients", type=int, default=30, help="default: 30")
+    parser.add_argument("--seconds", type=float, default=120, help="default: 120")
+    parser.add_argument("--url", help="page to use; default: starts one")
+    parser.add_argument("--pid", type=int, help="process of --url, to watch its memory")
+    parser.add_argument("--port", type=int, default=7877, help="for the page that it starts")
     args = parser.parse_args()
     if args.url:
         good = load(args.url, args.pid, args.clients, args.seconds)

@@ -1,10 +1,11 @@
-"""How long the page takes in a browser, from a click to its first stage and to its last.
+"""Times the page in a browser, from a click to the first stage and to the last.
 
 python -m train page-speed                             # on a page that it starts, the mini set
 python -m train page-speed --url http://127.0.0.1:7860 --times 5
 
-A 640×480 scene, a new expression each time, so nothing of the answer is known; the picture is, as
-after its first question. Also the time of that first one. Needs chromium and playwright.
+The picture is a 640×480 scene. Each question is a new expression about it, so the features of the
+picture are kept and the answer is not; the first question is reported apart. Needs chromium and
+playwright.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m train page-speed", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--times", type=int, default=10)
-    parser.add_argument("--url", help="of a page that runs; default: one is started")
-    parser.add_argument("--port", type=int, default=7878, help="of the page that is started")
+    parser.add_argument("--times", type=int, default=10, help="questions; default: 10")
+    parser.add_argument("--url", help="page to use; default: starts one")
+    parser.add_argument("--port", type=int, default=7878, help="for the page that it starts")
     args = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     server = None if args.url else start_page(args.port)

@@ -1,12 +1,13 @@
-"""Measures the note on photographs: how often `ssc.models.photo` tells them from scenes.
+"""Measures how often the page's note on photographs is right (`ssc.models.photo`).
 
 python -m train photo-note                # needs scikit-image and scikit-learn for their photos
 python -m train photo-note --scenes 60
 
-Scenes are RefSprites' val split. Photographs are those that Python packages ship, each whole,
-mirrored, in its four quarters, and at a half and a quarter of its size. The threshold with the
-fewest errors, both kinds weighing the same, is chosen on one half (scikit-image's photographs) and
-counted on the other (those of scikit-learn, Matplotlib and Gradio, other scenes, the examples).
+Scenes are from RefSprites' val split. Photographs are those that Python packages ship: each whole,
+mirrored, in its four quarters, and at a half and a quarter of its size. The first half (150 scenes,
+scikit-image's photographs) gives the threshold with the fewest errors, both kinds weighing the
+same. The second half (other scenes, the examples, photographs of scikit-learn, Matplotlib and
+Gradio) tests it.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def main() -> None:
     from train.scenes import render
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=150, help="of each half; default: 150")
+    parser.add_argument("--scenes", type=int, default=150, help="scenes in each half; default: 150")
     scenes = parser.parse_args().scenes
     network: MiniNetwork = load_mini_network(ASSETS / "mini" / "detector")
 

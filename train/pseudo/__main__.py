@@ -1,12 +1,13 @@
-"""Runs stages 1 and 2 over a data set: S1 and S2, what the correct stage learns from.
+"""Runs stages 1 and 2 over a data set and stores their masks, from which stage 3 learns.
+
+S1 is all candidates of each object, S2 the chosen one (paper §3.1, §3.2).
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
 torchrun --nproc_per_node 4 -m train.pseudo --data … --out … --workers 1
-python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 anew, with words for a place
+python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 with spatial guidance
 
-Processes with the same --out share the work, however they are started; each shard is done once. A
-killed run goes on where it stopped when the same command is given again, with the same bytes in the
-end. One without anything left to do ends at once.
+Processes with the same --out share the work, however they are started. The same command continues
+a killed run, and the result has the same bytes.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--from",
         dest="source",
         type=Path,
-        help="a store instead of --data: its S1 and scores, chosen from anew with spatial guidance",
+        help="a store instead of --data: keeps its S1 and scores, and chooses S2 with spatial "
+        "guidance",
     )
     parser.add_argument("--models", default="mini", help="model set; default: mini")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the store")
-    parser.add_argument("--workers", type=int, default=1, help="processes here; default: 1")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store to write")
+    parser.add_argument("--workers", type=int, default=1, help="processes; default: 1")
     args = parser.parse_args(argv)
     if (args.data is None) == (args.source is None):
         parser.error("expected --data or --from")

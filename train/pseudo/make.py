@@ -67,11 +67,11 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
 def run(
     dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]
 ) -> Iterator[tuple[int, int, bool]]:
-    """Writes those of the shards that no other process has.
+    """Writes the shards that no other process works on.
 
     Yields:
-        After each: its pictures, how many of them could not be read, and whether it was written
-        here.
+        After each shard: its pictures, how many of them cannot be read, and whether this process
+        writes it.
     """
     for shard in shards:
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
@@ -85,7 +85,7 @@ def run(
 
 
 def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
-    """One that cannot be read is noted, and nothing else is lost."""
+    """`look`; for a picture that cannot be read, its error in place of objects."""
     try:
         return look(dataset[index], pipeline)
     except (InputError, OSError) as error:
@@ -104,7 +104,7 @@ _WORKER: dict[str, Any] = {}
 
 
 def _prepare(data: str, models: str, out: Path) -> None:
-    """Opens data and models in a process; one thread, so that numbers do not depend on how many."""
+    """Opens data and models in a process; one thread, so that results do not depend on threads."""
     import torch
 
     import ssc
@@ -117,7 +117,7 @@ def _prepare(data: str, models: str, out: Path) -> None:
 
 
 def _prepare_worker(data: str, models: str, out: Path) -> None:
-    """As `_prepare`; ends the worker where its parent is killed, lest it waits for ever."""
+    """As `_prepare`; the worker ends when its parent is killed."""
     from multiprocessing import parent_process
     from threading import Thread
 
@@ -133,7 +133,7 @@ def _work(shard: int) -> tuple[int, int, bool]:
 
 
 def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
-    """Brings the store `out` to completion, as far as no other process is at it.
+    """Completes the store `out`, except for shards that other processes work on.
 
     Args:
         data: as `open_dataset` takes it.
@@ -142,7 +142,7 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
         workers: processes; 1 for this one alone.
 
     Raises:
-        InputError: no such data or models, or `out` was made with other settings.
+        InputError: no such data or models, or `out` has other settings.
     """
     from contextlib import ExitStack
 
@@ -166,21 +166,21 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
     if failed:
-        print(f"{failed} pictures could not be read; the shards say why", file=sys.stderr)
+        print(f"{failed} pictures cannot be read; the shards say why", file=sys.stderr)
     left = missing_shards(out, len(dataset))
     if left:
-        print(f"{out}: other processes are at the last {len(left)} shards")
+        print(f"{out}: other processes still work on {len(left)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
 
 
 def choose_anew(source: Path, out: Path) -> None:
-    """A store of the same S1 and scores whose S2 heeds words for a place (`ssc.select.spatial`).
+    """Writes a store with the same S1 and scores, and S2 by spatial guidance (not in the paper).
 
-    Beyond the paper. No network runs, so it takes seconds.
+    No network runs, so it takes seconds; see `ssc.select.spatial`.
 
     Raises:
-        InputError: `source` is no complete store, or `out` was made otherwise.
+        InputError: `source` is no complete store, or `out` has other settings.
     """
     from tqdm import tqdm
 
@@ -206,13 +206,13 @@ def _guided(picture: PseudoPicture) -> PseudoPicture:
 
 
 def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:
-    """How fast it was, to the screen and to `log.jsonl`, a line each time."""
+    """Prints the speed and appends it to `log.jsonl`."""
     import torch
 
     each = 1000 * seconds * workers / pictures
     print(
         f"{out}: {pictures} pictures in {seconds:.1f} s, {pictures / seconds:.2f} a second; "
-        f"1,000 of them take {each:.0f} s of a process"
+        f"1,000 pictures take {each:.0f} s of one process"
     )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     row = {"pictures": pictures, "seconds": seconds, "workers": workers, "device": device}

@@ -1,4 +1,4 @@
-"""What decides the bytes of S1 and S2: for the manifest of a store."""
+"""Describes what determines S1 and S2, for the manifest of a store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIBRARIES = (
 
 
 def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any]:
-    """What decides the bytes of a store, for its manifest."""
+    """What determines the bytes of a store, for its manifest."""
     segment, select = pipeline.segment, pipeline.select
     detector: Any = segment.detector
     return {

@@ -1,7 +1,7 @@
-"""S1 and S2 on disk: every candidate mask of every object, its scores, and the chosen one.
+"""S1 and S2 on disk: all candidate masks of every object, their scores, and the chosen one.
 
-A folder with `manifest.json` (what made it) and shards of JSON lines, one picture a line. Masks
-are COCO run-length codes: overlaps survive, and equal candidates of a picture are held once.
+A folder with `manifest.json` (settings, versions) and shards of JSON lines, one picture per line.
+Masks are COCO run-length codes; a candidate that several objects share is stored once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PseudoObject:
 
     Attributes:
         name: unique within the picture.
-        expressions: E, what people said.
+        expressions: its E referring expressions.
         classes: the vocabulary classes looked for.
         candidates: C candidate masks; a row of the paper's S1.
         similarity: float32 E×C, CLIP's cosine similarity of each expression and candidate.
@@ -53,7 +53,7 @@ class PseudoObject:
 
 @dataclass(frozen=True)
 class PseudoPicture:
-    """A picture's objects; `error` says why there are none where it could not be read."""
+    """A picture's objects; `error` says why a picture that cannot be read has none."""
 
     name: str
     size: tuple[int, int]
@@ -151,9 +151,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def begin(folder: Path, manifest: dict[str, Any]) -> None:
-    """Starts a store, or makes sure that the one begun there was made the same way.
+    """Starts a store, or checks that the one in the folder has the same settings.
 
-    The code revision may differ: a restart is allowed to be by mended code.
+    The code's revision may differ, so that a run can go on after a fix.
 
     Raises:
         InputError: the folder's manifest differs, with the first difference.
@@ -176,13 +176,13 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
 
 @contextmanager
 def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
-    """Takes a shard for this process; no other can have it at the same time.
+    """Locks a shard for this process.
 
-    The lock is the kernel's and ends with its process, by kill -9 too; what is held is the file
-    that becomes the shard, so nothing is left behind.
+    The lock is the kernel's and ends with the process, also after kill -9. It is on the file that
+    becomes the shard, so no lock file is left behind.
 
     Yields:
-        A file for `write_shard`; None where the shard is there, or another process is at it.
+        A file for `write_shard`; None where the shard is complete, or another process has it.
     """
     import fcntl
 
@@ -194,11 +194,11 @@ def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
         except BlockingIOError:
             yield None
             return
-        if path.exists():  # another process had finished it before `part` was opened
+        if path.exists():  # another process has finished it
             part.unlink(missing_ok=True)
             yield None
             return
-        file.truncate(0)  # what a killed process had written
+        file.truncate(0)  # what a killed process left
         yield file
 
 
@@ -245,7 +245,7 @@ def encode(picture: PseudoPicture) -> dict[str, Any]:
 
 
 def decode(row: dict[str, Any]) -> PseudoPicture:
-    """The picture that `encode` was given."""
+    """The inverse of `encode`."""
     size = tuple(row["size"])
     known = row["candidates"]
     masks = decode_masks([c["rle"] for c in known], size)
@@ -296,5 +296,5 @@ def _rows(candidates: Candidates) -> list[tuple]:
 
 
 def _numbers(values: Iterable[Any]) -> list[float]:
-    """The shortest decimals that give these float32 again."""
+    """The shortest decimals that round to these float32."""
     return [float(np.format_float_scientific(np.float32(v), unique=True)) for v in values]

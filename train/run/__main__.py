@@ -1,4 +1,4 @@
-"""From sentences to a checkpoint in one command.
+"""From pictures and sentences to a checkpoint of stage 3, in one command.
 
 python -m train run --data my/pictures.jsonl --out runs/my --dry-run     # the plan: time, disk
 python -m train run --data my/pictures.jsonl --out runs/my --val my/val.jsonl
@@ -6,15 +6,17 @@ python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --mod
     --val refer:data/refcoco:unc:val --test refer:data/refcoco:unc:testA --processes 4
 
 Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
-there are true masks or boxes, report (train report). --recipe best, beyond the paper, chooses S2
-anew with words for a place, and matches twice; tune does so without a bootstrap and matches once,
-for a checkpoint that is good already, as the bundled one is; supervised reads true masks, their
-upper bound. Each step is a command of its own, which the plan shows, and is skipped where its
-output is complete; a killed run goes on where it stopped when the same command is given again. To
-do a step again, delete its folder and those of the steps after it.
+there are true masks or boxes, report (train report). Each step is a command that the plan shows; a
+step with complete output is skipped. The same command continues a killed run. To repeat a step,
+delete its folder and those of the steps after it.
 
-Options that are not listed here are train.fit's, for both trainings: --epochs 4 --batch 8 --lr 5e-4
---match optimal --precision no … From a mini checkpoint the rate is a tenth of train.fit's.
+Recipes: paper follows the paper. best adds spatial guidance to S2 and a second round of matching.
+tune is best without the bootstrap and with one round, for a checkpoint that is already good, such
+as the bundled one. supervised trains on true masks, the upper bound.
+
+Options that are not listed here go to train.fit, for all trainings: --epochs 4 --batch 8 --lr 5e-4
+--match optimal --precision no … With a mini checkpoint as --init, the default rate is a tenth of
+train.fit's.
 """
 
 from __future__ import annotations
@@ -38,14 +40,14 @@ from train.run.steps import RECIPES, complete, last_training, steps
 if TYPE_CHECKING:
     from train.data import Dataset
 
-OF_DATA = 500  # pictures to evaluate on where they are those that were trained on
-FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; the others are a training's own
+OF_DATA = 500  # pictures to evaluate on where only the training pictures have true masks
+FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; other files are the training's
 LOOKED_AT = 20  # pictures in which to look for true masks
 KEPT = 0.1  # of the rate for fresh weights, at which a mini checkpoint keeps what it knows
 
 
 def publish(source: Path, folder: Path) -> None:
-    """Copies the checkpoint out of a training's folder, whole or not at all."""
+    """Copies the checkpoint out of a training's folder, atomically."""
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
@@ -56,10 +58,10 @@ def publish(source: Path, folder: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """All steps that are not complete yet.
+    """Runs all steps that are not complete.
 
     Raises:
-        InputError: bad data or options, or `--out` is another run's, or one is at work there.
+        InputError: bad data or options, or `--out` is another run's, or a run works there.
     """
     with ExitStack() as locks:
         held = [
@@ -82,14 +84,14 @@ def run(args: argparse.Namespace) -> None:
     table = args.out / "evaluation.json"
     lines = verdict(json.loads(table.read_text())) if args.measured else []
     page = f"python demo_app.py --models {args.model_set} --correct {shlex.quote(str(checkpoint))}"
-    print(f"\nDone. The checkpoint is the folder {checkpoint}; {plan[-1].output} is about it.")
+    print(f"\nDone. Checkpoint: {checkpoint}\nReport: {plan[-1].output}")
     print(*lines, sep="\n")
     print(f"Open the page with it:\n  {page}")
 
 
 @contextmanager
 def _alone(out: Path) -> Iterator[int]:
-    """Two runs in a folder would spoil each other's files; the lock ends with its processes.
+    """Locks a folder for one run; the lock ends with the run's processes.
 
     Yields:
         The file descriptor that holds it.
@@ -99,12 +101,12 @@ def _alone(out: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(f"{out}: expected no other run at work there, got one") from error
+            raise InputError(f"{out}: expected no other run in this folder, got one") from error
         yield file.fileno()
 
 
 def _begin(args: argparse.Namespace) -> None:
-    """Notes what is run, or makes sure that the run begun there is the same one."""
+    """Writes the settings to `run.json`, or checks that the run in the folder has the same."""
     file = args.out / "run.json"
     settings = {
         "data": args.data,
@@ -154,23 +156,31 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--data", required=True, help=SOURCES)
-    add("--out", type=Path, required=True, help="folder of everything that the run makes")
-    add("--val", help="data with true masks: measured on now and then, and evaluated in the end")
-    add("--test", help="data with true masks or boxes to evaluate in the end")
-    add("--measure", type=int, help=f"pictures evaluated of each; default: all, {OF_DATA} of DATA")
+    add("--out", type=Path, required=True, help="folder for everything that the run writes")
+    add("--val", help="data with true masks, to evaluate on during training and at the end")
+    add("--test", help="data with true masks or boxes, to evaluate on at the end")
+    add(
+        "--measure",
+        type=int,
+        help=f"pictures of each to evaluate on; default: all, or {OF_DATA} of DATA",
+    )
     add(
         "--recipe",
         choices=tuple(RECIPES),
         default="paper",
-        help="best and tune are beyond the paper",
+        help="see above; default: paper",
     )
-    add("--shared", type=Path, help="folder of S1, S2 and cache, where several runs have them")
-    add("--model-set", choices=("mini", "base", "paper"), default="mini", help="stages 1 and 2")
-    add("--model", choices=("mini", "swin_b"), help="stage 3; default: mini with mini, else swin_b")
-    add("--init", help="checkpoint to start from, or none; default: for mini the bundled one")
-    add("--workers", type=int, default=1, help="processes of stages 1 and 2 and of the cache")
+    add("--shared", type=Path, help="folder for S1, S2 and the cache, to share them between runs")
+    add("--model-set", choices=("mini", "base", "paper"), default="mini", help="for stages 1 and 2")
+    add(
+        "--model",
+        choices=("mini", "swin_b"),
+        help="for stage 3; default: mini with --model-set mini, else swin_b",
+    )
+    add("--init", help="checkpoint to start from, or none; default: with mini, the bundled one")
+    add("--workers", type=int, default=1, help="processes for stages 1 and 2 and the cache")
     add("--processes", type=int, default=1, help="processes (GPUs) that train together")
-    add("--dry-run", action="store_true", help="measure a sample and show the plan, no more")
+    add("--dry-run", action="store_true", help="measure a sample, show the plan, and stop")
     args, args.fit = parser.parse_known_args(argv)
 
     from ssc.models.sets import ASSETS

@@ -22,8 +22,8 @@ def curves(logs: Mapping[str, Rows], right: Mapping[str, Mapping[int, float]]) -
 
     Args:
         logs: of each training.
-        right: training → update → share of the watched objects whose mask is a right one; none
-            where the truth is not known.
+        right: training → update → share of the watched objects whose mask is right; empty where
+            the truth is not known.
     """
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ def curves(logs: Mapping[str, Rows], right: Mapping[str, Mapping[int, float]]) -
         shares = [row["matched"] / max(1, row["objects"]) for row in steps]
         matching.plot(at, shares, color=colour, marker=marker, label=f"{name}: matched")
         kept = [row["as chosen"] / max(1, row["matched"]) for row in steps]
-        matching.plot(at, kept, "--", color=colour, marker=marker, label=f"{name}: as S2 chose")
+        matching.plot(at, kept, "--", color=colour, marker=marker, label=f"{name}: same as S2")
         if own := sorted(right.get(name, {}).items()):
             at, shares = zip(*((first + update, share) for update, share in own))
             matching.plot(at, shares, "o:", color=colour, label=f"{name}: right")
@@ -63,8 +63,8 @@ def curves(logs: Mapping[str, Rows], right: Mapping[str, Mapping[int, float]]) -
 
 
 def bars(evaluation: Mapping[str, Any]) -> Any:
-    """mIoU (or box P@0.5, where only boxes are known) of each row: over all expressions by data
-    set, then for each data set by kind of expression, where kinds are known."""
+    """mIoU of each row (box P@0.5 where only boxes are known): by data set over all expressions,
+    then for each data set by kind of expression, where kinds are known."""
     from matplotlib.figure import Figure
 
     splits = evaluation["splits"]

@@ -1,5 +1,5 @@
-"""A run's matches and predictions over time, as the paper's Figure 6 draws them, and how many of
-the matches are right where the true masks are known. `train.run.report` shows both."""
+"""The paper's figure 6: a run's matches and predictions over time, and the share of right matches
+where true masks are known. `train.run.report` shows both."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LOOKS = 5  # drawn of each object, over all trainings
 
 @dataclass(frozen=True)
 class Truth:
-    """Of J watched objects, the candidates that are their own.
+    """The right candidates of J watched objects.
 
     Attributes:
-        right: the candidates of each object whose IoU with its true mask is `RIGHT` or more; None
+        right: each object's candidates whose IoU with its true mask is at least `RIGHT`; None
             where its true mask is not known.
     """
 
@@ -75,8 +75,8 @@ def truth_of(watched: Watched, data: Dataset) -> Truth | None:
 
 
 def worth_drawing(trainings: Mapping[str, Watched], truth: Truth | None) -> list[int]:
-    """Objects that S2 got wrong, whatever became of them; where the truth is not known, those
-    whose last match is another one than S2's."""
+    """Objects that S2 gets wrong, whatever their later matches; where the truth is not known, those
+    whose last match differs from S2."""
     last = list(trainings.values())[-1]
     if truth is not None:
         objects = [j for j in truth.counted if last.chosen[j] not in truth.right[j]]
@@ -110,10 +110,10 @@ def draw(
             _panel(panel, watched.images[j], lines, watched.seen[update][j])
             verdict = _verdict(match, int(watched.chosen[j]), truth and truth.right[j])
             panel.set_title(f"{name} {update}: {verdict}", fontsize=8)
-    told = "S2 got these wrong" if truth else "the last match of these is not what S2 chose"
+    told = "S2 gets wrong" if truth else "whose last match differs from S2"
     return figure, (
-        f"Left, an expression and its candidate masks; then, over training, what the model sees "
-        f"(bright) and the mask that the object would learn from (outlined); {told}."
+        f"Objects {told}. Left: an expression and its candidate masks. Then, over training: what "
+        "the model sees (bright) and the mask that it would learn from (outlined)."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run of `train.run` will take, measured on a few of its own pictures."""
+"""Estimates time and disk of `python -m train run` from a few of its own pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sample:
     """Seconds and bytes, as measured.
 
     Attributes:
-        pictures, objects, expressions: how many were looked at.
+        pictures, objects, expressions: how many the sample has.
         look: seconds of stages 1 and 2 for a picture, in one process.
         bootstrap, correct: seconds of an update, in one process.
         store, cache: bytes of a picture.
@@ -84,15 +84,15 @@ def describe(args: argparse.Namespace) -> str:
     free = shutil.disk_usage(_existing(args.out)).free
     lines += [
         "",
-        f"About {_time(seconds)} in all, beside some seconds for each step to start, and "
-        f"{_bytes(size)} in {args.out}, where {_bytes(free)} are free.",
-        f"Measured on {sample.pictures} pictures, one process each; more processes are taken to "
+        f"About {_time(seconds)} in all, plus some seconds for each step to start; "
+        f"{_bytes(size)} of disk in {args.out}, where {_bytes(free)} are free.",
+        f"Measured on {sample.pictures} pictures in one process; more processes are assumed to "
         "share the work evenly.",
     ]
     if args.val:
-        lines.append("Measuring on --val during the trainings comes on top.")
+        lines.append("Evaluation on --val during training takes additional time.")
     if size > free:
-        lines.append("That is more than is free: choose another --out.")
+        lines.append("That is more than the free space: choose another --out.")
     return "\n".join(lines)
 
 

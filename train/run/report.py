@@ -1,4 +1,4 @@
-"""What a folder of `train.run` holds: tables, curves, and matches over time.
+"""A page about a folder of `python -m train run`: tables, curves, and matches over time.
 
 python -m train report runs/my     # writes runs/my/report.html, report.md and its PNGs
 """
@@ -65,8 +65,8 @@ def write_report(folder: Path) -> Path:
         parts.append(markdown(evaluation))
         if settings["data"] in evaluation["splits"]:
             parts.append(
-                "These are the pictures that were trained on (their masks were not): pictures of "
-                "their own, by `--val` or `--test`, tell more."
+                "These are the training pictures, although training does not read their masks. "
+                "Other pictures, given with `--val` or `--test`, tell more."
             )
     for text in drawn.values():
         parts += text
@@ -98,20 +98,20 @@ def _write(file: Path, text: str) -> Path:
 
 
 def verdict(evaluation: Mapping[str, Any]) -> list[str]:
-    """A sentence for each data set: what the training gained over S+S and its start, or lost."""
+    """A sentence for each data set: S+S+C against S+S and the checkpoint at the start."""
     lines = []
     for name, groups in evaluation["splits"].items():
         rows = groups["all"]["rows"]
         before, after = (measure(rows.get(title, {})) for title in ("S+S", "S+S+C"))
         if before is None or after is None:
             continue
-        line = f"{name}: S+S+C has {100 * after:.1f} where S+S, untrained, has {100 * before:.1f}"
+        line = f"{name}: S+S+C reaches {100 * after:.1f}; S+S reaches {100 * before:.1f}"
         start = measure(rows.get(START, {}))
         if start is not None:
-            line += f" and the checkpoint that it started from {100 * start:.1f}"
-        line += "."
+            line += f" and the checkpoint at the start {100 * start:.1f}"
+        line += " (mIoU, or P@0.5 of boxes, in per cent)."
         if after <= max(before, start or 0.0):
-            line += " The checkpoint is no gain: train longer, on more pictures, or from another."
+            line += " No gain: train longer, on more pictures, or from another checkpoint."
         lines.append(line)
     return lines
 
@@ -161,11 +161,11 @@ def _looked(folder: Path) -> list[str]:
         return []
     pictures, objects = max(1, counts["pictures"]), max(1, counts["objects"])
     lines = [
-        f"{counts['pictures']:,.0f} pictures were counted, {counts['unreadable']:,.0f} of them "
-        f"unreadable: {counts['objects']:,.0f} objects, {counts['expressions']:,.0f} expressions, "
-        f"{counts['candidates'] / objects:.2f} candidate masks an object. For "
-        f"{100 * counts['empty'] / objects:.1f} % of the objects nothing was found; they are not "
-        f"learnt from. On disk: {counts['bytes'] / pictures:,.0f} bytes a picture."
+        f"{counts['pictures']:,.0f} pictures, {counts['unreadable']:,.0f} of them unreadable: "
+        f"{counts['objects']:,.0f} objects, {counts['expressions']:,.0f} expressions, "
+        f"{counts['candidates'] / objects:.2f} candidate masks per object. "
+        f"{100 * counts['empty'] / objects:.1f} % of the objects have no candidate; training "
+        f"leaves them out. On disk: {counts['bytes'] / pictures:,.0f} bytes per picture."
     ]
     for device in dict.fromkeys(row["device"] for row in log):
         own = [row for row in log if row["device"] == device]
@@ -173,8 +173,8 @@ def _looked(folder: Path) -> list[str]:
         seconds = sum(row["seconds"] for row in own)
         each = 1000 * sum(row["seconds"] * row["workers"] for row in own) / done
         lines.append(
-            f"On {device}: {done / seconds:.2f} pictures a second; 1,000 pictures took "
-            f"{1000 * seconds / done:,.0f} s, {each:,.0f} s of a process."
+            f"On {device}: {done / seconds:.2f} pictures a second; 1,000 pictures take "
+            f"{1000 * seconds / done:,.0f} s, {each:,.0f} s of one process."
         )
     return ["## Stages 1 and 2", *lines]
 
@@ -184,13 +184,13 @@ def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
     if not rows:
         return []
     head = ["", "updates", "pictures seen", "time, s", "pictures a second", "s for 1,000 pictures"]
-    head += ["loss at first", "at last", "matched", "as S2 chose", "val mIoU, best"]
+    head += ["first loss", "last loss", "matched", "same as S2", "best val mIoU"]
     return [
         "## Trainings",
         table(head, rows),
-        "A picture counts each time that it is seen; the time spent on `--val` is counted too. "
-        "*Matched*: share of the objects that learn from a mask; *as S2 chose*: share of these "
-        "whose mask is still that of S2; both of the last tenth.",
+        "A picture counts each time it is seen; time on `--val` is included. *Matched*: share "
+        "of the objects that learn from a mask. *Same as S2*: share of these whose mask is the one "
+        "in S2. Both are over the last tenth of the updates.",
     ]
 
 
@@ -227,7 +227,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _draw(
     folder: Path, logs: Mapping[str, Rows], evaluation: Any, settings: Any
 ) -> dict[str, list[str]]:
-    """Draws what there is, as PNGs; returns what shows each of them."""
+    """Draws the figures as PNGs; returns the Markdown that shows each of them."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -239,7 +239,7 @@ def _draw(
     watched = {name: w for name in logs if (w := read_watched(folder / name)) and w.matched}
     truth = None
     if watched:
-        with suppress(InputError, OSError):  # the data may be elsewhere by now
+        with suppress(InputError, OSError):  # the data may be missing
             data = open_dataset(settings["data"])
             truth = over_time.truth_of(next(iter(watched.values())), data)
     drawn: dict[str, tuple[Any, str]] = {}
@@ -263,7 +263,7 @@ def _draw(
 def _counted(truth: Truth | None) -> str:
     if truth is None:
         return ""
-    return f"*Right*: of the {len(truth.counted)} watched objects that have a right candidate."
+    return f"*Right*: share of the {len(truth.counted)} watched objects with a right candidate."
 
 
 def _json(path: Path) -> Any:

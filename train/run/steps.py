@@ -1,4 +1,4 @@
-"""The steps of `train.run`, each a command of its own, and whether they are done."""
+"""The steps of `python -m train run`: each one's command, and whether its output is complete."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class Recipe:
 
     Attributes:
         methods: of `train.fit`; each training starts from the one before.
-        spatial: whether S2 is chosen anew with words for a place (`ssc.select.spatial`).
-        prior: what S2's choice counts for in matching (`python -m train matching` tells why).
+        spatial: whether S2 is chosen with spatial guidance (`ssc.select.spatial`).
+        prior: added to the score of S2's choice in matching; `python -m train matching` measures
+            what it is worth.
     """
 
     methods: tuple[str, ...]
@@ -117,7 +118,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         plan.append(Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked))
     if recipe.spatial:
         anew = ["--from", str(store), "--out", str(guided)]
-        plan.append(Step("S2 anew, with words for a place", "train.pseudo", anew, guided))
+        plan.append(Step("S2 with spatial guidance", "train.pseudo", anew, guided))
         store = guided
     trainings: list[Step] = []
     for number, method in enumerate(recipe.methods):
@@ -175,7 +176,7 @@ LEARNS = {
 
 
 def last_training(plan: Sequence[Step]) -> Step:
-    """The one whose checkpoint is the run's."""
+    """The training whose checkpoint is the run's result."""
     return [step for step in plan if step.module == "train.fit"][-1]
 
 

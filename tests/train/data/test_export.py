@@ -67,7 +67,7 @@ def test_a_folder_is_for_export_only(tmp_path, capsys):
     for command in (["export"], ["speed", str(tmp_path)]):
         with pytest.raises(SystemExit):
             __main__.main(command)
-        assert "export needs a folder" in capsys.readouterr().err
+        assert "expected a folder with export" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not FONT.exists(), reason=f"{FONT} is not installed")

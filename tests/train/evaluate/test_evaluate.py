@@ -114,7 +114,7 @@ def test_rows_are_chosen_by_name(monkeypatch):
     monkeypatch.setattr(module, "checkpoint", lambda title, folder: Row(f"{title} {folder}", list))
     added = choose_rows(pipeline(), ["s+s"], ["supervised=a=b"])
     assert added[1].title == "supervised a=b"
-    for pair, message in (("folder", "NAME=FOLDER"), ("S+S=folder", "again")):
+    for pair, message in (("folder", "NAME=FOLDER"), ("S+S=folder", "twice")):
         with pytest.raises(InputError, match=message):
             choose_rows(pipeline(), ["s+s"], [pair])
 

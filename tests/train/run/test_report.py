@@ -65,15 +65,15 @@ def folder(tmp_path):
 
 def test_figures(folder):
     text = written(folder)
-    assert "2 pictures were counted" in text
+    assert "\n2 pictures, 0 of them unreadable" in text
     assert (
-        "On CPU: 2.00 pictures a second; 1,000 pictures took 500 s, 1,000 s of a process." in text
+        "On CPU: 2.00 pictures a second; 1,000 pictures take 500 s, 1,000 s of one process." in text
     )
     row = "| bootstrap | 40 | 320 | 160 | 2.00 | 500.0 | 0.5000 | 0.2000 | 75.0 % | 50.0 % | 25.0 |"
     assert row in text
-    assert "b.jsonl: S+S+C has 50.0 where S+S, untrained, has 40.0.\n" in text
-    assert "no gain" not in text
-    assert "These are the pictures that were trained on" not in text
+    assert "b.jsonl: S+S+C reaches 50.0; S+S reaches 40.0 (mIoU" in text
+    assert "No gain" not in text
+    assert "These are the training pictures" not in text
     assert "## Checkpoint" not in text
     assert not list(folder.glob("*.tmp*"))
 
@@ -81,11 +81,12 @@ def test_figures(folder):
 def test_a_checkpoint_that_is_worse_than_its_start_is_no_gain():
     [said] = report.verdict(evaluation(0.4, 0.5, Start=0.6))
     expected = (
-        "has 50.0 where S+S, untrained, has 40.0 and the checkpoint that it started from 60.0."
+        "reaches 50.0; S+S reaches 40.0 and the checkpoint at the start 60.0 (mIoU, or P@0.5 of "
+        "boxes, in per cent)."
     )
-    assert f"{expected} The checkpoint is no gain" in said
+    assert f"{expected} No gain" in said
     [said] = report.verdict(evaluation(0.4, 0.5, Start=0.45))
-    assert said.endswith("45.0.")
+    assert said.endswith("45.0 (mIoU, or P@0.5 of boxes, in per cent).")
 
 
 def test_curves_are_drawn(folder):
@@ -126,7 +127,7 @@ def test_without_matplotlib_the_figures_are_there(folder, monkeypatch):
 
 def test_a_loss_of_accuracy_is_said():
     [line] = report.verdict(evaluation(0.4, 0.4))
-    assert "no gain" in line
+    assert "No gain" in line
     assert report.verdict(evaluation(None, None)) == []
 
 
@@ -134,7 +135,7 @@ def test_measures_on_the_training_pictures_are_told(folder):
     (folder / "evaluation.json").write_text(json.dumps(evaluation(0.4, 0.5, "a.jsonl")))
     (folder / "checkpoint").mkdir()
     text = written(folder)
-    assert "These are the pictures that were trained on" in text
+    assert "These are the training pictures" in text
     assert f"`python demo_app.py --models mini --correct {folder / 'checkpoint'}`" in text
 
 

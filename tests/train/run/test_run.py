@@ -88,7 +88,7 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
     )
     report = (out / "report.md").read_text()
     assert f"| {data[1]} | all ({asked}) | S+S+C | " in report
-    assert "9 pictures were counted, 0 of them unreadable" in report
+    assert "9 pictures, 0 of them unreadable" in report
     assert "| correct | 4 | 8 | " in report
 
     before = content(out)
@@ -105,7 +105,7 @@ def test_the_best_recipe(data, tmp_path, capsys):
     command += ["--steps", "1", *QUICK]
     run.main(command)
     said = capsys.readouterr().out
-    assert "Step 2 of 7: S2 anew, with words for a place" in said
+    assert "Step 2 of 7: S2 with spatial guidance" in said
     assert "Step 5 of 7: correct, by matching over S1, round 2" in said
     assert f"--checkpoint ZSBootstrap={out / 'bootstrap'} S+S+C={out / 'checkpoint'}" in said
     plain, guided = Store.open(out / "pseudo"), Store.open(out / "spatial")

@@ -10,7 +10,6 @@ import ssc
 from ssc.types import Candidates
 from train.data import Picture, Referred, RefSprites
 from train.data.slice import SLICE, read_slice
-from train.pseudo import make as pseudo
 from train.pseudo.__main__ import main
 from train.pseudo.make import look
 from train.pseudo.provenance import describe

@@ -46,7 +46,7 @@ def installed(wheel, tmp_path_factory):
     )
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(run(python, "-c", code).strip())
-    # A line of a .pth file adds a folder, but no .pth file in there: not that of an editable install.
+    # A .pth file adds a folder without the .pth files in there, as an editable install has one.
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python.parent
 

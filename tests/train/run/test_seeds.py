@@ -5,7 +5,7 @@ import json
 import pytest
 from accelerate.state import AcceleratorState
 
-from tests.train.data.test_export import pictures
+from tests.train.slice_pictures import pictures
 from train.data.export import export
 from train.run import seeds
 

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,6 +21,7 @@ import numpy as np
 
 import ssc.page.gpu as gpu
 from ssc.errors import InputError
+from ssc.models.sets import ASSETS
 from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
@@ -29,7 +29,7 @@ from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
 from ssc.page.style import CSS, NAMES, THEME
 
-EXAMPLES = Path(__file__).parent / "assets" / "examples"
+EXAMPLES = ASSETS / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full
 AT_ONCE = 2  # requests that run models at the same time
 SESSIONS = 64  # visitors whose last result is kept

@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     Returns:
         Exit code: 0, 1 where some of several images failed, 2 for bad input.
     """
+    if argv is None:  # the terminal's: print whatever its encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
@@ -292,5 +294,4 @@ def _line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding
     sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,8 +17,8 @@ from ssc.select import Select
 from ssc.types import Candidates, ClassMatch, Result
 from ssc.words.nouns import SpacyNouns
 from ssc.words.vocabulary import COCO_80
+from train.data.slice import SLICE as SCENES
 
-SCENES = Path(__file__).parent / "data" / "scenes"
 SCENE = "val-03"
 
 

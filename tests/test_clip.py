@@ -4,26 +4,15 @@ import numpy as np
 import pytest
 import torch
 from open_clip import get_model_config, get_tokenizer
-from open_clip.model import CLIP
 from safetensors.torch import save_file
 
 from ssc import clip as module
 from ssc.clip import OPENAI, Clip, load_openai_clip
 from ssc.errors import InputError
 from ssc.models.sets import MEAN, STD
+from tests.tiny_clip import TINY, tiny
 
-TINY = {
-    "embed_dim": 24,
-    "quick_gelu": True,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}
 TEXTS = ["the man in blue", "a dog", "left zebra " * 100, "日本語", ""]
-
-
-def tiny(quick_gelu=True):
-    torch.manual_seed(0)
-    return CLIP(**{**TINY, "quick_gelu": quick_gelu})
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ rise with better weights, whose goals are 0.80 and 0.85 for the first two.
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +19,7 @@ from ssc.metrics import Scores, chosen_instance, pairwise_iou
 from ssc.models.sets import ASSETS, load_mini_clip, load_mini_network
 from ssc.types import ANY_CLASS
 from train.data.slice import read_slice
-
-NOUNS = Path(__file__).parent / "data" / "everyday_nouns.json"
+from train.evaluate.__main__ import NOUNS
 
 
 @pytest.fixture(scope="module")

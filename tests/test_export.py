@@ -90,10 +90,11 @@ def test_files_of_one_object(scene, tmp_path):
     names = [*(f"x.{kind}.png" for kind in kinds), "result.json"]
     assert [path.name for path in written] == names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
-    mask = Image.open(folder / "x.mask.png")
-    assert mask.mode == "L"
-    assert np.array_equal(np.array(mask), results[0].mask * np.uint8(255))
-    assert Image.open(folder / "x.overlay.png").size == (320, 240)
+    with Image.open(folder / "x.mask.png") as mask:
+        assert mask.mode == "L"
+        assert np.array_equal(np.array(mask), results[0].mask * np.uint8(255))
+    with Image.open(folder / "x.overlay.png") as overlay:
+        assert overlay.size == (320, 240)
     cutout = np.array(Image.open(folder / "x.cutout.png"))
     assert np.array_equal(cutout[..., 3] > 0, results[0].mask)
     assert np.array_equal(cutout[..., :3], image)

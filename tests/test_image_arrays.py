@@ -6,7 +6,7 @@ from PIL import Image
 
 from ssc.errors import InputError
 from ssc.images import MAX_PIXELS, load_image
-from tests.test_images import CHECKED, GREY, GREY_RGB, RGB, sixteen_bit
+from tests.pixels import CHECKED, GREY, GREY_RGB, RGB, sixteen_bit
 
 
 @pytest.mark.parametrize(

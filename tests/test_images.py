@@ -14,10 +14,7 @@ from PIL import Image
 
 from ssc.errors import InputError
 from ssc.images import load_image
-
-COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [40, 80, 120]]], np.uint8)
-"""RGB 2×2: red, green / blue, slate."""
-RGB = COLOURS.repeat(8, axis=0).repeat(8, axis=1)  # 16×16×3
+from tests.pixels import CHECKED, GREY, GREY_RGB, RGB, sixteen_bit
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -49,17 +46,9 @@ def with_alpha(alpha: int) -> Image.Image:
     return image
 
 
-def sixteen_bit() -> np.ndarray:
-    return np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
-
-
-GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
-GREY_RGB = np.stack([GREY] * 3, axis=-1)
 HALF_ON_WHITE = np.rint(RGB * (128 / 255) + 255 * (127 / 255))
 FIRST_CLEAR = RGB.copy()
 FIRST_CLEAR[:8, :8] = 255
-CHECKED = (np.indices((16, 16)).sum(axis=0) % 2).astype(bool)
-
 GOOD = {
     "RGB": (encoded(Image.fromarray(RGB)), RGB, 0),
     "JPEG": (encoded(Image.fromarray(RGB), "JPEG", quality=95, subsampling=0), RGB, 8),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ssc.bench.steps import PIPELINE, REFERENCE, Task, fresh, in_float32
+from ssc.models.sets import ASSETS
 from ssc.types import Candidates
 from ssc.words.vocabulary import COCO_80
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 SIZE = (480, 640)  # of the picture: COCO's
-PICTURE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "people.jpg"
+PICTURE = ASSETS / "examples" / "people.jpg"
 SIDES = ["left", "right", "front", "back", "top", "bottom", "middle", "far"]
 SHADES = ["red", "blue", "green", "white", "black", "yellow", "tall", "old"]
 WHOLES = {

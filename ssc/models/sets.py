@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from ssc.segment.mini import MiniNetwork
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+def _find_assets() -> Path:
+    """The bundled models and examples: in the package where a wheel put them, else beside it."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "assets"
+    return installed if installed.is_dir() else package.parent / "assets"
+
+
+ASSETS = _find_assets()
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
 STD = (0.26862954, 0.26130258, 0.27577711)
 

@@ -128,9 +128,9 @@ def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
     import torch
 
     from ssc.segment import grounding
-    from tests.segment.test_sam import tiny_sam
     from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
-    from tests.test_clip import TINY, tiny
+    from tests.segment.tiny_sam import tiny_sam
+    from tests.tiny_clip import TINY, tiny
 
     for name in SETS["base"]:
         for file in WEIGHTS[name]:

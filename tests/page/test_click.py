@@ -23,8 +23,6 @@ from tests.page.browser import (
     upload,
 )
 
-pytest_plugins = ["tests.page.browser"]
-
 
 def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
     page = answered(open_page)

@@ -12,8 +12,6 @@ from gradio_client.exceptions import AppError
 from ssc.page.choices import OPTIONS as NAMES
 from tests.page.browser import OPTIONS, PHOTO, ROOT, WAIT, answered, expect, segment
 
-pytest_plugins = ["tests.page.browser"]
-
 
 def test_code_to_copy_is_the_call(open_page, tmp_path):
     page = answered(open_page, 'left laptop\'s "lid"')

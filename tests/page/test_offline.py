@@ -7,8 +7,6 @@ from huggingface_hub import constants
 
 from tests.page.browser import WAIT, expect, pictures, screenshot, served
 
-pytest_plugins = ["tests.page.browser"]
-
 
 def test_asking_for_base_is_one_message_and_the_page_goes_on(
     browser, choices, tmp_path, monkeypatch

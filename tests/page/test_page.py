@@ -7,8 +7,6 @@ from ssc.page.choices import Choices, ModelSet
 from tests.fake_pipeline import fake_pipeline
 from tests.page.browser import PHOTO, WAIT, ask, bars, expect, pictures, screenshot, served, upload
 
-pytest_plugins = ["tests.page.browser"]
-
 
 def test_start(open_page):
     page = open_page()

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from ssc.words.nouns import NEVER, SpacyNouns
 from ssc.words.vocabulary import COCO_80
+from train.evaluate.__main__ import NOUNS as EVERYDAY_NOUNS
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = json.loads((DATA / "nouns.json").read_text())
-EVERYDAY = json.loads((DATA / "everyday_nouns.json").read_text())
+EVERYDAY = json.loads(EVERYDAY_NOUNS.read_text())
 NOUNS = SpacyNouns()
 
 

@@ -1,4 +1,4 @@
-"""COCO's names, a user's own, and the test list of everyday nouns."""
+"""COCO's names, a user's own, and the list of everyday nouns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from ssc.errors import InputError
 from ssc.words.vocabulary import COCO_80, load_vocabulary
+from train.evaluate.__main__ import NOUNS
 
-EVERYDAY = json.loads((Path(__file__).parents[1] / "data/everyday_nouns.json").read_text())
+EVERYDAY = json.loads(NOUNS.read_text())
 
 
 def test_coco_names():

@@ -3,7 +3,7 @@
 python -m train scenes preview --split hard --count 24 --out out/preview.png
 python -m train scenes export DIR --count 60                       # DIR/train.jsonl and PNGs
 python -m train scenes export DIR --split val --count 20 --masks   # DIR/val.jsonl, with the truth
-python -m train scenes slice                  # tests/data/scenes and assets/examples
+python -m train scenes slice                  # assets/scenes and assets/examples
 python -m train scenes speed                  # scenes a second on one core
 """
 

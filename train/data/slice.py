@@ -1,4 +1,4 @@
-"""The committed slice of RefSprites: tests and the page's examples need no font.
+"""The committed slice of RefSprites: the bench, the tests and the page's examples need no font.
 
 Layout of a slice folder: `NAME.jpg`, `NAME.ids.png` (8 bit, 1 + index of the instance seen at each
 pixel, 0 background) and `scenes.json`, a list of
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from ssc.models.sets import ASSETS
 from train.scenes.render import Scene, render
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
-SLICE = ROOT / "tests" / "data" / "scenes"
-EXAMPLES = ROOT / "assets" / "examples"
+SLICE = ASSETS / "scenes"
+EXAMPLES = ASSETS / "examples"
 SEED = 7  # no measurement uses it
 EXAMPLE_SEED = 101
 EXAMPLE_SCENES = (  # split, index, name, expressions: right answers and, by place, wrong ones

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 SPLITS = ("testA", "testB", "hard")
 KINDS = ("attribute", "position", "relation", "mixed")
 SCENES = 130  # of a split, about 5.6 expressions each
-NOUNS = Path(__file__).resolve().parents[2] / "tests" / "data" / "everyday_nouns.json"
+NOUNS = Path(__file__).with_name("everyday_nouns.json")
 FOUND_IOU = 0.5
 
 

@@ -96,13 +96,11 @@ class Log:
         self.enabled = enabled
         if not enabled:
             return
-        path = out / "log.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        with path.open("w") as file:  # what a killed run logged after its last state comes again
-            file.writelines(
-                x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first
-            )
-        self.file = path.open("a")
+        self.path = out / "log.jsonl"
+        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        # What a killed run logged after its last state comes again.
+        kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
+        self.path.write_text("".join(kept))
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -113,16 +111,14 @@ class Log:
     def write(self, update: int, numbers: dict[str, float]) -> None:
         if not self.enabled:
             return
-        self.file.write(json.dumps({"update": update, **numbers}) + "\n")
-        self.file.flush()
+        with self.path.open("a") as file:
+            file.write(json.dumps({"update": update, **numbers}) + "\n")
         for name, value in numbers.items() if self.board else ():
             self.board.add_scalar(name, value, update)
 
     def close(self) -> None:
-        if self.enabled:
-            self.file.close()
-            if self.board:
-                self.board.close()
+        if self.enabled and self.board:
+            self.board.close()
 
 
 def revision() -> str:

@@ -14,11 +14,10 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from train.measure.page import start_page
+
 COUNT = 20
 
 
@@ -56,19 +55,10 @@ def page() -> dict[str, float]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     start = time.perf_counter()
-    command = [sys.executable, "demo_app.py", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        try:
-            while process.poll() is None:
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
-                    break
-                except (urllib.error.URLError, ConnectionError):
-                    time.sleep(0.1)
-            seconds = time.perf_counter() - start
-            status = Path(f"/proc/{process.pid}/status").read_text()
-        finally:
-            process.terminate()
+    with start_page(port) as process:
+        seconds = time.perf_counter() - start
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.terminate()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return {"page ready, s": seconds, "page's peak memory, GB": int(peak.split()[1]) / 1e6}
 
@@ -78,7 +68,7 @@ def command_line() -> dict[str, float]:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ssc", "--help"], cwd=ROOT, capture_output=True)
+        subprocess.run([sys.executable, "-m", "ssc", "--help"], capture_output=True)
         times.append(time.perf_counter() - start)
     return {"python -m ssc --help, median s": statistics.median(times)}
 

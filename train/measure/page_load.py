@@ -12,7 +12,6 @@ grows by more than 10 % from the second quarter of the time to the last.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,12 +19,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import httpx
 from gradio_client import Client, handle_file
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
-SCENES = sorted((ROOT / "assets" / "examples").glob("*.jpg"))
+from ssc.models.sets import ASSETS
+from train.measure.page import start_page
+
+SCENES = sorted((ASSETS / "examples").glob("*.jpg"))
 WORDS = ("the left {}", "the {} on the right", "the big {}", "{} in the middle")
 NOUNS = ("man", "laptop", "cup", "dog", "car")
 GROWTH = 1.10
@@ -67,20 +67,6 @@ def memory_of(pid: int) -> float:
     """Resident memory of a process, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def start_page(port: int) -> subprocess.Popen:
-    page = subprocess.Popen([sys.executable, ROOT / "demo_app.py", "--port", str(port)], cwd=ROOT)
-    for _ in range(300):
-        if page.poll() is not None:
-            raise SystemExit("error: the page did not start")
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/")
-            return page
-        except httpx.HTTPError:
-            time.sleep(1)
-    page.terminate()
-    raise SystemExit("error: the page did not answer within five minutes")
 
 
 def load(url: str, pid: int | None, clients: int, seconds: float) -> bool:

@@ -20,7 +20,8 @@ from statistics import median
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from train.measure.page_load import SCENES, start_page
+from train.measure.page import start_page
+from train.measure.page_load import SCENES
 
 WORDS = ("left", "right", "big", "small", "red", "blue", "top", "bottom", "first", "last", "middle")
 QUIET = 3000  # ms after which nothing more comes

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import cv2
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets" / "mini"
+from ssc.models.sets import ASSETS
+
+MINI = ASSETS / "mini"
 
 ABOUT_DETECTOR = """FCOS (torchvision) on a four-stage convolutional backbone: boxes of COCO's
 80 classes, and a class-agnostic mask head, so that a box alone gives a mask. Trained from scratch
@@ -115,7 +117,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     add("--measure", type=int, default=200, help="val scenes to measure on")
     add("--runs", type=Path, default=Path("runs/mini"))
-    add("--out", type=Path, default=ASSETS)
+    add("--out", type=Path, default=MINI)
 
 
 def main() -> None:
@@ -130,7 +132,7 @@ def main() -> None:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
         command.add_argument("--runs", type=Path, default=Path("runs/mini"))
-        command.add_argument("--out", type=Path, default=ASSETS)
+        command.add_argument("--out", type=Path, default=MINI)
         if run is detector:
             command.add_argument("--start", type=Path, help="an earlier detector's, to go on from")
         if run is clip:

@@ -5,7 +5,7 @@ so that a noun phrase from a referring expression can be projected onto the 80 c
 
 The entries are general English knowledge, written by hand: synonyms, spelling variants, plurals,
 colloquial words, breeds and kinds, and parts or contents that people say for the whole. Nothing
-here was made from the acceptance list of everyday nouns that the tests use; the two are
+here was made from the list of everyday nouns that measures it (train/evaluate); the two are
 independent, and must stay so: do not copy words from that list into this one.
 
 Keys are the official COCO classes in their official order. Every entry is lower case and stands

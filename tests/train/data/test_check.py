@@ -118,7 +118,8 @@ def test_the_command(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "2 pictures, " in text
     assert f"{data}:3: " in text
-    assert Image.open(out).size[0] == 640
+    with Image.open(out) as sheet:
+        assert sheet.size[0] == 640
     assert __main__.main(["check", str(data), "--out", str(out), "--pictures", "1"]) == 0
     assert "1 pictures, " in capsys.readouterr().out
     data.write_text("{\n[]\n")

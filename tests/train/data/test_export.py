@@ -3,27 +3,11 @@
 import numpy as np
 import pytest
 
-from train.data import Picture, Referred, RefSprites, open_dataset
+from tests.train.slice_pictures import pictures
+from train.data import RefSprites, open_dataset
 from train.data import scenes as __main__
 from train.data.export import export
-from train.data.slice import read_slice
 from train.scenes.sprites import FONT
-
-
-def pictures(count):
-    """The committed slice as a data set."""
-    for scene in read_slice()[:count]:
-        objects = tuple(
-            Referred(
-                str(k),
-                tuple(e["text"] for e in thing["expressions"]),
-                mask,
-                tuple(e["kind"] for e in thing["expressions"]),
-            )
-            for k, (thing, mask) in enumerate(zip(scene.objects, scene.masks))
-            if thing["expressions"]
-        )
-        yield Picture(scene.name, scene.image, objects)
 
 
 def same(picture, known, masks):

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssc.clip import Clip
 from ssc.errors import InputError
-from ssc.models.sets import MEAN, STD
 from ssc.pipeline import Pipeline
 from ssc.select import Select
 from ssc.select.prompts import CLIP_MEAN
+from tests.tiny_clip import tiny_clip
 from tests.train.squares import (
     ASKED,
     COLOURS,
@@ -86,7 +85,7 @@ def test_sam_finds_everything_and_stage_2_chooses():
     from segment_anything import SamAutomaticMaskGenerator
 
     from ssc.segment.sam import SamSegmenter
-    from tests.segment.test_sam import tiny_sam
+    from tests.segment.tiny_sam import tiny_sam
 
     image = squares()[0]
     keep_all = {"pred_iou_thresh": -1e9, "stability_score_thresh": -1.0, "box_nms_thresh": 2.0}
@@ -107,7 +106,7 @@ def test_sam_finds_everything_and_stage_2_chooses():
 
 def test_rows_over_all_of_sams_masks(monkeypatch):
     from ssc.segment.sam import SamSegmenter
-    from tests.segment.test_sam import tiny_sam
+    from tests.segment.tiny_sam import tiny_sam
 
     found = candidates_of(squares()[1][::-1])
     monkeypatch.setattr(Everything, "__call__", lambda self, image: found)
@@ -139,21 +138,6 @@ def test_sam_select_without_sam_is_refused():
 
 
 # Global-local CLIP.
-
-
-def tiny_clip(resnet):
-    from open_clip import get_tokenizer
-    from open_clip.model import CLIP
-
-    torch.manual_seed(0)
-    vision = (
-        {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}
-        if resnet
-        else {"image_size": 64, "layers": 4, "width": 64, "patch_size": 16}
-    )
-    text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1}
-    model = CLIP(embed_dim=24, vision_cfg=vision, text_cfg=text)
-    return Clip(model, get_tokenizer("ViT-B-32"), 64, MEAN, STD)
 
 
 @pytest.fixture(scope="module", params=["ResNet", "ViT"])

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from ssc.errors import InputError
-from tests.train.data.test_refer import root  # noqa: F401
 from tests.train.squares import ASKED, candidates_of, picture, pipeline, squares
 from train.data import Picture, Referred
 from train.evaluate import __main__ as module
@@ -210,9 +209,9 @@ def tiny_published():
     from ssc.segment.sam import SamSegmenter
     from ssc.select import Select
     from ssc.words.nouns import SpacyNouns
-    from tests.segment.test_sam import tiny_sam
     from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
-    from tests.train.evaluate.test_baselines import tiny_clip
+    from tests.segment.tiny_sam import tiny_sam
+    from tests.tiny_clip import tiny_clip
 
     tokenizer = tiny_tokenizer()
     network = TransformersNetwork(shake(tiny_transformers()), tokenizer)
@@ -225,7 +224,7 @@ def tiny_published():
     return Pipeline(segment, Select(tiny_clip(resnet=False)))
 
 
-def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ssc.segment.grounding.SHORT_SIDE", 64)
     parts = tiny_published()
     monkeypatch.setattr("ssc.load", lambda name, correct: parts)

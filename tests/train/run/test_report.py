@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.train.pseudo.test_store import picture
+from tests.train.pseudo.random_pictures import picture
 from train.pseudo.store import begin, claim, write_shard
 from train.run import curves as figures
 from train.run import report

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 
 import ssc
 from ssc.errors import InputError
-from tests.train.data.test_export import pictures
+from tests.train.slice_pictures import pictures
 from train.data import open_dataset
 from train.data.export import export
 from train.fit.options import parse as parse_fit

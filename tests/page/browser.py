@@ -51,7 +51,7 @@ class Gate:
         return getattr(self.select, name)
 
     def varied(self, *settings):
-        return Gate(self.select.varied(*settings), self.open)
+        return Gate(self.select.with_options(*settings), self.open)
 
     def __call__(self, image, results):
         assert self.open.wait(60)

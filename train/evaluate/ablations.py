@@ -44,7 +44,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     """
     best, random = oracle(pipeline), random_candidate(pipeline)
     prompts = [
-        selected(f"{prompt}, {name}", Select(clip, prompt, pipeline.select.sigma))
+        selected(f"{prompt}, {name}", Select(clip, prompt=prompt, sigma=pipeline.select.sigma))
         for prompt in VISUAL_PROMPTS
         for name, clip in clips(pipeline, models).items()
     ]
@@ -66,7 +66,7 @@ def without_projection(pipeline: Pipeline) -> Row:
     One that knows some classes only, as the mini set's, finds nothing for any other noun: more
     than projection is worth to a detector that reads, and the row's title says which it is.
     """
-    segment = pipeline.segment.varied(project=False)
+    segment = pipeline.segment.with_options(project=False)
     reads = known_classes(segment.detector) is None
 
     def candidates(asked: Asked, text: str) -> Candidates:

@@ -56,8 +56,18 @@ def build(choices: Choices) -> gr.Blocks:
 
     inputs = [ui.picture, ui.expressions, *ui.options]
     both = [*inputs, *ui.options_of_b]
-    outputs = [ui.state, ui.note, ui.objects, ui.answers, ui.slider, ui.words, ui.candidates]
-    outputs += [ui.undo, ui.prompts, ui.scores, ui.heat, ui.threshold, ui.ious, ui.record, ui.take]
+    outputs = [ui.state, ui.note, ui.objects, ui.answers, ui.sides, ui.slider, ui.words]
+    outputs += [
+        ui.candidates,
+        ui.undo,
+        ui.prompts,
+        ui.scores,
+        ui.heat,
+        ui.threshold,
+        ui.ious,
+        ui.record,
+        ui.take,
+    ]
     model: Any = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     shown: Any = {"show_progress_on": [ui.answers], "api_visibility": "private", **model}
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}

@@ -1,27 +1,47 @@
 """Segment, Select, Correct: referring segmentation trained from sentences alone.
 
 >>> import ssc
->>> pipeline = ssc.load("mini")
->>> [result] = pipeline(image, ["the man in blue"])   # image: RGB uint8 H×W×3
->>> result.mask                                       # bool H×W
+>>> picture = "assets/examples/faces.jpg"
+>>> result = ssc.find(picture, "guy with a turban", models="mini")
+>>> result.mask.shape                                  # bool H×W, the best answer known
+(480, 640)
+>>> overlay = result.overlay()                         # a PIL image; overlay.save("overlay.png")
+>>> len(result.candidates) > 1, result.selected.mask.any(), result.corrected.mask.any()
+(True, True, True)
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Pipeline", "Result", "load", "load_image"]
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Candidates",
+    "InputError",
+    "Pipeline",
+    "Result",
+    "find",
+    "load",
+    "load_image",
+]
 
 if TYPE_CHECKING:
     from ssc.errors import InputError
     from ssc.images import load_image
+    from ssc.models.find import find
     from ssc.models.sets import load
     from ssc.pipeline import Pipeline
-    from ssc.types import Result
+    from ssc.result import Answer, Result
+    from ssc.types import Candidate, Candidates
 
 _HOMES = {
+    "Answer": "ssc.result",
+    "Candidate": "ssc.types",
+    "Candidates": "ssc.types",
     "InputError": "ssc.errors",
     "Pipeline": "ssc.pipeline",
-    "Result": "ssc.types",
+    "Result": "ssc.result",
+    "find": "ssc.models.find",
     "load": "ssc.models.sets",
     "load_image": "ssc.images",
 }
@@ -34,3 +54,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -25,7 +25,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ssc.errors import InputError
+from ssc.errors import ExpressionError, InputError, OptionError, PictureError
 from ssc.explain import explain
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
@@ -44,10 +44,10 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see python -m ssc --help")
+        raise OptionError(f"{message}; see python -m ssc --help")
 
 
-Load = Callable[[str, "bool | str"], "Pipeline"]
+Load = Callable[..., "Pipeline"]
 
 
 def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
@@ -79,10 +79,12 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to. Writes PNGs of the candidates and of "
-        "three answers: S+S (stages 1 and 2), S+S+C (stage 3, named corrected) and the candidate "
-        "that both favour (joint); result.json has everything. See also: python -m ssc models, "
-        "python -m ssc bench.",
+        description="Segments what an expression refers to. Writes, for each image, PNGs of the "
+        "answer, which all stages favour together, of the candidates, and of what S+S (stages 1 "
+        "and 2; files named selected) and S+S+C (stage 3; files named corrected) chose. "
+        "result.json holds everything.",
+        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc bench "
+        "measures their speed.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -183,7 +185,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     paths = find_images(args.image)
     for expression in args.expressions:
         if Path(expression).suffix.lower() in SUFFIXES and Path(expression).is_file():
-            raise InputError(f"expected an expression, got the file {expression}; quote the glob")
+            raise ExpressionError(f"expected words, got the file {expression}; quote the glob")
     objects = check_objects([expression.split(" | ") for expression in args.expressions])
     if paths == [Path(args.image)]:
         image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
@@ -208,7 +210,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
 
 
 def find_images(image: str) -> list[Path]:
-    """The files that IMAGE names, sorted; raises InputError where there are none."""
+    """The files that IMAGE names, sorted; raises PictureError where there are none."""
     path = Path(image)
     if path.is_dir():
         found = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
@@ -219,7 +221,7 @@ def find_images(image: str) -> list[Path]:
         found = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
         wanted = "a glob that matches pictures"
     if not found:
-        raise InputError(f"{image}: expected {wanted}, found none")
+        raise PictureError(f"{image}: expected {wanted}, found none")
     return sorted(found)
 
 
@@ -227,7 +229,7 @@ def read_words(text: str) -> list[str]:
     """The words of --vocabulary: lines of a file, or parted by commas.
 
     Raises:
-        InputError: no such file; see also `load_vocabulary`.
+        OptionError: no such file; see also `load_vocabulary`.
     """
     from ssc.words.vocabulary import load_vocabulary
 
@@ -238,26 +240,21 @@ def read_words(text: str) -> list[str]:
 
 
 def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
-    """The pipeline that the options describe; says which of them it has no use for."""
+    """The pipeline that the options describe; says where it has no stage 3."""
     import ssc
     from ssc.models.sets import default_set
 
     words = None if args.vocabulary is None else read_words(args.vocabulary)
     correct = {None: True, "off": False}.get(args.correct, args.correct)
     models = args.models or default_set()
-    pipeline = (load or ssc.load)(models, correct)
+    pipeline = (load or ssc.load)(models, correct=correct)
     if pipeline.correct is None and correct:
         print(
             f"The {models} set has no model for stage 3: the answer is S+S alone. "
             "Name a checkpoint with --correct: a folder or an id on the Hub.",
             file=sys.stderr,
         )
-    if args.text_threshold is not None and not hasattr(pipeline.segment.detector, "text_threshold"):
-        print(
-            f"The {models} set's detector reads no words: --text-threshold changes nothing.",
-            file=sys.stderr,
-        )
-    return pipeline.varied(
+    return pipeline.with_options(
         prompt=args.prompt,
         sigma=args.sigma,
         rule=args.rule,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ssc.cache import Cache
 from ssc.devices import in_chunks
-from ssc.errors import InputError
+from ssc.errors import unknown
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,7 @@ class Clip:
         size: int,
         mean: Sequence[float],
         std: Sequence[float],
+        *,
         interpolation: str = "bilinear",
         device: str | torch.device = "cpu",
         dtype: torch.dtype | None = None,
@@ -113,6 +114,7 @@ without it the same weights load, and give worse embeddings."""
 def load_openai_clip(
     architecture: str,
     path: Path,
+    *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Clip:
@@ -123,7 +125,8 @@ def load_openai_clip(
         path: their `open_clip_model.safetensors`, as timm's repositories on the Hub hold it.
 
     Raises:
-        InputError: no such architecture, or the file is missing, damaged or another network's.
+        OptionError: no such architecture.
+        WeightsError: the file is missing, damaged or another network's.
     """
     from open_clip import get_model_config, get_tokenizer
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
@@ -132,7 +135,7 @@ def load_openai_clip(
     from ssc.weights.reading import load_weights, unfilled
 
     if architecture not in OPENAI:
-        raise InputError(f"CLIP: expected one of {', '.join(OPENAI)}, got {architecture!r}")
+        raise unknown("CLIP", architecture, OPENAI)
     config = get_model_config(architecture)
     with unfilled():
         model = CLIP(**config)
@@ -143,7 +146,7 @@ def load_openai_clip(
         config["vision_cfg"]["image_size"],
         OPENAI_DATASET_MEAN,
         OPENAI_DATASET_STD,
-        "bicubic",
-        device,
-        dtype,
+        interpolation="bicubic",
+        device=device,
+        dtype=dtype,
     )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ssc.errors import InputError
+from ssc.errors import ResourceError
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ def in_chunks(function: Callable[[Sequence], T], items: Sequence, size: int, wha
         The results, one per slice.
 
     Raises:
-        InputError: memory is out for a single item.
+        ResourceError: memory is out for a single item.
     """
     results: list[T] = []
     start = 0
@@ -102,7 +102,7 @@ def in_chunks(function: Callable[[Sequence], T], items: Sequence, size: int, wha
             results.append(result)
             start += size
         elif size == 1:
-            raise InputError(
+            raise ResourceError(
                 f"out of memory with a single one of {len(items)} {what}; take a smaller picture "
                 f"or model set, or a device with more memory ({result.reason})"
             )

@@ -5,14 +5,13 @@ All pictures are RGB uint8 H×W×3 in the original frame; widths and text sizes 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssc.scale import scale
-from ssc.types import Candidates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,22 +49,26 @@ def ink_of(colour: Colour) -> str:
 
 
 def for_screen(
-    image: NDArray[np.uint8], candidates: Candidates
-) -> tuple[NDArray[np.uint8], Candidates]:
-    """Image and candidates brought to `SCREEN` pixels, so that lines and text are crisp there."""
-    image, masks, boxes = scale(image, candidates.masks, candidates.boxes, SCREEN)
-    return image, replace(candidates, masks=masks, boxes=boxes)
+    image: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]], boxes: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
+    """All three brought to `SCREEN` pixels, so that lines and text are crisp there; see `scale`."""
+    return scale(image, masks, boxes, SCREEN)
 
 
 def draw_candidates(
-    image: NDArray[np.uint8], candidates: Candidates, chosen: int | None = None
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    boxes: NDArray[np.float32],
+    *,
+    chosen: int = -1,
 ) -> NDArray[np.uint8]:
     """All candidates: mask tinted and outlined, box in a thin line, number on a badge.
 
     Args:
         image: RGB uint8 H×W×3.
-        candidates: in the same frame.
-        chosen: index of the one to bring out; None or -1 for none.
+        masks: bool N×H×W.
+        boxes: float32 N×4, XYXY pixels of the same frame.
+        chosen: index of the one to bring out; -1 for none.
 
     Returns:
         RGB uint8 H×W×3, a copy.
@@ -74,20 +77,19 @@ def draw_candidates(
 
     canvas = image.copy()
     unit = _unit(image)
-    stressed = chosen is not None and chosen >= 0
-    largest_first = np.argsort([-int(mask.sum()) for mask in candidates.masks], kind="stable")
+    largest_first = np.argsort([-int(mask.sum()) for mask in masks], kind="stable")
     for i in largest_first:
-        strength = 0.3 if stressed and i != chosen else 0.5
-        _tint(canvas, candidates.masks[i], colour_of(i), strength)
+        strength = 0.3 if chosen >= 0 and i != chosen else 0.5
+        _tint(canvas, masks[i], colour_of(i), strength)
     for i in largest_first:
-        x0, y0, x1, y1 = (round(float(v)) for v in candidates.boxes[i])
+        x0, y0, x1, y1 = (round(float(v)) for v in boxes[i])
         cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), colour_of(i), max(1, round(unit)))
-        _outline(canvas, candidates.masks[i], colour_of(i), unit * (4 if i == chosen else 2))
-    return _badges(canvas, candidates, unit)
+        _outline(canvas, masks[i], colour_of(i), unit * (4 if i == chosen else 2))
+    return _badges(canvas, boxes, unit)
 
 
 def draw_mask(
-    image: NDArray[np.uint8], mask: NDArray[np.bool_], color: Colour = PALETTE[0]
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], *, color: Colour = PALETTE[0]
 ) -> NDArray[np.uint8]:
     """One mask: tinted and outlined, the rest dimmed; an empty mask leaves the image as it is.
 
@@ -113,7 +115,10 @@ def draw_mask(
 
 
 def draw_probability(
-    image: NDArray[np.uint8], probability: NDArray[np.float32], threshold: float | None = None
+    image: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+    *,
+    threshold: float | None = None,
 ) -> NDArray[np.uint8]:
     """A heat map on the greyed picture: grey for unlikely, violet, orange, yellow for certain.
 
@@ -167,7 +172,9 @@ def _smooth(points: NDArray[np.int32], unit: float) -> NDArray[np.int32]:
     return np.rint(mean * 16).astype(np.int32)
 
 
-def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> NDArray[np.uint8]:
+def _badges(
+    canvas: NDArray[np.uint8], boxes: NDArray[np.float32], unit: float
+) -> NDArray[np.uint8]:
     """Numbers 1..N, each on a disc of its colour at a corner of its box, none on another."""
     from PIL import Image, ImageDraw
 
@@ -176,7 +183,7 @@ def _badges(canvas: NDArray[np.uint8], candidates: Candidates, unit: float) -> N
     height, width = canvas.shape[:2]
     picture = Image.fromarray(canvas)
     placed: list[tuple[float, float]] = []
-    for i, box in enumerate(candidates.boxes):
+    for i, box in enumerate(boxes):
         x, y = _free_place(box, placed, radius, width, height)
         placed.append((x, y))
         side = 2 * round(radius) + 1

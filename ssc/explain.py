@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ssc.result import YOURS
+
 if TYPE_CHECKING:
-    from ssc.types import Result
+    from ssc.result import Result
 
 
 def explain(result: Result) -> str:
-    """What was looked for and what came of it, in plain sentences."""
-    words = f"{_of_selection(result)}{_of_correction(result)}."
-    if result.disagrees and result.joint >= 0:
-        words += f" Their scores together favour candidate {result.joint + 1}."
+    """The answer, what was looked for and what came of it, in plain sentences."""
+    words = f"{_of_answer(result)}{_of_selection(result)}{_of_correction(result)}."
     if result.nearest:
         words += f" Found instead: {', '.join(name for name, _ in result.nearest)}."
-    if result.override is not None:
-        words += f" You chose candidate {result.override + 1}."
     return words
+
+
+def _of_answer(result: Result) -> str:
+    answer, n = result.answer, len(result.candidates)
+    if result.selection is None or answer.empty:
+        return ""
+    if answer.number is None:
+        return "The answer is a region that S+S+C marked. "
+    if answer.by == YOURS:
+        return f"The answer is candidate {answer.number} of {n}, your choice. "
+    favoured = ", which their scores together favour" if result.disagrees else ""
+    return f"The answer is candidate {answer.number} of {n}{favoured}. "
 
 
 def _of_selection(result: Result) -> str:
@@ -27,16 +37,16 @@ def _of_selection(result: Result) -> str:
         return f'No {looked_for} found for "{result.expressions[0]}"'
     if selection is None:
         return f"Found {n} candidate{'s' * (n > 1)} of class {looked_for}"
-    chosen, order, scores = selection.chosen, selection.order, selection.scores
+    chosen, order, scores = selection.index, selection.order, selection.scores
     if chosen < 0:
         return "S+S chose no candidate: matching gave each of them to another object"
     if n == 1:
         return f"S+S chose the only {looked_for} found"
     score = f"{'spatially guided ' * selection.spatial}score {scores[chosen]:.3f}"
     if chosen == order[0]:
-        return f"S+S chose candidate {chosen + 1} of {n} ({score}, next {scores[order[1]]:.3f})"
+        return f"S+S chose candidate {chosen + 1} ({score}, next {scores[order[1]]:.3f})"
     return (
-        f"S+S chose candidate {chosen + 1} of {n} ({score}) by matching, "
+        f"S+S chose candidate {chosen + 1} ({score}) by matching, "
         f"as candidate {order[0] + 1} ({scores[order[0]]:.3f}) went to another object"
     )
 
@@ -45,10 +55,10 @@ def _of_correction(result: Result) -> str:
     correction = result.correction
     if result.selection is None or correction is None:
         return ""
-    if correction.snapped >= 0:
+    if correction.snapped_index >= 0:
         if not result.disagrees:
             return "; S+S+C agrees"
-        return f"; S+S+C chose candidate {correction.snapped + 1} instead"
+        return f"; S+S+C chose candidate {correction.snapped_index + 1} instead"
     if not correction.mask.any():
         return f"; S+S+C found nothing{'' if result.found else ' either'}"
     if not result.found:

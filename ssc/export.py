@@ -1,9 +1,48 @@
-"""Results as files: PNGs in the original frame and one JSON that holds everything."""
+"""Results as files: PNGs in the original frame and one JSON that holds everything.
+
+The form of result.json, which the page's endpoints answer with too. Candidates are told by their
+number, from 1, the one on pictures and in messages; null is for none. Masks are COCO RLE (`size`
+[height, width], and `counts`, for `pycocotools.mask.decode`), boxes XYXY pixels.
+
+    version           of this form: 1
+    results           one record per object:
+      image           name of the picture
+      height, width   its size in pixels
+      expressions     what was asked for
+      message         the answer in words
+      candidate       number of the candidate that is the answer; null for none of them
+      by              whose answer it is: "S+S and S+S+C", "S+S", "your choice" or "nothing yet"
+      mask            the answer's mask; all zeros where it is empty
+      matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
+      nearest         where nothing was found, classes that are there, with their similarity
+      candidates      best box first; of each its
+        number        from 1
+        label, box    class, and box
+        score         the detector's confidence
+        quality       the segmenter's own estimate of the mask's IoU
+        clip_score    CLIP's cosine similarity with the expressions
+        guided_score  that with spatial guidance; null where it did not count
+        corrected_iou, corrected_soft_iou
+                      IoU with the corrected model's mask, and soft IoU with its probability
+        mask
+      selected        stage 2, S+S; null before it has run
+        candidate     number of its choice
+        prompt, rule  of `ssc.select`
+        spatial       whether spatial guidance counted
+      corrected       stage 3, S+S+C; null without
+        mask          its own
+        threshold     the mask is where the probability is above it
+        snapped       number of the candidate that it agrees with best
+        joint         number of the candidate that it prefers together with S+S
+        disagrees     whether it means another thing than S+S
+      override        number of the candidate that a person chose
+      seconds         of each step
+      versions        of ssc and torch
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,47 +53,44 @@ import numpy as np
 import ssc
 from ssc.draw import colour_of, draw_candidates, draw_mask
 from ssc.explain import explain
+from ssc.formats import png, rle, write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ssc.types import Result
+    from ssc.result import Result
+
+
+VERSION = 1
+"""Of the form of result.json; it rises where a reader of the form before would misread."""
+
+
+def result_document(
+    image_name: str, image: NDArray[np.uint8], results: Sequence[Result]
+) -> dict[str, Any]:
+    """result.json of the results of one image; arguments as in `result_record`."""
+    records = [result_record(image_name, image, result) for result in results]
+    return {"version": VERSION, "results": records}
 
 
 def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> dict[str, Any]:
-    """Everything known about one object, in types that JSON has.
+    """Everything known about one object, in types that JSON has; see the top of this file.
 
     Args:
         image_name: as the user knows it.
         image: RGB uint8 H×W×3.
         result: of that image.
-
-    Returns:
-        The image's name and size; expressions; noun and class of each; candidates in order, each
-        with the `number` it has on pictures (from 1), box as XYXY pixels, the detector's `score`,
-        `clip_score`, CLIP's cosine similarity, `guided_score`, that with spatial guidance, None
-        where it did not count, IoU with the corrected mask, and mask as COCO RLE; the visual
-        prompt and rule; `spatial`, whether guidance counted; `chosen`, the index from 0 of S+S's
-        candidate, and `override`, that of a person, None where there is none; `mask`, that of the
-        override, else of S+S, as COCO RLE, all zeros where there is none; `correction`, the mask
-        of S+S+C, its threshold, the index of the candidate it snaps to and whether it disagrees
-        with S+S, None without stage 3; message, seconds per step, versions.
     """
-    selection, correction = result.selection, result.correction
-    candidates = result.candidates
-    none = [None] * len(candidates)
-    clip_scores = guided_scores = none
-    if selection is not None:
-        clip_scores = selection.scores.tolist()
-        if selection.clip_scores is not None:
-            clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
-    corrected_ious = none if correction is None else correction.ious.tolist()
-    agreement = none if correction is None else correction.agreement.tolist()
+    selection, correction, answer = result.selection, result.correction, result.answer
     return {
         "image": image_name,
         "height": image.shape[0],
         "width": image.shape[1],
         "expressions": list(result.expressions),
+        "message": explain(result),
+        "candidate": answer.number,
+        "by": answer.by,
+        "mask": rle(answer.mask),
         "matches": [
             {
                 "noun": match.noun,
@@ -65,40 +101,55 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             for match in result.matches
         ],
         "nearest": _named(result.nearest),
-        "candidates": [
-            {
-                "number": i + 1,
-                "label": candidates.labels[i],
-                "box": candidates.boxes[i].tolist(),
-                "score": float(candidates.scores[i]),
-                "quality": float(candidates.qualities[i]),
-                "clip_score": clip_scores[i],
-                "guided_score": guided_scores[i],
-                "corrected_iou": corrected_ious[i],
-                "corrected_soft_iou": agreement[i],
-                "mask": _rle(candidates.masks[i]),
-            }
-            for i in range(len(candidates))
-        ],
-        "prompt": None if selection is None else selection.prompt,
-        "rule": None if selection is None else selection.rule,
-        "spatial": None if selection is None else selection.spatial,
-        "chosen": None if selection is None else _index(selection.chosen),
-        "override": result.override,
-        "mask": _rle(result.mask),
-        "correction": None
+        "candidates": _candidates(result),
+        "selected": None
+        if selection is None
+        else {
+            "candidate": _number(selection.index),
+            "prompt": selection.prompt,
+            "rule": selection.rule,
+            "spatial": selection.spatial,
+        },
+        "corrected": None
         if correction is None
         else {
+            "mask": rle(correction.mask),
             "threshold": correction.threshold,
-            "snapped": _index(correction.snapped),
-            "joint": _index(result.joint),
+            "snapped": _number(correction.snapped_index),
+            "joint": None if result.joint is None else result.joint.number,
             "disagrees": result.disagrees,
-            "mask": _rle(correction.mask),
         },
-        "message": explain(result),
+        "override": None if result.override_index is None else result.override_index + 1,
         "seconds": dict(result.timings),
         "versions": {"ssc": ssc.__version__, "torch": _version("torch")},
     }
+
+
+def _candidates(result: Result) -> list[dict[str, Any]]:
+    selection, correction = result.selection, result.correction
+    none = [None] * len(result.candidates)
+    clip_scores = guided_scores = none
+    if selection is not None:
+        clip_scores = selection.scores.tolist()
+        if selection.clip_scores is not None:
+            clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
+    corrected_ious = none if correction is None else correction.ious.tolist()
+    agreement = none if correction is None else correction.agreement.tolist()
+    return [
+        {
+            "number": candidate.number,
+            "label": candidate.label,
+            "box": candidate.box.tolist(),
+            "score": candidate.score,
+            "quality": candidate.quality,
+            "clip_score": clip_scores[i],
+            "guided_score": guided_scores[i],
+            "corrected_iou": corrected_ious[i],
+            "corrected_soft_iou": agreement[i],
+            "mask": rle(candidate.mask),
+        }
+        for i, candidate in enumerate(result.candidates)
+    ]
 
 
 def write_result(
@@ -123,7 +174,7 @@ def write_result(
     written = []
     for name, data in result_files(stem, image, results, image_name):
         written.append(folder / name)
-        _write(written[-1], data)
+        write_whole(written[-1], data)
     return written
 
 
@@ -148,37 +199,38 @@ def result_files(
 
     Yields:
         For an only object `<stem>.overlay.png`, `<stem>.mask.png` (8 bit, 0 or 255, original
-        size), `<stem>.cutout.png` (the rest transparent) and `<stem>.candidates.png`; with
-        stage 3 also `<stem>.corrected.overlay.png` and `<stem>.corrected.mask.png`, the same of
-        `Result.joint_mask` as `<stem>.joint.…`, and `<stem>.probability.png` (8 bit, 255 for
-        certain). Of several objects each name has its
-        number, `<stem>.1.overlay.png`. Last `result.json`, {"results": [a record per object]}.
+        size) and `<stem>.cutout.png` (the rest transparent) of the answer, and
+        `<stem>.candidates.png`. With stage 3 also overlay and mask of S+S, `<stem>.selected.…`,
+        and of S+S+C, `<stem>.corrected.…`, and `<stem>.probability.png` (8 bit, 255 for certain).
+        Of several objects each name has its number, `<stem>.1.overlay.png`. Last `result.json`.
     """
     for number, result in enumerate(results, 1):
         start = stem if len(results) == 1 else f"{stem}.{number}"
         for kind, pixels in _pictures(image, result).items():
-            yield f"{start}.{kind}.png", _png(pixels)
-    records = [result_record(image_name, image, result) for result in results]
-    text = json.dumps({"results": records}, indent=1, ensure_ascii=False)
+            yield f"{start}.{kind}.png", png(pixels)
+    text = json.dumps(result_document(image_name, image, results), indent=1, ensure_ascii=False)
     # A file name that is not UTF-8 has lone surrogates: written as JSON's own escapes.
     yield "result.json", text.encode("utf-8", "backslashreplace")
 
 
 def _pictures(image: NDArray[np.uint8], result: Result) -> dict[str, NDArray[np.uint8]]:
-    mask = result.mask
+    mask, candidates = result.mask, result.candidates
     pictures = {
-        "overlay": draw_mask(image, mask, colour_of(result.chosen)),
+        "overlay": draw_mask(image, mask, color=colour_of(result.index)),
         "mask": mask.astype(np.uint8) * 255,
         "cutout": np.dstack([image, mask.astype(np.uint8) * 255]),
-        "candidates": draw_candidates(image, result.candidates, result.chosen),
+        "candidates": draw_candidates(
+            image, candidates.masks, candidates.boxes, chosen=result.index
+        ),
     }
     if (correction := result.correction) is not None:
-        colour = colour_of(correction.snapped)
-        pictures["corrected.overlay"] = draw_mask(image, correction.mask, colour)
+        if (selected := result.selected) is not None:
+            colour = colour_of(selected.index)
+            pictures["selected.overlay"] = draw_mask(image, selected.mask, color=colour)
+            pictures["selected.mask"] = selected.mask.astype(np.uint8) * 255
+        colour = colour_of(correction.snapped_index)
+        pictures["corrected.overlay"] = draw_mask(image, correction.mask, color=colour)
         pictures["corrected.mask"] = correction.mask.astype(np.uint8) * 255
-        joint = result.joint_mask
-        pictures["joint.overlay"] = draw_mask(image, joint, colour_of(result.joint))
-        pictures["joint.mask"] = joint.astype(np.uint8) * 255
         pictures["probability"] = np.rint(correction.probability * 255).astype(np.uint8)
     return pictures
 
@@ -202,16 +254,8 @@ def _named(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"class": name, "similarity": float(similarity)} for name, similarity in pairs]
 
 
-def _index(candidate: int) -> int | None:
-    return None if candidate < 0 else candidate
-
-
-def _rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """COCO's run-length encoding of bool H×W, `counts` as text."""
-    from pycocotools import mask as coco
-
-    encoded = coco.encode(np.asfortranarray(mask, np.uint8))
-    return {"size": list(mask.shape), "counts": encoded["counts"].decode("ascii")}
+def _number(index: int) -> int | None:
+    return None if index < 0 else index + 1
 
 
 def _version(package: str) -> str | None:
@@ -219,23 +263,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    from io import BytesIO
-
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes beside the target, then renames: whoever reads sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

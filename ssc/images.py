@@ -8,15 +8,19 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.errors import InputError
+from ssc.errors import PictureError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
     from PIL import Image
+
+    PictureLike: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any]
 
 MAX_PIXELS = 40_000_000
 """Most pixels of an image taken; the header is asked before anything is decoded."""
@@ -35,7 +39,7 @@ _WARNINGS = Lock()
 """Held while PIL's warnings are muted, as the filters that mute them belong to all threads."""
 
 
-def load_image(source: str | Path | bytes | Image.Image | NDArray) -> NDArray[np.uint8]:
+def load_image(source: PictureLike) -> NDArray[np.uint8]:
     """Opens a picture as the pipeline takes it.
 
     Files are turned as their EXIF orientation says; of an animation the first frame is taken;
@@ -51,8 +55,12 @@ def load_image(source: str | Path | bytes | Image.Image | NDArray) -> NDArray[np
         RGB uint8 H×W×3, contiguous, in the frame that a viewer would show.
 
     Raises:
-        InputError: no such file, not a picture, damaged, over `MAX_PIXELS`, or an array of
+        PictureError: no such file, not a picture, damaged, over `MAX_PIXELS`, or an array of
             another shape, type or range; the message names the source and the remedy.
+
+    >>> import ssc
+    >>> ssc.load_image("assets/examples/faces.jpg").shape
+    (480, 640, 3)
     """
     from PIL import Image
 
@@ -66,7 +74,7 @@ def load_image(source: str | Path | bytes | Image.Image | NDArray) -> NDArray[np
             return _from_pil(source, "image")
         if isinstance(source, np.ndarray):
             return _from_array(source)
-    raise InputError(
+    raise PictureError(
         "expected a file name, the bytes of a file, a PIL image or an array, "
         f"got {type(source).__name__}"
     )
@@ -75,16 +83,18 @@ def load_image(source: str | Path | bytes | Image.Image | NDArray) -> NDArray[np
 def _from_path(path: Path) -> NDArray[np.uint8]:
     try:
         if path.is_dir():
-            raise InputError(f"{path}: {_EXPECTED}, got a folder; name a file in it")
+            raise PictureError(f"{path}: {_EXPECTED}, got a folder; name a file in it")
         if not path.exists():
-            raise InputError(f"{path}: {_EXPECTED}, got no such file; check the path")
+            raise PictureError(f"{path}: {_EXPECTED}, got no such file; check the path")
         if not path.is_file():
-            raise InputError(f"{path}: {_EXPECTED}, got something that is no file; check the path")
+            raise PictureError(
+                f"{path}: {_EXPECTED}, got something that is no file; check the path"
+            )
         with path.open("rb") as file:
             return _from_file(file, str(path), path.stat().st_size)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{path}: {_EXPECTED}, got: {reason}; check the path") from error
+        raise PictureError(f"{path}: {_EXPECTED}, got: {reason}; check the path") from error
 
 
 def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
@@ -92,19 +102,19 @@ def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     if not size:
-        raise InputError(f"{name}: {_EXPECTED}, got an empty file; save or download it again")
+        raise PictureError(f"{name}: {_EXPECTED}, got an empty file; save or download it again")
     Image.init()
     try:
         image = Image.open(file, formats=[f for f in FORMATS.split() if f in Image.OPEN])
     except UnidentifiedImageError as error:
-        raise InputError(
+        raise PictureError(
             f"{name}: {_EXPECTED}, got a file of another kind or a damaged one; "
             "convert it to PNG or JPEG"
         ) from error
     except Image.DecompressionBombError as error:
-        raise InputError(_too_large(name, "far more")) from error
+        raise PictureError(_too_large(name, "far more")) from error
     except _DAMAGED as error:
-        raise InputError(_damaged(name, error)) from error
+        raise PictureError(_damaged(name, error)) from error
     with image:
         return _from_pil(image, name)
 
@@ -114,13 +124,13 @@ def _from_pil(image: Image.Image, name: str) -> NDArray[np.uint8]:
 
     width, height = image.size
     if not width * height:
-        raise InputError(f"{name}: {_EXPECTED}, got one of {width}×{height} pixels")
+        raise PictureError(f"{name}: {_EXPECTED}, got one of {width}×{height} pixels")
     if width * height > MAX_PIXELS:
-        raise InputError(_too_large(name, f"{width}×{height}"))
+        raise PictureError(_too_large(name, f"{width}×{height}"))
     try:
         image.load()
     except _DAMAGED as error:
-        raise InputError(_damaged(name, error)) from error
+        raise PictureError(_damaged(name, error)) from error
     with suppress(*_DAMAGED):  # the pixels are whole where EXIF is damaged
         image = ImageOps.exif_transpose(image)
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
@@ -128,7 +138,7 @@ def _from_pil(image: Image.Image, name: str) -> NDArray[np.uint8]:
     try:
         return np.array(_opaque(image))
     except ValueError as error:
-        raise InputError(
+        raise PictureError(
             f"{name}: {_EXPECTED}, got one of mode {image.mode}; convert it to RGB"
         ) from error
 
@@ -149,13 +159,13 @@ def _from_array(array: NDArray, name: str = "image") -> NDArray[np.uint8]:
 
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in array.shape:
-        raise InputError(
+        raise PictureError(
             f"{name}: expected an array H×W, H×W×1, H×W×3 (RGB) or H×W×4 (RGBA), "
             f"got shape {array.shape}"
         )
     height, width = array.shape[:2]
     if width * height > MAX_PIXELS:
-        raise InputError(_too_large(name, f"{width}×{height}"))
+        raise PictureError(_too_large(name, f"{width}×{height}"))
     pixels = _to_uint8(array, name)
     if channels == 1:
         pixels = pixels.reshape(height, width)  # H×W×1 → H×W
@@ -167,13 +177,13 @@ def _to_uint8(array: NDArray, name: str) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind not in "buif":
-        raise InputError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+        raise PictureError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
     low, high = float(array.min()), float(array.max())
     is_float = array.dtype.kind == "f"
     most = 255 if is_float else 65535
     if not (low >= 0 and high <= most):  # also where a value is NaN
         ranges = "0–1 or 0–255" if is_float else "0–255 or 0–65535"
-        raise InputError(
+        raise PictureError(
             f"{name}: expected {array.dtype} values in {ranges}, got {low:g} to {high:g}; "
             "rescale them"
         )

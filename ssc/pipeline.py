@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
-
-from ssc.errors import InputError
-from ssc.types import Result
+from ssc.errors import ExpressionError, unknown
+from ssc.images import load_image
+from ssc.result import Result
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from typing_extensions import Unpack
 
     from ssc.correct import Correct
+    from ssc.images import PictureLike
     from ssc.segment import Segment
     from ssc.select import Select
 
@@ -23,13 +23,46 @@ MAX_OBJECTS = 32
 """Most objects taken in one call."""
 
 
+class Options(TypedDict, total=False):
+    """The options of `ssc.find` and `Pipeline.with_options`, all by keyword; None keeps one.
+
+    Attributes:
+        prompt: how a candidate is shown to CLIP, a key of `ssc.select.prompts.VISUAL_PROMPTS`.
+        sigma: blur of reverse_blur, in pixels of a picture of 640.
+        rule: how stage 2 chooses, a key of `ssc.select.choose.RULES`.
+        spatial: whether words for a place count in stage 2 (not in the paper).
+        vocabulary: class names that a noun is projected to.
+        project: False looks for the noun itself, not for the nearest class of the vocabulary.
+        box_threshold: least score of a detected box, in [0, 1].
+        text_threshold: least probability of a word of a box's phrase, in [0, 1]; refused where
+            the model set's detector reads no words.
+    """
+
+    prompt: str | None
+    sigma: float | None
+    rule: str | None
+    spatial: bool | None
+    vocabulary: Sequence[str] | None
+    project: bool | None
+    box_threshold: float | None
+    text_threshold: float | None
+
+
 class Pipeline:
-    """Image + referring expressions → one `Result` per object (paper figure 1).
+    """Picture + referring expressions → one `Result` per object (paper figure 1).
 
     Args:
         segment: stage 1, expressions → candidate masks (set S1).
         select: stage 2, candidate masks → the chosen one (set S2); 1 + 2 are S+S.
         correct: stage 3, the corrected model's own mask: S+S+C; None for a pipeline without.
+
+    >>> import ssc
+    >>> pipeline = ssc.load("mini")
+    >>> results = pipeline("assets/examples/faces.jpg", ["guy with a turban", "left guy"])
+    >>> [result.expressions for result in results]
+    [('guy with a turban',), ('left guy',)]
+    >>> pipeline.with_options(prompt="crop", spatial=True).select.prompt
+    'crop'
     """
 
     def __init__(self, segment: Segment, select: Select, correct: Correct | None = None) -> None:
@@ -37,57 +70,54 @@ class Pipeline:
         self.select = select
         self.correct = correct
 
-    def varied(
-        self,
-        prompt: str | None = None,
-        sigma: float | None = None,
-        rule: str | None = None,
-        box_threshold: float | None = None,
-        correct: bool = True,
-        text_threshold: float | None = None,
-        vocabulary: Sequence[str] | None = None,
-        project: bool | None = None,
-        spatial: bool | None = None,
-    ) -> Pipeline:
-        """This pipeline with other settings; the models and what they have kept are shared.
-
-        Args:
-            prompt, sigma, rule, spatial: of `Select.varied`; None keeps the setting.
-            box_threshold, text_threshold, vocabulary, project: of `Segment.varied`; likewise.
-            correct: False leaves stage 3 out.
+    def with_options(self, **options: Unpack[Options]) -> Pipeline:
+        """This pipeline with other `Options`; the models and what they have kept are shared.
 
         Raises:
-            InputError: a setting that the stages do not know.
+            OptionError: no such option, or a value that the stages do not take.
         """
-        segment = self.segment.varied(vocabulary, project, box_threshold, text_threshold)
-        select = self.select.varied(prompt, sigma, rule, spatial)
-        return Pipeline(segment, select, self.correct if correct else None)
+        for name in options.keys() - Options.__annotations__.keys():
+            raise unknown("option", name, Options.__annotations__)
+        segment = self.segment.with_options(
+            vocabulary=options.get("vocabulary"),
+            project=options.get("project"),
+            box_threshold=options.get("box_threshold"),
+            text_threshold=options.get("text_threshold"),
+        )
+        select = self.select.with_options(
+            prompt=options.get("prompt"),
+            sigma=options.get("sigma"),
+            rule=options.get("rule"),
+            spatial=options.get("spatial"),
+        )
+        return Pipeline(segment, select, self.correct)
 
     def __call__(
-        self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]
+        self, picture: PictureLike, objects: Sequence[str | Sequence[str]]
     ) -> list[Result]:
         """Runs all stages.
 
         Args:
-            image: RGB uint8 H×W×3.
+            picture: anything that `ssc.load_image` opens: a path, the bytes of a file, a PIL image
+                or an array.
             objects: one entry per object: its expression, or several that all name it.
 
         Returns:
             A result for each object, in the order given.
 
         Raises:
-            InputError: an image of another shape or type, no object, or an expression that is
-                blank, too long or not text.
+            PictureError: the picture cannot be opened.
+            ExpressionError: no object, or an expression that is blank, too long or not text.
         """
-        *_, results = self.stream(image, objects)
+        *_, results = self.stream(picture, objects)
         return results
 
     def stream(
-        self, image: NDArray[np.uint8], objects: Sequence[str | Sequence[str]]
+        self, picture: PictureLike, objects: Sequence[str | Sequence[str]]
     ) -> Iterator[list[Result]]:
         """As a call, but yields the results after each stage, more filled in each time."""
-        check_image(image)
         groups = check_objects(objects)
+        image = load_image(picture)
         results = [self.segment(image, expressions) for expressions in groups]
         yield results
         results = self.select(image, results)
@@ -97,36 +127,30 @@ class Pipeline:
             yield results
 
 
-def check_image(image: NDArray[np.uint8]) -> None:
-    """Raises InputError unless `image` is RGB uint8 H×W×3 with at least one pixel."""
-    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
-        raise InputError(
-            f"expected an RGB uint8 image of shape H×W×3, got {type(image).__name__} "
-            f"{dtype} {shape}; ssc.load_image opens any picture that way"
-        )
-
-
 def check_objects(objects: Sequence[str | Sequence[str]]) -> list[tuple[str, ...]]:
-    """The expressions of each object as a stripped tuple; raises InputError, naming the bad one."""
+    """The expressions of each object as a stripped tuple; an ExpressionError names the bad one."""
     if not isinstance(objects, (list, tuple)):
-        raise InputError(
+        raise ExpressionError(
             f"expected a list of expressions, got {type(objects).__name__}; write [expression]"
         )
     if not 0 < len(objects) <= MAX_OBJECTS:
-        raise InputError(f"expected 1 to {MAX_OBJECTS} objects, got {len(objects)}")
+        raise ExpressionError(f"expected 1 to {MAX_OBJECTS} objects, got {len(objects)}")
     groups = []
     for number, item in enumerate(objects, 1):
         expressions = tuple(item) if isinstance(item, (list, tuple)) else (item,)
         if not expressions:
-            raise InputError(f"object {number}: expected an expression, got none")
+            raise ExpressionError(f"object {number}: expected an expression, got none")
         for expression in expressions:
             if not isinstance(expression, str):
-                raise InputError(f"object {number}: expected text, got {type(expression).__name__}")
+                raise ExpressionError(
+                    f"object {number}: expected text, got {type(expression).__name__}"
+                )
             if not expression.strip():
-                raise InputError(f"object {number}: the expression is empty; say what to look for")
+                raise ExpressionError(
+                    f"object {number}: the expression is empty; say what to look for"
+                )
             if len(expression) > MAX_EXPRESSION:
-                raise InputError(
+                raise ExpressionError(
                     f"object {number}: expected at most {MAX_EXPRESSION} characters, "
                     f"got {len(expression)}"
                 )

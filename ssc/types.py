@@ -1,26 +1,30 @@
-"""What the stages hand to each other: small frozen dataclasses that check themselves.
+"""What the stages hand to each other: small frozen values that check themselves.
 
 Everywhere images are RGB uint8 H×W×3 in the original frame, masks bool N×H×W, boxes float32 XYXY
-pixels. Nothing found is length 0, never None.
+pixels. Nothing found is length 0, never None. An `index` counts from 0 and is -1 for none; a
+`number` is what people read, on pictures, in messages and in result.json, and counts from 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
+from ssc.draw import draw_candidates
+from ssc.formats import coco_instances, detections
+from ssc.values import Masked, Value, canvas, share, thumbnail
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
+
+    from ssc.images import PictureLike
 
 ANY_CLASS = "any object"
 """The class of an expression that names none ("blue", "the left one"): all are candidates."""
-
-JOINT = 0.6
-"""Similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together, by RefSprites' val
-with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly matters."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,48 @@ class ClassMatch:
     runners_up: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True)
-class Candidates:
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidate(Masked):
+    """One of `Candidates`.
+
+    Attributes:
+        box: float32 4, XYXY pixels of the original frame.
+        score: detector confidence in [0, 1].
+        label: class name.
+        mask: bool H×W.
+        quality: the segmenter's own estimate of the mask's IoU, in [0, 1].
+        index: its place among the candidates that it was taken from; not compared.
+
+    >>> import ssc
+    >>> result = ssc.find("assets/examples/faces.jpg", "guy with a turban", models="mini")
+    >>> first = result.candidates[0]
+    >>> first.number, first.label, first.mask.shape
+    (1, 'person', (480, 640))
+    """
+
+    box: NDArray[np.float32]
+    score: float
+    label: str
+    mask: NDArray[np.bool_]
+    quality: float
+    index: int = field(default=-1, compare=False)
+
+    image: ClassVar[None] = None
+
+    @property
+    def number(self) -> int:
+        """Its number on pictures and in messages, from 1."""
+        return self.index + 1
+
+    def __repr__(self) -> str:
+        return f"Candidate({self.number}: {self.label} {self.score:.2f}, {share(self.mask)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidates(Value):
     """Candidate masks of one object, best box first: a row of the paper's S1.
+
+    A sequence: it has a length, is iterated over as `Candidate`, and takes indices and slices.
 
     Attributes:
         boxes: float32 N×4, XYXY pixels of the original frame.
@@ -51,6 +94,16 @@ class Candidates:
         labels: N class names.
         masks: bool N×H×W, overlaps are kept.
         qualities: float32 N, the segmenter's own estimate of each mask's IoU, in [0, 1].
+
+    Raises:
+        ValueError: arrays of other shapes, or of different lengths.
+
+    >>> from ssc import Candidates
+    >>> none = Candidates.empty(240, 320)
+    >>> len(none), list(none), none == Candidates.empty(240, 320)
+    (0, [], True)
+    >>> none
+    Candidates(none in 320×240)
     """
 
     boxes: NDArray[np.float32]
@@ -72,13 +125,32 @@ class Candidates:
                 raise ValueError(
                     f"{name}: expected {n} rows as in boxes, got {len(getattr(self, name))}"
                 )
+        super().__post_init__()
 
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, index: NDArray[np.int64] | Sequence[int]) -> Candidates:
-        """The candidates at `index` (integers or a bool array of length N), in that order."""
-        chosen = np.arange(len(self))[np.asarray(index, dtype=None if len(index) else np.int64)]
+    def __iter__(self) -> Iterator[Candidate]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int | np.integer) -> Candidate: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[Any]) -> Candidates: ...
+
+    def __getitem__(
+        self, index: int | np.integer | slice | Sequence[int] | NDArray[Any]
+    ) -> Candidate | Candidates:
+        """The candidate at an integer; at a slice, integers, or N booleans those, in that order."""
+        places = np.arange(len(self))
+        if isinstance(index, (int, np.integer)):
+            i = int(places[index])
+            box, score, label = self.boxes[i], float(self.scores[i]), self.labels[i]
+            return Candidate(box, score, label, self.masks[i], float(self.qualities[i]), i)
+        if not isinstance(index, slice):
+            index = np.asarray(index, dtype=None if len(index) else np.int64)
+        chosen = places[index]
         return Candidates(
             self.boxes[chosen],
             self.scores[chosen],
@@ -98,9 +170,40 @@ class Candidates:
             np.zeros(0, np.float32),
         )
 
+    def overlay(self, picture: PictureLike) -> Image.Image:
+        """The picture with every candidate tinted, outlined and numbered, as a PIL image.
 
-@dataclass(frozen=True)
-class Selection:
+        Raises:
+            PictureError: it cannot be opened, or is of another size.
+        """
+        from PIL import Image
+
+        image = canvas(picture, None, self.masks.shape[1:])
+        return Image.fromarray(draw_candidates(image, self.masks, self.boxes))
+
+    def to_coco(self) -> dict[str, Any]:
+        """As a COCO instance file of one picture; see `ssc.formats.coco_instances`."""
+        return coco_instances(self.masks, self.boxes, self.scores, self.labels)
+
+    def to_detections(self) -> Any:
+        """As `supervision.Detections`; raises ResourceError where supervision is not installed."""
+        return detections(self.masks, self.boxes, self.scores, self.labels)
+
+    def __repr__(self) -> str:
+        height, width = self.masks.shape[1:]
+        shown = [f"{label} {score:.2f}" for label, score in zip(self.labels[:5], self.scores)]
+        more = f", and {len(self) - 5} more" if len(self) > 5 else ""
+        found = f"{len(self)} in {width}×{height}: {', '.join(shown)}{more}"
+        return f"Candidates({found if len(self) else f'none in {width}×{height}'})"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks: the candidates on a grey ground."""
+        ground = np.full((*self.masks.shape[1:], 3), 224, np.uint8)
+        return thumbnail(draw_candidates(ground, self.masks, self.boxes))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Selection(Value):
     """The zero-shot choice (paper §3.2, equation 1): a row of the paper's set S2.
 
     Attributes:
@@ -109,7 +212,7 @@ class Selection:
         scores: float32 N in [-1, 1], by which the choice was made: the mean over an object's
             expressions of CLIP's cosine similarity, less what a candidate is out of place where
             spatial guidance counted (`ssc.select.spatial.guide`; not in the paper).
-        chosen: index of the selected candidate, -1 where there are none, or where matching gave
+        index: of the selected candidate, -1 where there are none, or where matching gave
             all of them to other objects.
         prompt: name of the visual prompt, a key of `prompts.VISUAL_PROMPTS`.
         rule: how the choice was made, a key of `choose.RULES`.
@@ -119,7 +222,7 @@ class Selection:
 
     prompts: NDArray[np.uint8]
     scores: NDArray[np.float32]
-    chosen: int
+    index: int
     prompt: str
     rule: str = "argmax"
     clip_scores: NDArray[np.float32] | None = None
@@ -135,10 +238,11 @@ class Selection:
                 f"clip_scores: expected {len(self.scores)} as of scores, "
                 f"got {len(self.clip_scores)}"
             )
-        if not -1 <= self.chosen < len(self.scores):
+        if not -1 <= self.index < len(self.scores):
             raise ValueError(
-                f"chosen: expected -1 or an index below {len(self.scores)}, got {self.chosen}"
+                f"index: expected -1 or an index below {len(self.scores)}, got {self.index}"
             )
+        super().__post_init__()
 
     @property
     def spatial(self) -> bool:
@@ -164,137 +268,6 @@ class Selection:
         best, second = sorted([*self.shares, 0.0, 0.0], reverse=True)[:2]
         return float(best - second)
 
-
-@dataclass(frozen=True)
-class Correction:
-    """What the corrected model sees (paper §3.3); `ssc.correct.correct_at` makes it.
-
-    Attributes:
-        probability: float32 H×W in [0, 1], of each pixel being the object's.
-        threshold: in [0, 1]; the mask is where the probability is above it.
-        mask: bool H×W, the answer of S+S+C.
-        ious: float32 N, IoU of that mask with each candidate.
-        agreement: float32 N, soft IoU of the probability with each candidate.
-        snapped: index of the candidate of the highest agreement, -1 where none reaches
-            `ssc.correct.SNAP_IOU`: the corrected model's choice with stage 1's sharp borders.
-    """
-
-    probability: NDArray[np.float32]
-    threshold: float
-    mask: NDArray[np.bool_]
-    ious: NDArray[np.float32]
-    agreement: NDArray[np.float32]
-    snapped: int
-
-    def __post_init__(self) -> None:
-        if self.probability.shape != self.mask.shape:
-            raise ValueError(
-                f"expected probability and mask of one frame, got {self.probability.shape} "
-                f"and {self.mask.shape}"
-            )
-        if not -1 <= self.snapped < len(self.ious):
-            raise ValueError(
-                f"snapped: expected -1 or an index below {len(self.ious)}, got {self.snapped}"
-            )
-
-
-@dataclass(frozen=True)
-class Result:
-    """Everything known about one object of one image, filled in as the stages finish.
-
-    Attributes:
-        expressions: the referring expressions that name the object, one or more.
-        matches: key noun and class of each expression, in the same order.
-        candidates: stage 1.
-        nearest: where nothing was found, up to three (class, similarity) pairs of what there is
-            instead, nearest to the noun first.
-        selection: stage 2; None until it has run.
-        correction: stage 3; None until it has run, and where the pipeline has none.
-        override: index of the candidate that a person chose instead; None where nobody did.
-        timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
-            "correct"); work shared by several objects is counted with the first.
-    """
-
-    expressions: tuple[str, ...]
-    matches: tuple[ClassMatch, ...]
-    candidates: Candidates
-    nearest: tuple[tuple[str, float], ...] = ()
-    selection: Selection | None = None
-    correction: Correction | None = None
-    override: int | None = None
-    timings: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.override is not None and not 0 <= self.override < len(self.candidates):
-            raise ValueError(
-                f"override: expected an index below {len(self.candidates)}, got {self.override}"
-            )
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The distinct classes looked for, in the order of the expressions."""
-        return tuple(dict.fromkeys(match.name for match in self.matches))
-
-    @property
-    def found(self) -> bool:
-        return len(self.candidates) > 0
-
-    @property
-    def chosen(self) -> int:
-        """Index of the candidate that is the answer: a person's choice, else that of S+S; or -1."""
-        if self.override is not None:
-            return self.override
-        return -1 if self.selection is None else self.selection.chosen
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """bool H×W: the mask of `chosen`, all False where nothing was found or chosen yet."""
-        if self.chosen < 0:
-            return np.zeros(self.candidates.masks.shape[1:], np.bool_)
-        return self.candidates.masks[self.chosen]
-
-    @property
-    def snapped_mask(self) -> NDArray[np.bool_] | None:
-        """bool H×W: the candidate that the corrected model means, else its own mask; or None."""
-        if self.correction is None:
-            return None
-        snapped = self.correction.snapped
-        return self.correction.mask if snapped < 0 else self.candidates.masks[snapped]
-
-    @property
-    def disagrees(self) -> bool:
-        """Whether S+S and S+S+C mean different things; False while either has not run."""
-        if self.selection is None or self.correction is None:
-            return False
-        if self.correction.snapped < 0:  # a mask of its own, or none
-            return bool(self.correction.mask.any()) or self.selection.chosen >= 0
-        return self.correction.snapped != self.selection.chosen
-
-    @property
-    def joint(self) -> int:
-        """Index of the candidate that stages 2 and 3 prefer together, or -1 (not in the paper).
-
-        The highest of stage 2's score plus `JOINT` times its agreement: CLIP knows looks better.
-        """
-        if self.selection is None or self.correction is None or not self.found:
-            return -1
-        return int((self.selection.scores + JOINT * self.correction.agreement).argmax())
-
-    @property
-    def joint_mask(self) -> NDArray[np.bool_] | None:
-        """bool H×W: candidate `joint`, the corrected model's mask where there is none; or None."""
-        if self.correction is None:
-            return None
-        return self.correction.mask if self.joint < 0 else self.candidates.masks[self.joint]
-
-    def with_selection(self, selection: Selection, timings: dict[str, float]) -> Result:
-        """This result with stage 2 done; timings are added to those of stage 1."""
-        return replace(self, selection=selection, timings={**self.timings, **timings})
-
-    def with_correction(self, correction: Correction, timings: dict[str, float]) -> Result:
-        """This result with stage 3 done; timings are added to those of the stages before."""
-        return replace(self, correction=correction, timings={**self.timings, **timings})
-
-    def with_override(self, candidate: int | None) -> Result:
-        """This result with a person's choice of candidate; None takes it back."""
-        return replace(self, override=candidate)
+    def __repr__(self) -> str:
+        scores = np.array2string(self.scores, precision=3, threshold=8, max_line_width=200)
+        return f"Selection(index={self.index} of scores {scores}, {self.prompt}, {self.rule})"

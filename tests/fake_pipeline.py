@@ -11,10 +11,11 @@ from PIL import Image, ImageFilter
 
 from ssc.correct import Correct
 from ssc.pipeline import Pipeline
+from ssc.result import Result
 from ssc.segment import Segment
 from ssc.segment.classes import ClassProjection
 from ssc.select import Select
-from ssc.types import Candidates, ClassMatch, Result
+from ssc.types import Candidates, ClassMatch
 from ssc.words.nouns import SpacyNouns
 from ssc.words.vocabulary import COCO_80
 from train.data.slice import SLICE as SCENES
@@ -54,10 +55,18 @@ class FakeSegment(Segment):
         if "unicorn" in expressions[0]:
             match = ClassMatch("unicorn", "horse", 0.61, (("zebra", 0.55), ("cow", 0.41)))
             empty = Candidates.empty(height, width)
-            return Result(tuple(expressions), (match,), empty, (("laptop", 0.2),), timings=timings)
+            return Result(
+                tuple(expressions),
+                (match,),
+                empty,
+                (("laptop", 0.2),),
+                timings=timings,
+                image=image,
+            )
         candidates = scene_candidates(height, width)
         candidates = candidates[candidates.scores > self.detector.threshold]
-        return Result(tuple(expressions), (match,) * len(expressions), candidates, timings=timings)
+        matches = (match,) * len(expressions)
+        return Result(tuple(expressions), matches, candidates, timings=timings, image=image)
 
 
 class FakeCorrector:

@@ -136,10 +136,10 @@ def test_spatial_guidance(run, tmp_path):
 
 def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys):
     made = []
-    varied = Pipeline.varied
+    plain = Pipeline.with_options
 
     def spy(self, **settings):
-        made.append(varied(self, **settings))
+        made.append(plain(self, **settings))
         return made[-1]
 
     def reads_words(name, correct):
@@ -148,7 +148,7 @@ def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys
         return pipeline
 
     monkeypatch.setenv("SSC_MODELS", "mini")
-    monkeypatch.setattr(Pipeline, "varied", spy)
+    monkeypatch.setattr(Pipeline, "with_options", spy)
     argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
     assert main([*argv, "--sigma", "20", "--text-threshold", "0.4"], reads_words) == 0
     assert capsys.readouterr().err == ""

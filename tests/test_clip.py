@@ -17,7 +17,7 @@ TEXTS = ["the man in blue", "a dog", "left zebra " * 100, "日本語", ""]
 
 @pytest.fixture(scope="module")
 def clip():
-    return Clip(tiny(), get_tokenizer("ViT-B-32-quickgelu"), 32, MEAN, STD, "bicubic")
+    return Clip(tiny(), get_tokenizer("ViT-B-32-quickgelu"), 32, MEAN, STD, interpolation="bicubic")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,9 @@ def test_pixels_are_prepared_as_published(clip, images, monkeypatch):
 
 
 def test_half_precision_is_close(clip, images):
-    half = Clip(tiny(), clip.tokenizer, 32, MEAN, STD, "bicubic", dtype=torch.bfloat16)
+    half = Clip(
+        tiny(), clip.tokenizer, 32, MEAN, STD, interpolation="bicubic", dtype=torch.bfloat16
+    )
     for ours, exact in (
         (half.encode_images(images), clip.encode_images(images)),
         (half.encode_text(TEXTS), clip.encode_text(TEXTS)),
@@ -106,10 +108,10 @@ def test_openai_networks_have_quick_gelu(tmp_path, monkeypatch, images):
     path = tmp_path / "open_clip_model.safetensors"
     save_file(tiny().state_dict(), path)
     loaded = load_openai_clip("ViT-B-16-quickgelu", path)
-    expected = Clip(tiny(), loaded.tokenizer, 32, MEAN, STD, "bicubic")
+    expected = Clip(tiny(), loaded.tokenizer, 32, MEAN, STD, interpolation="bicubic")
     assert np.array_equal(loaded.encode_images(images), expected.encode_images(images))
     assert np.array_equal(loaded.encode_text(TEXTS), expected.encode_text(TEXTS))
-    plain = Clip(tiny(quick_gelu=False), None, 32, MEAN, STD, "bicubic")
+    plain = Clip(tiny(quick_gelu=False), None, 32, MEAN, STD, interpolation="bicubic")
     assert not np.allclose(plain.encode_images(images), expected.encode_images(images))
 
 

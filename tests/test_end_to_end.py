@@ -85,7 +85,7 @@ def test_everything_intermediate_is_there(answers):
         assert len(result.matches) == 1
         assert result.selection is not None
         assert len(result.selection.scores) == len(result.selection.prompts) == n
-        assert result.selection.chosen == (result.selection.order[0] if n else -1)
+        assert result.selection.index == (result.selection.order[0] if n else -1)
         assert np.abs(result.selection.scores).max(initial=0) <= 1
         assert (np.diff(result.candidates.scores) <= 0).all()
         steps = {"nouns", "classes", "boxes", "masks", "prompts", "scores"}

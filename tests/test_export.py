@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from ssc.export import result_record, unique_stems, write_result, zip_result
+from ssc.export import VERSION, result_record, unique_stems, write_result, zip_result
 from tests.fake_pipeline import fake_pipeline, scene_image
 
 
@@ -29,7 +29,7 @@ def test_nothing_found_is_a_record_too(scene):
     image, results = scene
     record = json.loads(json.dumps(result_record("x.png", image, results[2])))
     assert record["candidates"] == []
-    assert record["chosen"] is None
+    assert (record["candidate"], record["selected"]["candidate"]) == (None, None)
     assert not decode(record["mask"]).any()
     assert record["nearest"] == [{"class": "laptop", "similarity": 0.2}]
     assert record["message"].startswith("No horse found")
@@ -47,14 +47,16 @@ def test_record_holds_everything(scene):
     for candidate, mask in zip(record["candidates"], results[1].candidates.masks):
         assert np.array_equal(decode(candidate["mask"]), mask)
     best = max(record["candidates"], key=lambda c: c["clip_score"])
-    assert record["candidates"][record["chosen"]] == best
-    assert (record["rule"], record["override"]) == ("argmax", None)
+    assert record["selected"]["candidate"] == best["number"]
+    assert (record["selected"]["rule"], record["override"]) == ("argmax", None)
+    assert (record["candidate"], record["by"]) == (results[1].joint.number, "S+S and S+S+C")
+    assert f"The answer is candidate {record['candidate']} of 3" in record["message"]
     correction = results[1].correction
-    assert np.array_equal(decode(record["correction"]["mask"]), correction.mask)
-    assert record["correction"]["snapped"] == correction.snapped
-    assert record["correction"]["joint"] == results[1].joint
-    assert record["correction"]["threshold"] == correction.threshold
-    assert record["correction"]["disagrees"] == results[1].disagrees
+    assert np.array_equal(decode(record["corrected"]["mask"]), correction.mask)
+    assert record["corrected"]["snapped"] == correction.snapped_index + 1
+    assert record["corrected"]["joint"] == results[1].joint.index + 1
+    assert record["corrected"]["threshold"] == correction.threshold
+    assert record["corrected"]["disagrees"] == results[1].disagrees
     ious = [c["corrected_iou"] for c in record["candidates"]]
     assert ious == pytest.approx(correction.ious.tolist())
     assert set(record["seconds"]) == set(results[1].timings)
@@ -65,19 +67,20 @@ def test_before_selection(scene):
     image, _ = scene
     [first] = next(fake_pipeline().stream(image, ["laptop"]))
     record = result_record("x.png", image, first)
-    assert record["chosen"] is None
+    assert (record["candidate"], record["by"]) == (None, "nothing yet")
     assert record["candidates"][0]["clip_score"] is None
     assert record["candidates"][0]["guided_score"] is None
-    assert record["spatial"] is None
-    assert record["correction"] is None
+    assert record["selected"] is None
+    assert record["corrected"] is None
 
 
 def test_an_override_is_marked_and_is_the_mask(scene):
     image, results = scene
-    other = (results[0].selection.chosen + 1) % 3
+    other = (results[0].index + 1) % 3
     record = result_record("x.png", image, results[0].with_override(other))
-    assert record["override"] == other
-    assert record["chosen"] == results[0].selection.chosen
+    assert record["override"] == record["candidate"] == other + 1
+    assert record["by"] == "your choice"
+    assert record["selected"]["candidate"] == results[0].selection.index + 1
     assert np.array_equal(decode(record["mask"]), results[0].candidates.masks[other])
 
 
@@ -86,7 +89,8 @@ def test_files_of_one_object(scene, tmp_path):
     folder = tmp_path / "new" / "folder"
     written = write_result(folder, "x", image, results[:1], "x.png")
     kinds = ["overlay", "mask", "cutout", "candidates"]
-    kinds += ["corrected.overlay", "corrected.mask", "joint.overlay", "joint.mask", "probability"]
+    kinds += ["selected.overlay", "selected.mask", "corrected.overlay", "corrected.mask"]
+    kinds += ["probability"]
     names = [*(f"x.{kind}.png" for kind in kinds), "result.json"]
     assert [path.name for path in written] == names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
@@ -101,11 +105,12 @@ def test_files_of_one_object(scene, tmp_path):
     correction = results[0].correction
     corrected = np.array(Image.open(folder / "x.corrected.mask.png"))
     assert np.array_equal(corrected > 0, correction.mask)
-    joint = np.array(Image.open(folder / "x.joint.mask.png"))
-    assert np.array_equal(joint > 0, results[0].joint_mask)
+    selected = np.array(Image.open(folder / "x.selected.mask.png"))
+    assert np.array_equal(selected > 0, results[0].selected.mask)
     probability = np.array(Image.open(folder / "x.probability.png")) / 255
     assert probability == pytest.approx(correction.probability, abs=0.002)
-    assert len(json.loads((folder / "result.json").read_text())["results"]) == 1
+    document = json.loads((folder / "result.json").read_text())
+    assert (document["version"], len(document["results"])) == (VERSION, 1)
 
 
 def test_without_stage_3_there_are_no_files_of_it(scene, tmp_path):

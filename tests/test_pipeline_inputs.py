@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from ssc.errors import InputError
-from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, Pipeline, check_image, check_objects
+from ssc.errors import ExpressionError, OptionError, PictureError
+from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, Pipeline, check_objects
+from ssc.segment.detect import MiniDetector
+from ssc.segment.grounding import GroundingDetector
 from tests.fake_pipeline import fake_pipeline, scene_image
 
 
@@ -48,46 +52,49 @@ def test_good_objects(objects: Any, groups: list[tuple[str, ...]]):
     ],
 )
 def test_bad_objects(objects: Any, message: str):
-    with pytest.raises(InputError, match=message) as error:
+    with pytest.raises(ExpressionError, match=message) as error:
         check_objects(objects)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 5, 3), (5, 3, 3)])
-def test_good_images(shape: tuple[int, ...]):
-    check_image(np.zeros(shape, np.uint8))
+def test_any_picture_is_taken(tmp_path: Path):
+    image = scene_image()
+    path = tmp_path / "a.png"
+    Image.fromarray(image).save(path)
+    pipeline = fake_pipeline()
+    results = [
+        pipeline(picture, ["left laptop"])[0]
+        for picture in (image, path, str(path), path.read_bytes(), Image.open(path), image / 255)
+    ]
+    assert all(result == results[0] for result in results)
+    assert all(np.array_equal(result.image, image) for result in results)
+    image[:] = 0  # a result keeps the picture that was asked about
+    assert results[0].image.any()
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("picture", "message"),
     [
-        None,
-        "dog.jpg",
-        [[0, 0, 0]],
-        np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((4, 4, 1), np.uint8),
-        np.zeros((3, 4, 4), np.uint8),
-        np.zeros((1, 4, 4, 3), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
-        np.zeros((4, 0, 3), np.uint8),
-        np.zeros((4, 4, 3)),
-        np.zeros((4, 4, 3), np.uint16),
+        (None, "expected a file name, the bytes of a file, a PIL image or an array, got NoneType"),
+        ([[0, 0, 0]], "got list"),
+        ("nowhere.jpg", "nowhere.jpg: expected a picture .* got no such file"),
+        (b"no picture", "image: expected a picture"),
+        (np.zeros((3, 4, 2), np.uint8), r"expected an array H×W, .* got shape \(3, 4, 2\)"),
+        (np.zeros((0, 4, 3), np.uint8), "got shape"),
     ],
 )
-def test_bad_images(image: Any):
-    with pytest.raises(InputError, match="expected an RGB uint8 image of shape H×W×3, got"):
-        check_image(image)
+def test_bad_pictures(picture: Any, message: str):
+    with pytest.raises(PictureError, match=message):
+        fake_pipeline()(picture, ["left laptop"])
 
 
 def test_varied_settings():
     pipeline = fake_pipeline()
     image = scene_image()
-    other = pipeline.varied("crop", 20, "matching", box_threshold=0.7, correct=False)
+    other = pipeline.with_options(prompt="crop", sigma=20, rule="matching", box_threshold=0.7)
     [plain], [varied] = pipeline(image, ["left laptop"]), other(image, ["left laptop"])
     assert (len(plain.candidates), len(varied.candidates)) == (3, 2)
     assert (varied.selection.prompt, varied.selection.rule) == ("crop", "matching")
-    assert varied.correction is None
     assert (pipeline.select.prompt, pipeline.segment.detector.threshold) == ("reverse_blur", 0.5)
 
 
@@ -95,10 +102,10 @@ def test_variants_share_what_is_kept_of_an_image_but_not_across_prompts():
     pipeline = fake_pipeline()
     image, seen = scene_image(), pipeline.select.clip.image_batches
     pipeline(image, ["left laptop"])
-    pipeline.varied(rule="matching")(image, ["left laptop"])
+    pipeline.with_options(rule="matching")(image, ["left laptop"])
     assert seen == [3]
-    pipeline.varied(sigma=5)(image, ["left laptop"])
-    pipeline.varied("crop")(image, ["left laptop"])
+    pipeline.with_options(sigma=5)(image, ["left laptop"])
+    pipeline.with_options(prompt="crop")(image, ["left laptop"])
     assert seen == [3, 3, 3]
     pipeline(image, ["right laptop"])
     assert seen == [3, 3, 3]
@@ -108,7 +115,7 @@ def test_varied_settings_of_stage_1():
     pipeline = fake_pipeline()
     stage = pipeline.segment
     stage.detector.text_threshold = 0.25
-    other = pipeline.varied(
+    other = pipeline.with_options(
         text_threshold=0.4, vocabulary=["Dog", " laptop", "dog"], project=False
     ).segment
     assert (other.project, other.detector.text_threshold) == (False, 0.4)
@@ -116,19 +123,45 @@ def test_varied_settings_of_stage_1():
     assert other.nouns._parser is stage.nouns._parser  # one spaCy, however many vocabularies
     assert (stage.project, stage.detector.text_threshold) == (True, 0.25)
     assert len(stage.classes.vocabulary) == 80
-    again = Pipeline(other, pipeline.select).varied().segment
+    again = Pipeline(other, pipeline.select).with_options().segment
     assert (again.project, again.classes.vocabulary) == (False, ("dog", "laptop"))
 
 
-def test_a_detector_that_reads_no_words_does_not_ask_for_their_threshold():
-    other = fake_pipeline().varied(text_threshold=0.4)
-    assert not hasattr(other.segment.detector, "text_threshold")
+def test_a_threshold_that_the_detector_does_not_have_is_refused():
+    with pytest.raises(OptionError, match=r"text_threshold: expected none, .* reads no words, got"):
+        fake_pipeline().with_options(text_threshold=0.4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"promt": "crop"}, "option: expected one of prompt, .* got 'promt'; did you mean prompt?"),
+        ({"prompt": "red_elipse"}, "prompt: .* did you mean red_ellipse?"),
+        ({"rule": "Matching"}, "rule: .* did you mean matching?"),
+        ({"prompt": "xyz"}, "prompt: .* got 'xyz'$"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(given: dict[str, Any], message: str):
+    with pytest.raises(OptionError, match=message):
+        fake_pipeline().with_options(**given)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), "0.5", True])
+def test_thresholds_are_checked_in_the_constructor_as_in_the_change(wrong: Any):
+    for make in (
+        lambda: MiniDetector(None, threshold=wrong),
+        lambda: GroundingDetector(None, None, threshold=wrong),
+        lambda: GroundingDetector(None, None, text_threshold=wrong),
+        lambda: fake_pipeline().with_options(box_threshold=wrong),
+    ):
+        with pytest.raises(OptionError, match="threshold: expected a number, 0 to 1, got"):
+            make()
 
 
 def test_a_detector_that_takes_any_words_takes_any_vocabulary():
     pipeline = fake_pipeline()
     del pipeline.segment.detector.classes
-    other = pipeline.varied(vocabulary=["Slow Loris", "unicorn"])
+    other = pipeline.with_options(vocabulary=["Slow Loris", "unicorn"])
     assert other.segment.classes.vocabulary == ("Slow Loris", "unicorn")
 
 
@@ -147,12 +180,12 @@ def test_a_detector_that_takes_any_words_takes_any_vocabulary():
     ],
 )
 def test_bad_settings(setting: dict[str, Any]):
-    with pytest.raises(InputError, match="expected"):
-        fake_pipeline().varied(**setting)
+    with pytest.raises(OptionError, match="expected"):
+        fake_pipeline().with_options(**setting)
 
 
 def test_words_that_the_mini_set_does_not_know_are_named():
     words = ["dog", "unicorn", "Dragon", "a", "b", "c", "d"]
     message = r"COCO's 80 classes, got unicorn, Dragon, a, b, c and 1 more; .* base or paper set"
-    with pytest.raises(InputError, match=message):
-        fake_pipeline().varied(vocabulary=words)
+    with pytest.raises(OptionError, match=message):
+        fake_pipeline().with_options(vocabulary=words)

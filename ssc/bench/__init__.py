@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssc.errors import InputError
+from ssc.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Prints the tables as Markdown; returns the exit code.
 
     Raises:
-        InputError: an option that is none, or no such device here.
+        OptionError: an option that is none, or no such device here.
     """
     args = _parse(argv)
     from ssc.bench.measure import Settings, machine, matmul_peak
@@ -109,7 +109,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     limits = {"boxes": (1, 64), "expressions": (1, MOST), "repeats": (1, 1000), "warmup": (0, 1000)}
     for name, (least, most) in limits.items():
         if not least <= getattr(args, name) <= most:
-            raise InputError(f"--{name}: expected {least} to {most}, got {getattr(args, name)}")
+            raise OptionError(f"--{name}: expected {least} to {most}, got {getattr(args, name)}")
     if not args.models and not args.targets:
         args.models = ["mini"]
     return args
@@ -126,6 +126,6 @@ def _device(name: str) -> torch.device:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(
+        raise OptionError(
             f"--device: expected a device of this machine, got {name}: {reason}"
         ) from error

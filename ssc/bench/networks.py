@@ -99,7 +99,9 @@ def random_correct(device: torch.device, tiny: bool = False) -> Correct:
     config = TINY_LAVT if tiny else CONFIGS["swin_b"]
     model = ReferringModel(config["lavt"], {**config["bert"], "vocab_size": BERT_VOCABULARY})
     dtype = autocast_dtype(model, device)
-    corrector = Corrector(model.to(device), _tokenizer(), config["size"], config["words"], dtype)
+    corrector = Corrector(
+        model.to(device), _tokenizer(), size=config["size"], words=config["words"], dtype=dtype
+    )
     return Correct(corrector)
 
 
@@ -124,7 +126,9 @@ def select_without_encoder(device: torch.device) -> Select:
     def tokenize(texts: list[str]) -> Tensor:
         return torch.zeros(len(texts), 1)
 
-    return Select(Clip(NoEncoder(), tokenize, 336, MEAN, STD, "bicubic", device))
+    return Select(
+        Clip(NoEncoder(), tokenize, 336, MEAN, STD, interpolation="bicubic", device=device)
+    )
 
 
 def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Clip:
@@ -138,7 +142,16 @@ def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Cl
     config = TINY_CLIP if tiny else get_model_config(CLIPS[name])
     size = config["vision_cfg"]["image_size"]
     tokenizer = get_tokenizer(CLIPS[name])
-    return Clip(CLIP(**config), tokenizer, size, MEAN, STD, "bicubic", device, dtype)
+    return Clip(
+        CLIP(**config),
+        tokenizer,
+        size,
+        MEAN,
+        STD,
+        interpolation="bicubic",
+        device=device,
+        dtype=dtype,
+    )
 
 
 def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> GroundingDetector:
@@ -159,9 +172,11 @@ def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> Grounding
             **TINY_DINO,
         )
     tokenizer = _tokenizer()
-    network = TransformersNetwork(GroundingDinoForObjectDetection(config), tokenizer, device, dtype)
+    network = TransformersNetwork(
+        GroundingDinoForObjectDetection(config), tokenizer, device=device, dtype=dtype
+    )
     # Thresholds of 0: a random network finds something, and is not asked a second time.
-    return GroundingDetector(network, tokenizer, 0.0, 0.0)
+    return GroundingDetector(network, tokenizer, threshold=0.0, text_threshold=0.0)
 
 
 def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> SamSegmenter:
@@ -171,7 +186,7 @@ def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) 
     from ssc.segment.sam import SamSegmenter
 
     model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()
-    return SamSegmenter(model, device, dtype)
+    return SamSegmenter(model, device=device, dtype=dtype)
 
 
 def _tiny_sam(side: int = 64, dim: int = 16) -> Any:

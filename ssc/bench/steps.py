@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from ssc.cache import Cache
+from ssc.result import Result
 from ssc.select.prompts import make_prompts
-from ssc.types import ClassMatch, Result
+from ssc.types import ClassMatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ssc.metrics import pairwise_iou
+from ssc.result import Correction, Result
 from ssc.timing import Clock
-from ssc.types import Candidates, Correction, Result
+from ssc.types import Candidates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def threshold_of(probability: NDArray[np.float32]) -> float:
 
 
 def correct_at(
-    probability: NDArray[np.float32], candidates: Candidates, threshold: float | None = None
+    probability: NDArray[np.float32], candidates: Candidates, *, threshold: float | None = None
 ) -> Correction:
     """The corrected mask at a threshold, and the candidate that the model agrees with best.
 
@@ -121,8 +122,8 @@ def correct_at(
     threshold = threshold_of(probability) if threshold is None else threshold
     mask = probability > threshold
     ious = pairwise_iou(candidates.masks, mask[None])[:, 0].astype(np.float32)
-    frame = torch.from_numpy(np.ascontiguousarray(probability))[None]  # 1×H×W
-    agreement = soft_iou(frame, torch.from_numpy(candidates.masks))[0].numpy()
+    frame = torch.tensor(probability)[None]  # 1×H×W
+    agreement = soft_iou(frame, torch.tensor(candidates.masks))[0].numpy()
     best = int(agreement.argmax()) if len(agreement) else -1
-    snapped = best if best >= 0 and agreement[best] >= SNAP_IOU else -1
-    return Correction(probability, threshold, mask, ious, agreement, snapped)
+    snapped_index = best if best >= 0 and agreement[best] >= SNAP_IOU else -1
+    return Correction(probability, threshold, mask, ious, agreement, snapped_index)

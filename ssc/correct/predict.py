@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from ssc.cache import Cache, content_key
 from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
 from ssc.correct.lavt import LAVT, ImageFeatures
-from ssc.errors import InputError
+from ssc.errors import PictureError, WeightsError
 from ssc.weights.reading import load_weights, unfilled
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Corrector:
         self,
         model: ReferringModel,
         tokenizer: Any,
+        *,
         size: Sequence[int],
         words: int,
         dtype: torch.dtype = torch.float32,
@@ -139,10 +140,10 @@ class Corrector:
             image's own frame; for the mask see `ssc.correct.threshold_of`.
 
         Raises:
-            InputError: not such an image.
+            PictureError: not such an image.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise InputError(
+            raise PictureError(
                 f"image: expected RGB uint8 height×width×3, got {image.dtype} {image.shape}"
             )
         frame = image.shape[:2]
@@ -179,7 +180,7 @@ class Corrector:
         """A checkpoint: `config.json`, `model.safetensors` and the tokenizer's files.
 
         Raises:
-            InputError: a file is missing or is not what it should be.
+            WeightsError: a file is missing or is not what it should be.
         """
         from transformers import AutoTokenizer
 
@@ -191,7 +192,7 @@ class Corrector:
                 model = ReferringModel(config["lavt"], config["bert"])
             size, words = config["size"], config["words"]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(
+            raise WeightsError(
                 f"{path}: expected the configuration of a correct-stage checkpoint "
                 f"({', '.join(CONFIGS['mini'])}), got {type(error).__name__}: {error}"
             ) from error
@@ -200,13 +201,15 @@ class Corrector:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).partition("\n")[0]
-            raise InputError(f"{folder}: expected the tokenizer's files, got: {reason}") from error
+            raise WeightsError(
+                f"{folder}: expected the tokenizer's files, got: {reason}"
+            ) from error
         if len(tokenizer) > (known := model.bert.config.vocab_size):
-            raise InputError(
+            raise WeightsError(
                 f"{folder}: expected a tokenizer of at most {known} tokens, as many as the model "
                 f"knows, got {len(tokenizer)}; take the one that the model was trained with"
             )
-        return cls(model, tokenizer, size, words)
+        return cls(model, tokenizer, size=size, words=words)
 
     @staticmethod
     def save(
@@ -214,6 +217,7 @@ class Corrector:
         model: ReferringModel,
         tokenizer: Any,
         config: dict[str, Any],
+        *,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Writes what `load` reads, each file put in its place whole.

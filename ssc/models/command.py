@@ -19,7 +19,8 @@ def main(argv: Sequence[str]) -> int:
     """Lists the sets, or downloads one; returns the exit code.
 
     Raises:
-        InputError: no such set or part, or a download failed.
+        OptionError: no such set or part.
+        DownloadError: a download failed.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ssc models", description="Lists the model sets, or downloads one."

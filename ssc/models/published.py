@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from ssc.errors import InputError
+from ssc.errors import WeightsError, unknown
 from ssc.weights.downloads import Weights
 
 if TYPE_CHECKING:
@@ -169,11 +169,10 @@ def files_of(name: str) -> list[Weights]:
     """All files of a set, or of one name of `WEIGHTS`.
 
     Raises:
-        InputError: no such name.
+        OptionError: no such name.
     """
     if name not in SETS and name not in WEIGHTS:
-        known = ", ".join([*SETS, *WEIGHTS])
-        raise InputError(f"weights: expected one of {known}, got {name!r}")
+        raise unknown("weights", name, [*SETS, *WEIGHTS])
     return [file for part in SETS.get(name, (name,)) for file in WEIGHTS[part]]
 
 
@@ -188,7 +187,7 @@ def build(name: str) -> Pipeline:
         name: a key of `SETS`.
 
     Raises:
-        InputError: weights are missing; the message says how to get them.
+        WeightsError: weights are missing; the message says how to get them.
     """
     parts = SETS[name]
     _require(name)
@@ -215,14 +214,14 @@ def build(name: str) -> Pipeline:
 
 
 def _require(name: str) -> None:
-    """Raises InputError where files of a set are missing, and says what to do."""
+    """Raises WeightsError where files of a set are missing, and says what to do."""
     from huggingface_hub import constants
 
     files = files_of(name)
     absent = [file for file in files if not file.present]
     if absent:
         offline = " with HF_HUB_OFFLINE unset" if constants.is_offline_mode() else ""
-        raise InputError(
+        raise WeightsError(
             f"model set {name}: {len(absent)} of its {len(files)} files are not in "
             f"{constants.HF_HUB_CACHE}; run python -m ssc models --download {name}{offline} "
             f"({sum(file.size or 0 for file in absent) / 1e9:.1f} GB). Without a network, run that "
@@ -235,7 +234,7 @@ def _clip(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Cl
     from ssc.clip import load_openai_clip
     from ssc.devices import compile_if_asked
 
-    clip = load_openai_clip(CLIPS[name], path, device, dtype)
+    clip = load_openai_clip(CLIPS[name], path, device=device, dtype=dtype)
     compile_if_asked(clip.model.visual)
     return clip
 
@@ -250,7 +249,9 @@ def _detector(folder: Path, device: torch.device, dtype: torch.dtype) -> Groundi
     )
 
     tokenizer = load_tokenizer(folder)
-    network = TransformersNetwork(load_grounding_dino(folder), tokenizer, device, dtype)
+    network = TransformersNetwork(
+        load_grounding_dino(folder), tokenizer, device=device, dtype=dtype
+    )
     return GroundingDetector(network, tokenizer)
 
 
@@ -259,6 +260,6 @@ def _segmenter(name: str, path: Path, device: torch.device, dtype: torch.dtype) 
     from ssc.devices import compile_if_asked
     from ssc.segment.sam import SamSegmenter, load_sam
 
-    segmenter = SamSegmenter(load_sam(SAMS[name], path), device, dtype)
+    segmenter = SamSegmenter(load_sam(SAMS[name], path), device=device, dtype=dtype)
     compile_if_asked(segmenter.model.image_encoder)
     return segmenter

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssc.errors import InputError
+from ssc.errors import WeightsError, unknown
 
 if TYPE_CHECKING:
     from ssc.clip import Clip
@@ -29,7 +29,7 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-def load(name: str | None = None, correct: bool | str | Path = True) -> Pipeline:
+def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipeline:
     """The pipeline of a model set; each of its models is loaded once per process.
 
     Args:
@@ -38,14 +38,20 @@ def load(name: str | None = None, correct: bool | str | Path = True) -> Pipeline
             checkpoint, its folder or its id on the Hub.
 
     Raises:
-        InputError: no such set, or files are missing or broken.
+        OptionError: no such set, or no such checkpoint.
+        WeightsError: files are missing or broken.
+        DownloadError: the Hub does not give the checkpoint.
+
+    >>> import ssc
+    >>> ssc.load("mini", correct=False).correct is None
+    True
     """
     from ssc.pipeline import Pipeline
     from ssc.weights.checkpoints import find_checkpoint
 
     name = default_set() if name is None else name
     if name not in MODEL_SETS:
-        raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {name!r}")
+        raise unknown("model set", name, MODEL_SETS)
     if correct is True:
         own = ASSETS / name / "lavt"
         correct = own if own.exists() else False
@@ -61,13 +67,13 @@ def default_set() -> str:
     on this machine: paper before base before mini. Nothing is loaded or asked of the network.
 
     Raises:
-        InputError: SSC_MODELS names no set.
+        OptionError: SSC_MODELS names no set.
     """
     from ssc.models.published import SETS, files_of
 
     if named := os.environ.get("SSC_MODELS"):
         if named not in MODEL_SETS:
-            raise InputError(f"SSC_MODELS: expected one of {', '.join(MODEL_SETS)}, got {named!r}")
+            raise unknown("SSC_MODELS", named, MODEL_SETS)
         return named
     present = (
         name
@@ -95,7 +101,7 @@ def _mini() -> Pipeline:
     segment = Segment(
         SpacyNouns(),
         ClassProjection(clip, COCO_80),
-        MiniDetector(network, threshold),
+        MiniDetector(network, threshold=threshold),
         MiniSegmenter(network),
     )
     return Pipeline(segment, Select(clip))
@@ -153,7 +159,7 @@ def load_mini_clip(folder: Path) -> Clip:
     load_weights(model, folder / "model.safetensors")
     merges = folder / "merges.txt.gz"
     if not merges.exists():
-        raise InputError(f"{merges}: expected the tokenizer's merges, found no such file")
+        raise WeightsError(f"{merges}: expected the tokenizer's merges, found no such file")
     tokenizer = SimpleTokenizer(str(merges), context_length=config["text_cfg"]["context_length"])
     return Clip(model, tokenizer, config["vision_cfg"]["image_size"], MEAN, STD)
 
@@ -163,4 +169,4 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a model's configuration: {error}") from error
+        raise WeightsError(f"{path}: expected a model's configuration: {error}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from ssc.errors import InputError
+from ssc.errors import OptionError, WeightsError, unknown
 from ssc.page.texts import DOWNLOADS
 from ssc.pipeline import Pipeline
 
@@ -29,8 +29,8 @@ OPTIONS = (
     "models",
 )
 """Names of the options in the order of the page's components and of the endpoints' arguments. As in
-`Pipeline.varied`; but a threshold of 0 is the detector's own, `correct` a checkpoint's name, "own"
-or "off", `vocabulary` a text, and `models` the model set."""
+`ssc.pipeline.Options`; but a threshold of 0 is the detector's own, `correct` a checkpoint's name,
+"own" or "off", `vocabulary` a text, and `models` the model set."""
 
 OWN, OFF = "own", "off"  # of stage 3: the model set's own, and none
 MAX_WORDS = 300
@@ -109,46 +109,47 @@ class Choices:
         """The pipeline of a model set with stage 3 of choice.
 
         Raises:
-            InputError: no such set or checkpoint, or the set's files are missing.
+            OptionError: no such set or checkpoint.
+            WeightsError: the set's files are missing.
         """
         if models not in self.sets:
-            raise InputError(f"model set: expected one of {', '.join(self.sets)}, got {models!r}")
+            raise unknown("model set", models, self.sets)
         if why := self.sets[models].missing():
-            raise InputError(why)
+            raise WeightsError(why)
         with self._lock:  # lest two visitors load the same models at once
             pipeline = self.sets[models].load()
         if correct == OWN and self.own:
             return pipeline
         if correct not in (OWN, OFF, *self.checkpoints):
-            known = ", ".join(self.corrects)
-            raise InputError(f"stage 3: expected one of {known}, got {correct!r}")
+            raise unknown("stage 3", correct, self.corrects)
         return Pipeline(pipeline.segment, pipeline.select, self.checkpoints.get(correct))
 
-    def vary(self, options: Sequence[Any]) -> Pipeline:
+    def with_options(self, options: Sequence[Any]) -> Pipeline:
         """The pipeline that a visitor's options, in the order of `OPTIONS`, ask for.
 
         Raises:
-            InputError: an option that is none.
+            OptionError: an option that is none.
+            WeightsError: the model set's files are missing.
         """
         chosen = dict(zip(OPTIONS, options, strict=True))
         pipeline = self.pipeline(chosen.pop("models"), chosen.pop("correct"))
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
         for name in ("box_threshold", "text_threshold"):
             chosen[name] = chosen[name] or None
-        return pipeline.varied(**chosen)
+        return pipeline.with_options(**chosen)
 
 
 def read_words(text: str | None) -> list[str] | None:
     """Words of a vocabulary, one per line or separated by commas; None where the text is blank.
 
     Raises:
-        InputError: over `MAX_WORDS`.
+        OptionError: over `MAX_WORDS`.
     """
     if not text or not text.strip():
         return None
     words = [word for word in re.split(r"[,\n]", text) if word.strip()]
     if len(words) > MAX_WORDS:
-        raise InputError(f"vocabulary: expected at most {MAX_WORDS} words, got {len(words)}")
+        raise OptionError(f"vocabulary: expected at most {MAX_WORDS} words, got {len(words)}")
     return words
 
 
@@ -160,14 +161,16 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         corrects: the checkpoints.
 
     Raises:
-        InputError: no such model set, its files are missing, or a checkpoint that is none.
+        OptionError: no such model set or checkpoint.
+        WeightsError: files are missing or broken.
+        DownloadError: the Hub does not give a checkpoint.
     """
     import ssc
     from ssc.models.sets import MODEL_SETS, default_set
 
     models = models or default_set()
     if models not in MODEL_SETS:
-        raise InputError(f"model set: expected one of {', '.join(MODEL_SETS)}, got {models!r}")
+        raise unknown("model set", models, MODEL_SETS)
     names = [models, *(name for name in MODEL_SETS if name != models)]
     sets = [
         ModelSet(
@@ -178,10 +181,11 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         )
         for name in names
     ]
-    ssc.load(models, False)  # says in full what is missing
+    ssc.load(models, correct=False)  # says in full what is missing
     named = list(dict.fromkeys(name for name in corrects if name != OFF))
     checkpoints = {
-        title: ssc.load(models, name).correct for title, name in zip(short_names(named), named)
+        title: ssc.load(models, correct=name).correct
+        for title, name in zip(short_names(named), named)
     }
     return Choices(sets, checkpoints, own=OFF not in corrects)
 

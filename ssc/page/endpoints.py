@@ -33,7 +33,9 @@ def asks(choices: Choices) -> Ask:
         """A session after each stage; raises InputError as `read_question` and `stream`."""
         progress(0.05, desc="Opening the picture")
         question = read_question(picture, expressions)
-        choices.vary(options)  # here, where models stay loaded, and before a GPU is asked for
+        choices.with_options(
+            options
+        )  # here, where models stay loaded, and before a GPU is asked for
         progress(0.1, desc=STAGES[0])
         for number, session in enumerate(answer(question, options), 1):
             if number < len(STAGES):
@@ -70,6 +72,11 @@ def compared(ask: Ask, picture: Any, expressions: Any, options: Sequence[Any]) -
     return [list(ask(picture, expressions, side))[-1] for side in (options[:half], options[half:])]
 
 
+def told(error: InputError) -> dict[str, Any]:
+    """An error as the endpoints answer it."""
+    return {"error": str(error), "kind": type(error).__name__}
+
+
 def endpoints(ask: Ask) -> tuple[Callable, Callable]:
     """The functions of /segment and /compare; their arguments are those of the page."""
 
@@ -78,13 +85,14 @@ def endpoints(ask: Ask) -> tuple[Callable, Callable]:
         """Segments what each line of `expressions` names; masks come as COCO RLE.
 
         Lines are objects; " | " within a line joins expressions of one object. Returns
-        {"results": [a record per object]}, or {"error": message} where the input is bad.
+        result.json, whose form is at the top of ssc/export.py, or {"error": message, "kind": of
+        `ssc.errors`} where something cannot be used.
         """
         picture, expressions, *options, progress = inputs
         try:
             *_, session = ask(picture, expressions, options, progress)
         except InputError as error:
-            return {"error": str(error)}
+            return told(error)
         return session.record()
 
     @signed("picture", "expressions", *(f"{name}_{side}" for side in "ab" for name in OPTIONS))
@@ -92,13 +100,14 @@ def endpoints(ask: Ask) -> tuple[Callable, Callable]:
         """The same picture and expressions under two configurations, A and B.
 
         Returns {"a": as of /segment, "b": likewise, "compared": [per object its expressions and
-        the IoU between A's masks and B's]}, or {"error": message} where the input is bad.
+        the IoU between A's masks and B's: `iou` of the answers, `selected_iou` of S+S,
+        `corrected_iou` of S+S+C]}, or {"error", "kind"} as /segment.
         """
         picture, expressions, *options, _ = inputs
         try:
             a, b = compared(ask, picture, expressions, options)
         except InputError as error:
-            return {"error": str(error)}
+            return told(error)
         return {"a": a.record(), "b": b.record(), "compared": compare(a, b)}
 
     return segment, compare_records

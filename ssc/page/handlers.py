@@ -68,10 +68,11 @@ class Handlers:
         ui = self.ui
         return {
             ui.answers: session.answers(),
+            ui.sides: session.sides(),
             ui.slider: session.pair(),
             ui.words: describe(session.results, session.active),
             ui.candidates: session.candidates(),
-            ui.undo: gr.Button(visible=session.result.override is not None),
+            ui.undo: gr.Button(visible=session.result.override_index is not None),
             ui.record: session.record(),
             ui.take: gr.Button(interactive=session.result.selection is not None),
         }
@@ -92,7 +93,7 @@ class Handlers:
             ui.state: None,
             ui.note: gr.HTML("", visible=False),
             ui.objects: gr.Radio([], value=None, visible=False),
-            **{component: [] for component in (ui.answers, ui.prompts)},
+            **{component: [] for component in (ui.answers, ui.sides, ui.prompts)},
             **dict.fromkeys((ui.slider, ui.candidates, ui.heat)),
             **dict.fromkeys((ui.words, ui.scores, ui.ious), ""),
             ui.undo: gr.Button(visible=False),
@@ -122,13 +123,13 @@ class Handlers:
     def undo(self, session: Session | None) -> dict:
         return self.choose(session, None)
 
-    def choose(self, session: Session | None, candidate: int | None) -> dict:
-        """A person's choice; that of S+S itself is none."""
+    def choose(self, session: Session | None, index: int | None) -> dict:
+        """A person's choice of candidate; that of the stages themselves is none."""
         if session is None or session.result.selection is None:
             return self.gone(session)
-        if candidate == session.result.selection.chosen:
-            candidate = None
-        session = session.with_result(session.result.with_override(candidate))
+        own = session.result.with_override(None)
+        chosen = own if index == own.index else own.with_override(index)
+        session = session.with_result(chosen)
         scores = {self.ui.scores: score_bars(session.result)}
         return {self.ui.state: session, **scores, **self.show_answer(session)}
 
@@ -160,7 +161,10 @@ class Handlers:
             hidden = gr.Gallery([], visible=False)
             return hidden, "", hidden, "", ""
         shown = (
-            (gr.Gallery(session.answers(), visible=True), describe(session.results, -1))
+            (
+                gr.Gallery(session.answers() + session.sides(), visible=True),
+                describe(session.results, -1),
+            )
             for session in (a, b)
         )
         return *next(shown), *next(shown), overlaps(compare(a, b))

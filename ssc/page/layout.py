@@ -38,6 +38,7 @@ class Parts:
     note: gr.HTML
     objects: gr.Radio
     answers: gr.Gallery
+    sides: gr.Gallery
     slider: gr.ImageSlider
     words: gr.HTML
     candidates: gr.Image
@@ -142,10 +143,12 @@ def _uploaded(payload: ImageData | None) -> str | None:
 def _answer(corrects: bool) -> dict:
     note = gr.HTML(visible=False, elem_id="note", padding=False)
     objects = gr.Radio([], label="Object shown below", visible=False, elem_id="objects")
-    with gr.Tabs():
-        with gr.Tab("Side by side" if corrects else "Answer"):
-            answers = _gallery("Answer", "answers")
-        with gr.Tab("Slider", visible=corrects):
+    answers = _gallery("Answer", "answers")
+    words = _words("words", HINT)
+    with gr.Tabs(visible=corrects):
+        with gr.Tab("S+S and S+S+C"):
+            sides = _gallery("S+S and S+S+C, side by side", "sides")
+        with gr.Tab("Slider"):
             slider = gr.ImageSlider(
                 label="S+S on the left, S+S+C on the right",
                 elem_id="slider",
@@ -154,11 +157,11 @@ def _answer(corrects: bool) -> dict:
                 buttons=["fullscreen"],
                 max_height=620,
             )
-    words = _words("words", HINT)
     return {
         "note": note,
         "objects": objects,
         "answers": answers,
+        "sides": sides,
         "slider": slider,
         "words": words,
     }

@@ -120,8 +120,9 @@ def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
     """What to say of a model set, and its thresholds; the sentence where its files are missing."""
     chosen = choices.sets[models]
     box, text = chosen.thresholds()
+    unset = {"value": 0} if text is None else {}  # lest a hidden one is refused
     return (
         gr.Radio(info=chosen.missing() or chosen.needs),
         gr.Slider(info=BOX + _own(box)),
-        gr.Slider(info=TEXT + _own(text), visible=text is not None),
+        gr.Slider(**unset, info=TEXT + _own(text), visible=text is not None),
     )

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssc.correct import correct_at
 from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, for_screen
-from ssc.errors import InputError
-from ssc.export import result_record
+from ssc.errors import ExpressionError, PictureError
+from ssc.export import result_document
 from ssc.images import load_image
 from ssc.metrics import mask_iou
 from ssc.models.photo import is_unknown
-from ssc.types import Result
+from ssc.result import YOURS, Answer, Result
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ssc.page.choices import Choices
-    from ssc.types import Candidates
 
     Picture = NDArray[np.uint8]
+    Scaled = tuple[Picture, NDArray[np.bool_], NDArray[np.float32]]
 
 
 STAGES = (
@@ -50,7 +50,7 @@ class Session:
     results: list[Result]
     active: int = 0
     unknown: bool = False
-    _scaled: dict[int, tuple[Picture, Candidates]] = field(default_factory=dict, repr=False)
+    _scaled: dict[int, Scaled] = field(default_factory=dict, repr=False)
 
     @property
     def result(self) -> Result:
@@ -70,32 +70,31 @@ class Session:
         result = self.result
         if result.correction is None:
             return self
-        correction = correct_at(result.correction.probability, result.candidates, threshold)
+        correction = correct_at(
+            result.correction.probability, result.candidates, threshold=threshold
+        )
         return self.with_result(replace(result, correction=correction))
 
     def record(self) -> dict[str, Any]:
-        """{"results": [a record per object]}, as `result.json` has it."""
-        return {"results": [result_record(self.name, self.image, r) for r in self.results]}
+        """As `result.json` has it; see `ssc.export`."""
+        return result_document(self.name, self.image, self.results)
 
     def answers(self) -> list[tuple[Picture, str]]:
-        """S+S, and S+S+C where there is one, of each object, with captions."""
-        shown = []
-        for number, result in enumerate(self.results):
-            before = f"{number + 1} · " if len(self.results) > 1 else ""
-            shown += [
-                (picture, before + caption) for picture, caption in self._answers(number, result)
-            ]
-        return shown
+        """The answer to each object, with captions; none before stage 2."""
+        return self._captioned(self._answer)
+
+    def sides(self) -> list[tuple[Picture, str]]:
+        """S+S beside S+S+C of each object, with captions; none without stage 3."""
+        return self._captioned(self._sides)
 
     def pair(self) -> tuple[Picture, Picture] | None:
-        """S+S and S+S+C of the active object, for the slider; None where one is missing."""
-        pictures = [picture for picture, _ in self._answers(self.active, self.result)]
-        return tuple(pictures) if len(pictures) == 2 else None
+        """S+S and S+S+C of the active object, for the slider; None without stage 3."""
+        pictures = [picture for picture, _ in self._sides(self.active, self.result)]
+        return (pictures[0], pictures[1]) if pictures else None
 
     def candidates(self) -> Picture:
         """The active object's candidates on the picture, the chosen one brought out."""
-        drawn, scaled = self._screen(self.active)
-        return draw_candidates(drawn, scaled, self.result.chosen)
+        return draw_candidates(*self._screen(self.active), chosen=self.result.index)
 
     def prompts(self) -> list[tuple[Picture, str]]:
         """The active object's visual prompts, best first, with number and score."""
@@ -111,33 +110,60 @@ class Session:
         correction = self.result.correction
         if correction is None:
             return None
-        drawn, _ = self._screen(self.active)
-        return draw_probability(drawn, _resize(correction.probability, drawn), correction.threshold)
+        drawn, *_ = self._screen(self.active)
+        return draw_probability(
+            drawn, _resize(correction.probability, drawn), threshold=correction.threshold
+        )
 
     def to_image(self, x: float, y: float) -> tuple[float, float]:
         """A point of a picture shown here in pixels of the image."""
         factor = max(self.image.shape[:2]) / max(self._screen(self.active)[0].shape[:2])
         return x * factor, y * factor
 
-    def _answers(self, number: int, result: Result) -> list[tuple[Picture, str]]:
+    def _captioned(
+        self, draw: Callable[[int, Result], list[tuple[Picture, str]]]
+    ) -> list[tuple[Picture, str]]:
+        """What `draw` makes of each object, with its number where there are several."""
+        return [
+            (picture, f"{number + 1} · {caption}" if len(self.results) > 1 else caption)
+            for number, result in enumerate(self.results)
+            for picture, caption in draw(number, result)
+        ]
+
+    def _answer(self, number: int, result: Result) -> list[tuple[Picture, str]]:
         if result.selection is None:
             return []
-        drawn, scaled = self._screen(number)
-        chosen = result.chosen
-        mask = scaled.masks[chosen] if chosen >= 0 else scaled.masks[:0].any(axis=0)
-        name = "S+S" if result.override is None else "Your choice"
-        caption = f"{name} · candidate {chosen + 1}" if chosen >= 0 else f"{name} · nothing"
-        shown = [(draw_mask(drawn, mask, colour_of(chosen)), caption)]
-        if (correction := result.correction) is not None:
-            # From the probability, so that the outline is as smooth here as in the heat map.
-            mask = _resize(correction.probability, drawn) > correction.threshold
-            caption = f"S+S+C · {_meant(result)}"
-            shown.append((draw_mask(drawn, mask, colour_of(correction.snapped)), caption))
-        return shown
+        answer = result.answer
+        name = "Your choice" if answer.by == YOURS else "Answer"
+        if answer.number is None and not answer.empty:
+            return [(self._draw_corrected(number, result), f"{name} · a region of its own")]
+        return [self._draw_candidate(number, answer.index, name)]
 
-    def _screen(self, number: int) -> tuple[Picture, Candidates]:
+    def _sides(self, number: int, result: Result) -> list[tuple[Picture, str]]:
+        if result.selection is None or result.correction is None:
+            return []
+        return [
+            self._draw_candidate(number, result.selection.index, "S+S"),
+            (self._draw_corrected(number, result), f"S+S+C · {_meant(result)}"),
+        ]
+
+    def _draw_candidate(self, number: int, index: int, name: str) -> tuple[Picture, str]:
+        drawn, masks, _ = self._screen(number)
+        mask = masks[index] if index >= 0 else masks[:0].any(axis=0)
+        caption = f"{name} · candidate {index + 1}" if index >= 0 else f"{name} · nothing"
+        return draw_mask(drawn, mask, color=colour_of(index)), caption
+
+    def _draw_corrected(self, number: int, result: Result) -> Picture:
+        assert result.correction is not None
+        drawn, *_ = self._screen(number)
+        # From the probability, so that the outline is as smooth here as in the heat map.
+        mask = _resize(result.correction.probability, drawn) > result.correction.threshold
+        return draw_mask(drawn, mask, color=colour_of(result.correction.snapped_index))
+
+    def _screen(self, number: int) -> Scaled:
         if number not in self._scaled:
-            self._scaled[number] = for_screen(self.image, self.results[number].candidates)
+            own = self.results[number].candidates
+            self._scaled[number] = for_screen(self.image, own.masks, own.boxes)
         return self._scaled[number]
 
 
@@ -164,17 +190,18 @@ def read_question(picture: str | None, expressions: str | None) -> Question:
         expressions: an object a line; " | " joins expressions of one object.
 
     Raises:
-        InputError: a picture that is none, or no expression.
+        PictureError: none, or one that cannot be opened.
+        ExpressionError: none.
     """
     if not picture:
-        raise InputError("Choose a picture first: upload, paste or take one.")
+        raise PictureError("Choose a picture first: upload, paste or take one.")
     try:
         image = load_image(picture)
-    except InputError as error:  # without the server's path
-        raise InputError(str(error).replace(str(picture), "The file")) from error
+    except PictureError as error:  # without the server's path
+        raise PictureError(str(error).replace(str(picture), "The file")) from error
     lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
     if not lines:
-        raise InputError("Write what to look for, one object per line.")
+        raise ExpressionError("Write what to look for, one object per line.")
     return Question(Path(picture).name, image, lines)
 
 
@@ -187,36 +214,38 @@ def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iter
         options: in the order of `choices.OPTIONS`.
 
     Raises:
-        InputError: an expression or an option that is none.
+        OptionError, ExpressionError: an option or an expression that is none.
     """
-    pipeline = choices.vary(options)
+    pipeline = choices.with_options(options)
     for results in pipeline.stream(question.image, question.objects):
         unknown = is_unknown(pipeline.segment.detector, question.image)
         yield Session(question.name, question.image, results, unknown=unknown)
 
 
 def compare(a: Session, b: Session) -> list[dict[str, Any]]:
-    """Per object its expressions, and IoU of the masks of both: S+S, and S+S+C where both are."""
-    rows = []
-    for one, other in zip(a.results, b.results):
-        corrected = None
-        if one.correction is not None and other.correction is not None:
-            corrected = mask_iou(one.correction.mask, other.correction.mask)
-        rows.append(
-            {
-                "expressions": list(one.expressions),
-                "iou": mask_iou(one.mask, other.mask),
-                "corrected_iou": corrected,
-            }
-        )
-    return rows
+    """Per object its expressions, and IoU of the masks of both: the answers, S+S, and S+S+C where
+    both are."""
+    return [
+        {
+            "expressions": list(one.expressions),
+            "iou": mask_iou(one.mask, other.mask),
+            "selected_iou": _iou(one.selected, other.selected),
+            "corrected_iou": _iou(one.corrected, other.corrected),
+        }
+        for one, other in zip(a.results, b.results)
+    ]
+
+
+def _iou(one: Answer | None, other: Answer | None) -> float | None:
+    return None if one is None or other is None else mask_iou(one.mask, other.mask)
 
 
 def _meant(result: Result) -> str:
-    snapped = result.correction.snapped
-    if snapped >= 0:
-        return f"candidate {snapped + 1}"
-    return "a region of its own" if result.correction.mask.any() else "nothing"
+    meant = result.snapped
+    assert meant is not None
+    if meant.number is not None:
+        return f"candidate {meant.number}"
+    return "nothing" if meant.empty else "a region of its own"
 
 
 def _resize(probability: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ from ssc.correct import SNAP_IOU
 from ssc.draw import colour_of, ink_of
 from ssc.explain import explain
 from ssc.metrics import mask_iou
-from ssc.types import ANY_CLASS, JOINT, Candidates, ClassMatch, Result
+from ssc.result import JOINT, Result
+from ssc.types import ANY_CLASS, Candidates, ClassMatch
 
 
 def describe(results: Sequence[Result], active: int) -> str:
@@ -32,7 +33,9 @@ def overlaps(rows: Sequence[dict[str, Any]]) -> str:
     """IoU between the masks of two settings, a sentence per object; see `session.compare`."""
     said = []
     for row in rows:
-        words = f"S+S of A and B overlap with an IoU of {row['iou']:.2f}"
+        words = f"the answers of A and B overlap with an IoU of {row['iou']:.2f}"
+        if row["selected_iou"] is not None:
+            words += f", S+S with {row['selected_iou']:.2f}"
         if row["corrected_iou"] is not None:
             words += f", S+S+C with {row['corrected_iou']:.2f}"
         said.append(f"<p>“{escape(' | '.join(row['expressions']))}”: {words}.</p>")
@@ -42,10 +45,10 @@ def overlaps(rows: Sequence[dict[str, Any]]) -> str:
 def _describe(result: Result, marked: bool) -> str:
     steps = "".join(f'<p class="steps">{_step(match)}</p>' for match in result.matches)
     lines = [escape(explain(result))]
-    if result.correction is not None and (result.found or result.correction.mask.any()):
-        overlap = mask_iou(result.mask, result.correction.mask)
-        name = "S+S" if result.override is None else "Your choice"
-        lines.append(f"{name} and S+S+C overlap with an IoU of {overlap:.2f}.")
+    selected, corrected = result.selected, result.corrected
+    if selected and corrected and not (selected.empty and corrected.empty):
+        overlap = mask_iou(selected.mask, corrected.mask)
+        lines.append(f"S+S and S+S+C overlap with an IoU of {overlap:.2f}.")
     if seconds := sum(result.timings.values()):
         lines.append(f"Took {seconds:.2f}\u00a0s.")
     return (
@@ -107,12 +110,13 @@ def iou_bars(result: Result) -> str:
         return ""
     if not len(correction.ious):
         return "<p>There is no candidate to compare with.</p>"
+    joint = -1 if result.joint is None else result.joint.index
     rows = [
         _bar(
             i,
             agreement,
             (f"{agreement:.2f}", f"{iou:.2f}"),
-            ", ".join(["S+S+C"] * (i == correction.snapped) + ["both"] * (i == result.joint)),
+            ", ".join(["S+S+C"] * (i == correction.snapped_index) + ["both"] * (i == joint)),
             SNAP_IOU,
         )
         for i, (agreement, iou) in enumerate(zip(correction.agreement, correction.ious))
@@ -126,8 +130,8 @@ def iou_bars(result: Result) -> str:
 
 
 def _marks(result: Result, candidate: int) -> str:
-    marks = ["chosen"] if candidate == result.selection.chosen else []
-    if candidate == result.override:
+    marks = ["chosen"] if candidate == result.selection.index else []
+    if candidate == result.override_index:
         marks.append("yours")
     return ", ".join(marks)
 

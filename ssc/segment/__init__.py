@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssc.errors import InputError
+from ssc.errors import OptionError
+from ssc.result import Result
 from ssc.segment.classes import as_classes
-from ssc.segment.detect import as_known, known_classes
+from ssc.segment.detect import as_known, known_classes, with_thresholds
 from ssc.segment.masks import suppress_duplicates
 from ssc.timing import Clock
-from ssc.types import ANY_CLASS, Candidates, Result
+from ssc.types import ANY_CLASS, Candidates
 from ssc.words.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Segment:
         classes: ClassProjection,
         detector: Detector,
         segmenter: Segmenter,
+        *,
         project: bool = True,
     ) -> None:
         self.nouns = nouns
@@ -50,45 +52,38 @@ class Segment:
         self.segmenter = segmenter
         self.project = project
 
-    def varied(
+    def with_options(
         self,
+        *,
         vocabulary: Sequence[str] | None = None,
         project: bool | None = None,
         box_threshold: float | None = None,
         text_threshold: float | None = None,
     ) -> Segment:
-        """This stage with other settings, None keeps one; models and what they keep are shared.
+        """This stage with other options, None keeps one; models and what they keep are shared.
 
         Args:
             vocabulary: class names to project to; of a detector that knows some classes only,
                 these or some of them.
             project: whether a noun is projected to a class, or is the class itself.
             box_threshold: least score of a box, in [0, 1].
-            text_threshold: least probability of a word of a box's phrase, in [0, 1]; a detector
-                that reads no words has none and does not ask for it.
+            text_threshold: least probability of a word of a box's phrase, in [0, 1].
 
         Raises:
-            InputError: a threshold beyond these, no word or too many, or words that the detector
-                does not know.
+            OptionError: a threshold beyond these, or one that the detector does not have; no word
+                or too many, or words that the detector does not know.
         """
         other = copy(self)
         if vocabulary is not None:
             if isinstance(vocabulary, str):
-                raise InputError("vocabulary: expected a list of words, got one text")
+                raise OptionError("vocabulary: expected a list of words, got one text")
             names = as_known(load_vocabulary(vocabulary), known_classes(self.detector))
             other.nouns, other.classes = self.nouns.knowing(names), self.classes.onto(names)
         if project is not None:
             other.project = project
-        wanted = {"threshold": box_threshold, "text_threshold": text_threshold}
-        other.detector = copy(self.detector)
-        for name, value in wanted.items():
-            if value is None:
-                continue
-            if not 0 <= value <= 1:
-                said = "box threshold" if name == "threshold" else "text threshold"
-                raise InputError(f"{said}: expected 0 to 1, got {value}")
-            if hasattr(self.detector, name):
-                setattr(other.detector, name, value)
+        other.detector = with_thresholds(
+            self.detector, box_threshold=box_threshold, text_threshold=text_threshold
+        )
         return other
 
     def __call__(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> Result:
@@ -124,4 +119,6 @@ class Segment:
         if not len(candidates):
             present = self.detector.detect(image, list(self.classes.vocabulary))[2]
             nearest = self.classes.nearest(matches[0].noun, present, limit=3)
-        return Result(tuple(expressions), matches, candidates, nearest, timings=clock.seconds)
+        return Result(
+            tuple(expressions), matches, candidates, nearest, timings=clock.seconds, image=image
+        )

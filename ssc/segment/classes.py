@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ssc.errors import InputError
+from ssc.errors import OptionError
 from ssc.types import ANY_CLASS, ClassMatch
 from ssc.words.nouns import singular
 
@@ -113,7 +113,7 @@ def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[Class
         known: classes that the detector knows; None for one that takes any words.
 
     Raises:
-        InputError: a noun that is neither, nor is the plural of, a class that the detector knows.
+        OptionError: a noun that is neither, nor is the plural of, a class that the detector knows.
     """
     matches = []
     for noun in nouns:
@@ -124,7 +124,7 @@ def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[Class
         if known is not None:
             name = next((n for n in (noun, singular(noun)) if n in known), "")
         if not name:
-            raise InputError(
+            raise OptionError(
                 f"without projection {noun!r} is looked for as it is, but the mini set knows "
                 "COCO's 80 classes only; turn projection on, or choose the base or paper set"
             )

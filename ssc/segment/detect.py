@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from numbers import Real
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ssc.errors import InputError
+from ssc.errors import OptionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +23,8 @@ class Detector(Protocol):
     """Finds the instances of named classes.
 
     One that knows some classes only names them in an attribute `classes`; any other takes any
-    words.
+    words. One that can be told the least score of a box has it in an attribute `threshold`, and
+    the least probability of a word of a box's phrase in `text_threshold`.
     """
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
@@ -47,7 +50,7 @@ def as_known(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ..
     """`names` in the spelling of `known`, case ignored; as they are where that is None.
 
     Raises:
-        InputError: names that are not known; the message lists them.
+        OptionError: names that are not known; the message lists them.
     """
     if known is None:
         return tuple(names)
@@ -55,11 +58,42 @@ def as_known(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ..
     unknown = [name for name in dict.fromkeys(names) if name.lower() not in spelling]
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        raise InputError(
+        raise OptionError(
             f"the mini set knows COCO's 80 classes, got {', '.join(unknown[:5])}{more}; "
             "another vocabulary needs the base or paper set"
         )
     return tuple(spelling[name.lower()] for name in names)
+
+
+def check_threshold(name: str, value: float) -> None:
+    """Raises OptionError unless `value` is a number in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+        raise OptionError(f"{name}: expected a number, 0 to 1, got {value!r}")
+
+
+def with_thresholds(
+    detector: Detector, *, box_threshold: float | None = None, text_threshold: float | None = None
+) -> Detector:
+    """The detector with other thresholds, None keeps one; its network and what it keeps are shared.
+
+    Raises:
+        OptionError: a threshold beyond [0, 1], or one that the detector does not have.
+    """
+    other = copy(detector)
+    asked = {"threshold": box_threshold, "text_threshold": text_threshold}
+    for name, value in asked.items():
+        if value is None:
+            continue
+        option = "box_threshold" if name == "threshold" else name
+        check_threshold(option, value)
+        if not hasattr(detector, name):
+            what = "reads no words" if name == "text_threshold" else "scores no boxes"
+            raise OptionError(
+                f"{option}: expected none, as the model set's detector {what}, got {value}; "
+                "leave it out, or choose another model set"
+            )
+        setattr(other, name, value)
+    return other
 
 
 class MiniDetector:
@@ -68,9 +102,13 @@ class MiniDetector:
     Args:
         network: shared with the segmenter, so that an image is encoded once.
         threshold: least score of a box; chosen on the val split of RefSprites.
+
+    Raises:
+        OptionError: a threshold beyond [0, 1].
     """
 
-    def __init__(self, network: MiniNetwork, threshold: float) -> None:
+    def __init__(self, network: MiniNetwork, *, threshold: float) -> None:
+        check_threshold("box_threshold", threshold)
         self.network = network
         self.threshold = threshold
 
@@ -79,7 +117,7 @@ class MiniDetector:
         return self.network.classes
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
-        """As `Detector.detect`; raises InputError for a class that the network does not know."""
+        """As `Detector.detect`; raises OptionError for a class that the network does not know."""
         wanted = set(as_known(class_names, self.classes))
         boxes, scores, labels = self.network.boxes(image)
         keep = [k for k, name in enumerate(labels) if name in wanted and scores[k] > self.threshold]

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
-from ssc.errors import InputError
+from ssc.errors import WeightsError
 from ssc.segment.class_prompts import ClassPrompt, make_class_prompts
+from ssc.segment.detect import check_threshold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,15 +63,21 @@ class GroundingDetector:
         tokenizer: of BERT, the network's own.
         threshold: least score of a box, which is its best token's probability; in [0, 1].
         text_threshold: least probability of a word of a box's phrase.
+
+    Raises:
+        OptionError: a threshold beyond [0, 1].
     """
 
     def __init__(
         self,
         network: Network,
         tokenizer: Any,
+        *,
         threshold: float = BOX_THRESHOLD,
         text_threshold: float = TEXT_THRESHOLD,
     ) -> None:
+        check_threshold("box_threshold", threshold)
+        check_threshold("text_threshold", text_threshold)
         self.network = network
         self.tokenizer = tokenizer
         self.threshold = threshold
@@ -88,7 +95,7 @@ class GroundingDetector:
         """As `detect` of each image and its class names, in batches of images of equal size.
 
         Raises:
-            InputError: out of memory with a single image.
+            ResourceError: out of memory with a single image.
         """
         pixels = [preprocess(image) for image in images]
         found = self._ask(pixels, class_names, "{}")
@@ -198,6 +205,7 @@ class TransformersNetwork:
         self,
         model: Any,
         tokenizer: Any,
+        *,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -219,7 +227,7 @@ def load_tokenizer(folder: Path) -> Any:
     """BERT's tokenizer from the files beside the network's.
 
     Raises:
-        InputError: they are missing or broken.
+        WeightsError: they are missing or broken.
     """
     from transformers import AutoTokenizer
 
@@ -227,14 +235,14 @@ def load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{folder}: expected BERT's tokenizer, got: {reason}") from error
+        raise WeightsError(f"{folder}: expected BERT's tokenizer, got: {reason}") from error
 
 
 def load_grounding_dino(folder: Path) -> Any:
     """transformers' network from its own `config.json` and `model.safetensors`.
 
     Raises:
-        InputError: a file is missing or is not what it should be.
+        WeightsError: a file is missing or is not what it should be.
     """
     from transformers import GroundingDinoForObjectDetection
 
@@ -244,11 +252,11 @@ def load_grounding_dino(folder: Path) -> Any:
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{folder}: expected Grounding DINO, got: {reason}") from error
+        raise WeightsError(f"{folder}: expected Grounding DINO, got: {reason}") from error
     # Swin's final norm is in no checkpoint, since nothing reads it.
     missing = [name for name in info["missing_keys"] if "swin.layernorm" not in name]
     if missing or info["mismatched_keys"]:
-        raise InputError(
+        raise WeightsError(
             f"{folder}: expected all weights of Grounding DINO, got {len(missing)} missing and "
             f"{len(info['mismatched_keys'])} of another shape; download it again"
         )

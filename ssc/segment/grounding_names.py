@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ssc.errors import InputError
+from ssc.errors import WeightsError
 from ssc.weights.reading import read_pth
 
 LEFT_OVER = ("label_enc.weight", "bert.embeddings.position_ids")
@@ -21,7 +21,7 @@ def read_original(path: Path) -> dict[str, Tensor]:
     held = read_pth(path)
     weights = held.get("model")
     if not isinstance(weights, dict):
-        raise InputError(
+        raise WeightsError(
             f'{path}: expected weights under "model", as groundingdino_swint_ogc.pth has them, '
             f"got {', '.join(map(str, list(held)[:3])) or 'nothing'}"
         )
@@ -137,7 +137,7 @@ def to_transformers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The authors' weights by the names of transformers' `GroundingDinoForObjectDetection`.
 
     Raises:
-        InputError: a name that is not the authors'.
+        WeightsError: a name that is not the authors'.
     """
     renamed: dict[str, Tensor] = {}
     for name, value in weights.items():
@@ -167,4 +167,4 @@ def _rename(name: str, value: Tensor) -> Iterable[tuple[str, Tensor]]:
             return [(new + after, value)]
         parts = ("q", "k", "v") if "*_proj" in after else ("query", "key", "value")
         return [(new + after.replace("*", p), v) for p, v in zip(parts, value.chunk(3))]
-    raise InputError(f"expected the names of Grounding DINO's published weights, got {name}")
+    raise WeightsError(f"expected the names of Grounding DINO's published weights, got {name}")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from ssc.errors import InputError
+from ssc.errors import ResourceError
 from ssc.segment.grounding_names import read_original, to_transformers
 from ssc.weights.reading import fill, unfilled
 
@@ -78,7 +78,7 @@ class OriginalNetwork:
         device: where it runs, in float32.
     """
 
-    def __init__(self, model: nn.Module, device: str | torch.device = "cpu") -> None:
+    def __init__(self, model: nn.Module, *, device: str | torch.device = "cpu") -> None:
         self.model = model.eval().to(device)
         self.device = torch.device(device)
 
@@ -93,7 +93,7 @@ class OriginalNetwork:
         return logits, torch.cat([output["pred_boxes"] for output in outputs])
 
 
-def build_original(tokenizer: Any, bert: BertConfig | None = None, **options: Any) -> nn.Module:
+def build_original(tokenizer: Any, *, bert: BertConfig | None = None, **options: Any) -> nn.Module:
     """The network of `GroundingDINO_SwinT_OGC.py`, with fresh weights; nothing is downloaded.
 
     Args:
@@ -102,7 +102,7 @@ def build_original(tokenizer: Any, bert: BertConfig | None = None, **options: An
         options: instead of those of the configuration file.
 
     Raises:
-        InputError: groundingdino-py is not installed.
+        ResourceError: groundingdino-py is not installed.
     """
     from types import SimpleNamespace
 
@@ -110,7 +110,7 @@ def build_original(tokenizer: Any, bert: BertConfig | None = None, **options: An
         from groundingdino.config import GroundingDINO_SwinT_OGC as published
         from groundingdino.models.GroundingDINO import groundingdino as theirs
     except ImportError as error:
-        raise InputError(
+        raise ResourceError(
             f"the authors' Grounding DINO needs a package that is not installed ({error}): "
             'pip install "segment-select-correct[original]", then '
             "pip install --no-deps groundingdino-py==0.4.0 supervision==0.6.0"
@@ -130,7 +130,8 @@ def load_original(path: Path, tokenizer: Any) -> nn.Module:
     """`groundingdino_swint_ogc.pth` in the authors' network.
 
     Raises:
-        InputError: the package or the file is missing, or the file is another network's.
+        ResourceError: groundingdino-py is not installed.
+        WeightsError: the file is missing, or another network's.
     """
     with unfilled():
         model = build_original(tokenizer)
@@ -142,7 +143,7 @@ def load_into_transformers(path: Path) -> nn.Module:
     """`groundingdino_swint_ogc.pth` in transformers' network.
 
     Raises:
-        InputError: the file is missing or another network's.
+        WeightsError: the file is missing or another network's.
     """
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 

@@ -204,7 +204,7 @@ class MiniNetwork:
         h, w = image.shape[:2]
         if not len(boxes):
             return np.zeros((0, h, w), np.bool_), np.zeros(0, np.float32)
-        encoded, frame = self._encode(image), torch.from_numpy(boxes)
+        encoded, frame = self._encode(image), torch.tensor(boxes)
         small = self.model.mask_logits(encoded.features, [frame * encoded.scale]).sigmoid()
         inside = small > 0.5
         quality = (small * inside).flatten(1).sum(1) / inside.flatten(1).sum(1).clamp(min=1)

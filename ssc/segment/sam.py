@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
-from ssc.errors import InputError
+from ssc.errors import unknown
 from ssc.weights.reading import fill, read_pth, unfilled
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class SamSegmenter:
     def __init__(
         self,
         model: Any,
+        *,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -58,7 +59,7 @@ class SamSegmenter:
         """As `Segmenter.segment`; the quality is SAM's own estimate of the mask's IoU.
 
         Raises:
-            InputError: out of memory with a single box.
+            ResourceError: out of memory with a single box.
         """
         h, w = image.shape[:2]
         if not len(boxes):
@@ -128,12 +129,13 @@ def load_sam(architecture: str, path: Path) -> Any:
         architecture: one of `ARCHITECTURES`.
 
     Raises:
-        InputError: no such architecture, or the file is missing, damaged or another network's.
+        OptionError: no such architecture.
+        WeightsError: the file is missing, damaged or another network's.
     """
     from segment_anything import sam_model_registry
 
     if architecture not in ARCHITECTURES:
-        raise InputError(f"SAM: expected one of {', '.join(ARCHITECTURES)}, got {architecture!r}")
+        raise unknown("SAM", architecture, ARCHITECTURES)
     weights = read_pth(path)
     with unfilled():
         model = sam_model_registry[architecture]()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ssc.cache import Cache, content_key
-from ssc.errors import InputError
+from ssc.errors import OptionError, unknown
+from ssc.result import Result
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
 from ssc.select.spatial import guide
 from ssc.timing import Clock
-from ssc.types import Candidates, Result, Selection
+from ssc.types import Candidates, Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,25 +55,24 @@ class Select:
             paper); a selection's scores are then CLIP's less what a candidate is out of place.
 
     Raises:
-        InputError: no such prompt or rule, or `sigma` is not above 0.
+        OptionError: no such prompt or rule, or `sigma` is not above 0.
     """
 
     def __init__(
         self,
         clip: Encoder,
+        *,
         prompt: str = "reverse_blur",
         sigma: float = SIGMA,
         rule: str = "argmax",
         spatial: bool = False,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
-            raise InputError(
-                f"visual prompt: expected one of {', '.join(VISUAL_PROMPTS)}, got {prompt!r}"
-            )
-        if not sigma > 0:
-            raise InputError(f"sigma: expected a number of pixels above 0, got {sigma}")
+            raise unknown("prompt", prompt, VISUAL_PROMPTS)
+        if not isinstance(sigma, Real) or not sigma > 0:
+            raise OptionError(f"sigma: expected a number of pixels above 0, got {sigma!r}")
         if rule not in RULES:
-            raise InputError(f"select rule: expected one of {', '.join(RULES)}, got {rule!r}")
+            raise unknown("rule", rule, RULES)
         self.clip = clip
         self.prompt = prompt
         self.sigma = sigma
@@ -83,20 +84,25 @@ class Select:
         self._blurred: Cache[NDArray[np.uint8] | Tensor] = Cache(KEPT_IMAGES)
         self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
 
-    def varied(
+    def with_options(
         self,
+        *,
         prompt: str | None = None,
         sigma: float | None = None,
         rule: str | None = None,
         spatial: bool | None = None,
     ) -> Select:
-        """This stage with other settings, None keeps one; what it has kept of images is shared."""
+        """This stage with other options, None keeps one; what it has kept of images is shared.
+
+        Raises:
+            OptionError: as the class does.
+        """
         other = Select(
             self.clip,
-            self.prompt if prompt is None else prompt,
-            self.sigma if sigma is None else sigma,
-            self.rule if rule is None else rule,
-            self.spatial if spatial is None else spatial,
+            prompt=self.prompt if prompt is None else prompt,
+            sigma=self.sigma if sigma is None else sigma,
+            rule=self.rule if rule is None else rule,
+            spatial=self.spatial if spatial is None else spatial,
         )
         other._blurred, other._seen = self._blurred, self._seen
         return other

@@ -127,7 +127,7 @@ def make_prompts(
     import torch
 
     image = image.copy()  # torch takes no view of a flipped one
-    marked = VISUAL_PROMPTS[name](image, torch.from_numpy(masks).to(device), boxes, blurred)
+    marked = VISUAL_PROMPTS[name](image, torch.tensor(masks, device=device), boxes, blurred)
     return torch.as_tensor(marked, device=device)
 
 

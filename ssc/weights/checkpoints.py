@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ssc.errors import InputError
+from ssc.errors import DownloadError, OptionError
 from ssc.weights.downloads import downloads_are_off
 
 
@@ -14,13 +14,14 @@ def find_checkpoint(name: str) -> Path:
     where downloads are off, it has to be in the Hub's cache already.
 
     Raises:
-        InputError: neither is there.
+        OptionError: the name is of no folder, and cannot be an id.
+        DownloadError: the Hub does not give it.
     """
     folder = Path(name)
     if folder.is_dir():
         return folder
     if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        raise InputError(f"{name}: expected the folder of a checkpoint or its id on the Hub")
+        raise OptionError(f"{name}: expected the folder of a checkpoint or its id on the Hub")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -32,7 +33,7 @@ def find_checkpoint(name: str) -> Path:
         reason = str(error).strip().partition("\n")[0]
         if off:
             reason = "downloads are switched off on this machine (SSC_NO_DOWNLOADS is set)"
-        raise InputError(
+        raise DownloadError(
             f"{name}: expected the folder of a checkpoint or its id on the Hub; there is no such "
             f"folder, and {'' if off else 'the Hub says: '}{reason}"
         ) from error

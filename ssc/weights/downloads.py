@@ -16,7 +16,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from ssc.errors import InputError
+from ssc.errors import DownloadError
 
 CHUNK = 1 << 20  # bytes
 SPARE = 256 << 20  # bytes that stay free on the disk
@@ -72,7 +72,7 @@ class Weights:
         return self.path.is_file() and self.size in (None, self.path.stat().st_size)
 
 
-class Cancelled(InputError):
+class Cancelled(DownloadError):
     """A download that was asked to stop."""
 
 
@@ -96,7 +96,7 @@ def download_watched(
 
     Raises:
         Cancelled: it was told to stop.
-        InputError: as `download`.
+        DownloadError: as `download`.
     """
     files = [weights for weights in files if not weights.present]
     _check_allowed(files)
@@ -152,7 +152,7 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
             initial, unit, unit_scale and desc, is a context, and has update(bytes).
 
     Raises:
-        InputError: downloads are off, no network, no space, another size or hash than stated, or
+        DownloadError: downloads are off, no network, no space, another size or hash than stated, or
             no such file.
     """
     from huggingface_hub.utils import WeakFileLock
@@ -168,7 +168,7 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
                 try:
                     _fetch(weights, progress or tqdm)
                 except OSError as error:
-                    raise InputError(_explain(weights, error)) from error
+                    raise DownloadError(_explain(weights, error)) from error
 
 
 def _partial(weights: Weights) -> Path:
@@ -177,14 +177,14 @@ def _partial(weights: Weights) -> Path:
 
 def _check_allowed(files: Sequence[Weights]) -> None:
     if files and downloads_are_off():
-        raise InputError(
+        raise DownloadError(
             f"{files[0].file}: downloads are switched off on this machine (SSC_NO_DOWNLOADS is "
             "set); use a model set that is here, such as mini, or unset the variable"
         )
 
 
 def _check_space(files: Sequence[Weights]) -> None:
-    """Raises InputError where what is still to come does not fit on the disk."""
+    """Raises DownloadError where what is still to come does not fit on the disk."""
     if not files:
         return
     had = sum(_partial(w).stat().st_size for w in files if _partial(w).exists())
@@ -194,7 +194,7 @@ def _check_space(files: Sequence[Weights]) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE:
-        raise InputError(
+        raise DownloadError(
             f"{folder}: expected {needed / 1e9:.2f} GB of free space for the weights, got "
             f"{free / 1e9:.2f} GB; free some, or set HF_HOME to a folder on a larger disk"
         )
@@ -238,7 +238,7 @@ def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., A
         length = response.headers.get("Content-Length")
         total = had + int(length) if length else weights.size
         if weights.size is not None and total != weights.size:
-            raise InputError(_wrong(weights, f"one of {total} bytes"))
+            raise DownloadError(_wrong(weights, f"one of {total} bytes"))
         bar = progress(total=total, initial=had, unit="B", unit_scale=True, desc=weights.file)
         with bar, partial.open("ab" if had else "wb") as file:
             try:
@@ -252,7 +252,7 @@ def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., A
 
 
 def _verify(weights: Weights, partial: Path) -> None:
-    """Raises InputError, and deletes the file, where it is not the stated one."""
+    """Raises DownloadError, and deletes the file, where it is not the stated one."""
     size = partial.stat().st_size
     found = f"one of {size} bytes" if weights.size not in (None, size) else ""
     if weights.sha256 and not found:
@@ -263,7 +263,7 @@ def _verify(weights: Weights, partial: Path) -> None:
         found = f"SHA-256 {digest.hexdigest()}" if digest.hexdigest() != weights.sha256 else ""
     if found:
         partial.unlink()
-        raise InputError(_wrong(weights, found))
+        raise DownloadError(_wrong(weights, found))
 
 
 def _wrong(weights: Weights, found: str) -> str:

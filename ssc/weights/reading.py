@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssc.errors import InputError
+from ssc.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +16,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Loads a safetensors file into `model`, in the model's precision, every name matched.
 
     Raises:
-        InputError: no such file, not safetensors, or not this model's names and shapes.
+        WeightsError: no such file, not safetensors, or not this model's names and shapes.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -24,7 +24,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: expected weights as safetensors, got: {error}") from error
+        raise WeightsError(f"{path}: expected weights as safetensors, got: {error}") from error
     fill(model, weights, path)
 
 
@@ -32,7 +32,7 @@ def read_pth(path: Path) -> dict[str, Any]:
     """What a .pth file holds, on the CPU, read with `weights_only=True`.
 
     Raises:
-        InputError: no such file, damaged, not a dictionary, or with more in it than tensors and
+        WeightsError: no such file, damaged, not a dictionary, or with more in it than tensors and
             plain values.
     """
     import pickle
@@ -43,9 +43,11 @@ def read_pth(path: Path) -> dict[str, Any]:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"{path}: expected a .pth file of tensors only, got: {reason}") from error
+        raise WeightsError(
+            f"{path}: expected a .pth file of tensors only, got: {reason}"
+        ) from error
     if not isinstance(held, dict):
-        raise InputError(f"{path}: expected names and tensors, got a {type(held).__name__}")
+        raise WeightsError(f"{path}: expected names and tensors, got a {type(held).__name__}")
     return held
 
 
@@ -64,7 +66,7 @@ def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:
         source: where the weights are from, for messages.
 
     Raises:
-        InputError: not this model's names and shapes.
+        WeightsError: not this model's names and shapes.
     """
     own = model.state_dict()
     shapes = {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
@@ -79,7 +81,7 @@ def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:
     }
     if any(wrong.values()):
         found = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
-        raise InputError(
+        raise WeightsError(
             f"{source}: expected the {len(own)} tensors of {type(model).__name__} as its "
             f"configuration describes it, got {found}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssc.errors import InputError
+from ssc.errors import OptionError
 
 MAX_CLASSES = 1000
 """Most classes taken in a vocabulary."""
@@ -40,7 +40,7 @@ def load_vocabulary(path_or_words: str | Path | Sequence[str]) -> tuple[str, ...
         The names, stripped, in their order; blank ones and repetitions (case ignored) dropped.
 
     Raises:
-        InputError: no readable text, no name, over `MAX_CLASSES` names, or a name over
+        OptionError: no readable text, no name, over `MAX_CLASSES` names, or a name over
             `MAX_NAME` characters; the message names the file and the line.
     """
     if isinstance(path_or_words, (str, Path)):
@@ -51,22 +51,22 @@ def load_vocabulary(path_or_words: str | Path | Sequence[str]) -> tuple[str, ...
     names: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not isinstance(line, str):
-            raise InputError(f"{source}, line {number}: expected text, got {type(line).__name__}")
+            raise OptionError(f"{source}, line {number}: expected text, got {type(line).__name__}")
         name = " ".join(line.split())
         if len(name) > MAX_NAME:
-            raise InputError(
+            raise OptionError(
                 f"{source}, line {number}: expected a class name of at most {MAX_NAME} "
                 f"characters, got {len(name)}; write one class a line"
             )
         if name:
             names.setdefault(name.lower(), name)
         if len(names) > MAX_CLASSES:
-            raise InputError(
+            raise OptionError(
                 f"{source}, line {number}: expected at most {MAX_CLASSES} classes, got more; "
                 "keep those that your images show"
             )
     if not names:
-        raise InputError(f"{source}: expected at least one class name, got none")
+        raise OptionError(f"{source}: expected at least one class name, got none")
     return tuple(names.values())
 
 
@@ -75,7 +75,7 @@ def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: {expected}, got other bytes") from error
+        raise OptionError(f"{path}: {expected}, got other bytes") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: {expected}, got: {reason}") from error
+        raise OptionError(f"{path}: {expected}, got: {reason}") from error

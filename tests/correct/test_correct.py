@@ -9,7 +9,8 @@ from ssc.correct import SNAP_IOU, Correct, correct_at, pool
 from ssc.errors import InputError
 from ssc.explain import explain
 from ssc.metrics import mask_iou
-from ssc.types import Candidates, ClassMatch, Correction, Result, Selection
+from ssc.result import Correction, Result
+from ssc.types import Candidates, ClassMatch, Selection
 from tests.fake_pipeline import FakeCorrector, fake_pipeline, scene_candidates, scene_image
 
 
@@ -25,7 +26,7 @@ def test_no_objects(image):
 def test_without_candidates_there_is_a_correction_too(image):
     [result] = fake_pipeline()(image, ["a unicorn"])
     assert result.correction.ious.shape == (0,)
-    assert result.correction.snapped == -1
+    assert result.correction.snapped_index == -1
     assert not result.disagrees  # both found nothing
     assert explain(result) == (
         'No horse found for "a unicorn"; S+S+C found nothing either. Found instead: laptop.'
@@ -63,14 +64,16 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
     candidates = scene_candidates(*image.shape[:2])
     leftmost = int(candidates.boxes[:, 0].argmin())
     [result] = fake_pipeline()(image, ["left laptop"])
-    assert result.correction.snapped == leftmost
-    assert result.disagrees == (result.selection.chosen != leftmost)
-    assert np.array_equal(result.snapped_mask, candidates.masks[leftmost])
+    assert result.correction.snapped_index == leftmost
+    assert result.disagrees == (result.selection.index != leftmost)
+    assert np.array_equal(result.snapped.mask, candidates.masks[leftmost])
     expected = [mask_iou(result.correction.mask, mask) for mask in candidates.masks]
     assert result.correction.ious == pytest.approx(expected)
     said = "agrees" if not result.disagrees else f"chose candidate {leftmost + 1} instead"
-    together = f" Their scores together favour candidate {result.joint + 1}." * result.disagrees
-    assert explain(result).endswith(f"; S+S+C {said}.{together}")
+    assert explain(result).endswith(f"; S+S+C {said}.")
+    favoured = ", which their scores together favour" * result.disagrees
+    start = f"The answer is candidate {result.joint.number} of 3{favoured}. S+S chose"
+    assert explain(result).startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -87,25 +90,27 @@ def test_both_stages_choose_together(scores, agreement, joint):
     )
     match = ClassMatch("x", "x", 1.0, ())
     result = Result(("x",), (match,), candidates)
-    assert (result.joint, result.joint_mask) == (-1, None)
+    assert (result.joint, result.answer.by) == (None, "nothing yet")
+    assert not result.mask.any()
     prompts = np.zeros((2, 4, 6, 3), np.uint8)
     result = result.with_selection(Selection(prompts, scores, int(scores.argmax()), "none"), {})
     own = np.zeros((4, 6), np.float32)
     snapped = int(agreement.argmax())
     correction = Correction(own, 0.1, own > 0.1, agreement, agreement, snapped)
     result = result.with_correction(correction, {})
-    assert result.joint == joint
-    assert np.array_equal(result.joint_mask, masks[joint])
-    said = f" Their scores together favour candidate {joint + 1}."
-    assert explain(result).endswith(said) == (result.selection.chosen != snapped)
+    assert (result.joint.index, result.joint.number) == (joint, joint + 1)
+    assert np.array_equal(result.mask, masks[joint])
+    assert result.answer == result.joint
+    favoured = ", which their scores together favour" * (result.selection.index != snapped)
+    assert explain(result).startswith(f"The answer is candidate {joint + 1} of 2{favoured}. ")
 
 
 def test_where_no_candidate_agrees_its_own_mask_stays(image):
     [result] = fake_pipeline()(image, ["all of it"])
     assert result.correction.agreement.max() < SNAP_IOU
-    assert result.correction.snapped == -1
+    assert result.correction.snapped_index == -1
     assert result.disagrees
-    assert np.array_equal(result.snapped_mask, result.correction.mask)
+    assert np.array_equal(result.snapped.mask, result.correction.mask)
     assert "a region that is none of the candidates" in explain(result)
 
 
@@ -115,10 +120,12 @@ def test_a_torn_model_still_prefers_a_candidate():
     one = np.ones(2, np.float32)
     boxes = np.array([[0, 0, 3, 4], [3, 0, 6, 4]], np.float32)
     candidates = Candidates(boxes, one, ("x", "x"), masks, one)
-    correction = correct_at(np.where(masks[0], 0.4, 0.3).astype(np.float32), candidates, 0.5)
+    correction = correct_at(
+        np.where(masks[0], 0.4, 0.3).astype(np.float32), candidates, threshold=0.5
+    )
     assert not correction.mask.any()
     assert correction.agreement == pytest.approx([4.8 / (8.4 + 12 - 4.8), 3.6 / (8.4 + 12 - 3.6)])
-    assert correction.snapped == 0
+    assert correction.snapped_index == 0
 
 
 def test_an_empty_prediction_snaps_to_nothing():
@@ -126,7 +133,7 @@ def test_an_empty_prediction_snaps_to_nothing():
     masks = np.zeros((1, 4, 5), bool)
     one = np.ones(1, np.float32)
     candidates = Candidates(np.array([[0, 0, 5, 4]], np.float32), one, ("x",), masks, one)
-    assert correct_at(np.zeros((4, 5), np.float32), candidates).snapped == -1
+    assert correct_at(np.zeros((4, 5), np.float32), candidates).snapped_index == -1
 
 
 @pytest.mark.parametrize(("peak", "threshold"), [(1, 0.5), (0.6, 0.3), (0.15, 0.1), (0, 0.1)])
@@ -143,7 +150,9 @@ def test_the_mask_is_what_is_above_half_of_the_peak(peak, threshold):
 def test_threshold_moves_the_mask(image):
     probability = FakeCorrector().predict(image, ["left laptop"])[0]
     candidates = scene_candidates(*image.shape[:2])
-    areas = [correct_at(probability, candidates, t).mask.sum() for t in (0, 0.2, 0.5, 0.9, 1)]
+    areas = [
+        correct_at(probability, candidates, threshold=t).mask.sum() for t in (0, 0.2, 0.5, 0.9, 1)
+    ]
     assert areas == sorted(areas, reverse=True)
     assert areas[0] == probability.size
     assert areas[-1] == 0
@@ -175,13 +184,15 @@ def test_laws_of_pooling(values):
 
 def test_an_override_is_the_answer_and_can_be_taken_back(image):
     [result] = fake_pipeline()(image, ["left laptop"])
-    other = (result.selection.chosen + 1) % 3
+    other = (result.index + 1) % 3
     changed = result.with_override(other)
     assert np.array_equal(changed.mask, result.candidates.masks[other])
-    assert explain(changed).endswith(f" You chose candidate {other + 1}.")
+    assert changed.answer.by == "your choice"
+    assert explain(changed).startswith(f"The answer is candidate {other + 1} of 3, your choice. ")
+    assert changed.selected == result.selected
     assert changed.disagrees == result.disagrees  # it is about S+S and S+S+C
     assert np.array_equal(changed.with_override(None).mask, result.mask)
-    with pytest.raises(ValueError, match="override: expected an index below 3, got 3"):
+    with pytest.raises(ValueError, match="override_index: expected an index below 3, got 3"):
         result.with_override(3)
 
 
@@ -192,7 +203,7 @@ def test_values_check_themselves():
         Correction(p, 0.5, np.zeros((3, 2), bool), none, none, -1)
     with pytest.raises(ValueError, match="snapped"):
         Correction(p, 0.5, p > 0, none, none, 0)
-    assert Result(("x",), (), Candidates.empty(2, 3)).snapped_mask is None
+    assert Result(("x",), (), Candidates.empty(2, 3)).snapped is None
 
 
 @pytest.fixture

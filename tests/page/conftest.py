@@ -30,8 +30,8 @@ class Gate:
     def __getattr__(self, name):
         return getattr(self.select, name)
 
-    def varied(self, *settings):
-        return Gate(self.select.varied(*settings), self.open)
+    def with_options(self, **options):
+        return Gate(self.select.with_options(**options), self.open)
 
     def __call__(self, image, results):
         assert self.open.wait(60)

@@ -63,14 +63,14 @@ def test_without_checkpoints(pipeline, own, correct, corrects):
 def test_options_reach_the_stages_and_nothing_is_changed_for_others():
     pipeline = fake_pipeline()
     choices = Choices(sets(pipeline))
-    varied = choices.vary(
+    varied = choices.with_options(
         with_(prompt="crop", box_threshold=0.7, vocabulary="laptop,\n TV ", project=False)
     )
     assert varied.select.prompt == "crop"
     assert varied.segment.detector.threshold == 0.7
     assert varied.segment.classes.vocabulary == ("laptop", "tv")
     assert varied.segment.project is False
-    plain = choices.vary(OPTIONS)
+    plain = choices.with_options(OPTIONS)
     assert plain.segment.detector.threshold == 0.5
     assert len(plain.segment.classes.vocabulary) == 80
     assert plain.select.clip is varied.select.clip
@@ -81,7 +81,7 @@ def test_missing_weights_are_one_sentence():
         [*sets(fake_pipeline()), ModelSet("base", fake_pipeline, "", lambda: "Do X.")]
     )
     with pytest.raises(InputError, match=r"^Do X\.$"):
-        choices.vary(with_(models="base"))
+        choices.with_options(with_(models="base"))
     assert choices.sets["base"].thresholds() == (None, None)
 
 
@@ -103,7 +103,7 @@ def test_too_many_words():
     with pytest.raises(InputError, match="at most 300 words, got 301"):
         read_words("dog,\n" * (MAX_WORDS + 1))
     with pytest.raises(InputError, match="at least one class name"):
-        Choices(sets(fake_pipeline())).vary(with_(vocabulary=", ,"))
+        Choices(sets(fake_pipeline())).with_options(with_(vocabulary=", ,"))
 
 
 @pytest.mark.parametrize(

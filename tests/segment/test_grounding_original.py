@@ -78,7 +78,9 @@ def test_detects_behind_the_protocol(original, same, tokenizer, monkeypatch):
     monkeypatch.setattr(grounding, "SHORT_SIDE", 64)
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     answers = [
-        GroundingDetector(network, tokenizer, 0.5, 0.3).detect(image, ["person", "hot dog"])
+        GroundingDetector(network, tokenizer, threshold=0.5, text_threshold=0.3).detect(
+            image, ["person", "hot dog"]
+        )
         for network in (OriginalNetwork(original), TransformersNetwork(same, tokenizer))
     ]
     assert len(answers[0][0]) > 0

@@ -141,7 +141,7 @@ def test_without_projection_the_noun_is_looked_for():
     stage = Segment(lambda text: text.split()[-1], Elsewhere(), detector, Segmenter())
     picture = np.zeros((H, W, 3), np.uint8)
     stage(picture, ["left dog"])
-    stage.varied(project=False)(picture, ["left dog"])
+    stage.with_options(project=False)(picture, ["left dog"])
     everything = list(Classes.vocabulary)  # looked for where nothing of the class was found
     assert detector.asked == [["bus"], everything, ["dog"]]
 

@@ -1,6 +1,7 @@
 """Stage 2 with a fake CLIP: one call, kept embeddings, scores as defined."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from ssc.errors import InputError
 from ssc.explain import explain
+from ssc.result import Result
 from ssc.select import Select
 from ssc.select.choose import argmax_choice, matching_choice
-from ssc.types import Candidates, ClassMatch, Result, Selection
+from ssc.types import Candidates, ClassMatch, Selection
 
 H, W = 48, 64
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "reddish": (0.8, 0.6, 0)}
@@ -52,7 +54,7 @@ def result(candidates, *expressions):
 
 
 def cropping(clip):
-    return Select(clip, "crop")
+    return Select(clip, prompt="crop")
 
 
 def test_nothing_found_runs_no_encoder():
@@ -60,7 +62,7 @@ def test_nothing_found_runs_no_encoder():
     empty = Candidates.empty(H, W)
     [out] = Select(clip)(np.zeros((H, W, 3), np.uint8), [result(empty, "red")])
     assert (clip.images, clip.texts) == ([], [])
-    assert out.selection.chosen == -1
+    assert out.selection.index == -1
     assert out.selection.prompts.shape == (0, H, W, 3)
     assert out.selection.scores.shape == (0,)
     assert set(out.timings) == {"prompts", "scores"}
@@ -119,13 +121,13 @@ def test_matching_parts_two_objects_that_want_the_same():
     image, stripe = stripes()
     objects = [result(stripe, "red", "red", "blue"), result(stripe[[2, 1, 0]], "red")]
     alone = cropping(FakeClip())(image, objects)
-    assert [out.selection.chosen for out in alone] == [0, 2]  # both the red stripe
-    outs = Select(FakeClip(), "crop", rule="matching")(image, objects)
-    assert [out.selection.chosen for out in outs] == [2, 2]  # the blue one, and the red one
+    assert [out.selection.index for out in alone] == [0, 2]  # both the red stripe
+    outs = Select(FakeClip(), prompt="crop", rule="matching")(image, objects)
+    assert [out.selection.index for out in outs] == [2, 2]  # the blue one, and the red one
     assert [out.selection.rule for out in outs] == ["matching"] * 2
     best, second = outs[0].selection.scores[[0, 2]]
     assert explain(outs[0]) == (
-        f"S+S chose candidate 3 of 3 (score {second:.3f}) by matching, "
+        f"The answer is candidate 3 of 3. S+S chose candidate 3 (score {second:.3f}) by matching, "
         f"as candidate 1 ({best:.3f}) went to another object."
     )
     assert not (outs[0].mask & outs[1].mask).any()
@@ -134,10 +136,10 @@ def test_matching_parts_two_objects_that_want_the_same():
 def test_more_objects_than_candidates():
     image, stripe = stripes()
     one = stripe[[0]]
-    outs = Select(FakeClip(), "crop", rule="matching")(
+    outs = Select(FakeClip(), prompt="crop", rule="matching")(
         image, [result(one, "blue"), result(one, "red")]
     )
-    assert [out.selection.chosen for out in outs] == [-1, 0]
+    assert [out.selection.index for out in outs] == [-1, 0]
     assert (
         explain(outs[0]) == "S+S chose no candidate: matching gave each of them to another object."
     )
@@ -162,7 +164,7 @@ def test_each_object_gets_what_its_words_say_in_one_call_of_each_encoder():
     empty = Candidates.empty(H, W)
     objects = [result(stripe, "blue"), result(empty, "red"), result(stripe, "green")]
     outs = cropping(clip)(image, objects)
-    assert [out.selection.chosen for out in outs] == [2, -1, 1]
+    assert [out.selection.index for out in outs] == [2, -1, 1]
     assert clip.images == [3]  # the shared masks once
     assert clip.texts == [["blue", "red", "green"]]
     assert outs[0].selection.prompt == "crop"
@@ -178,7 +180,7 @@ def test_second_expression_runs_no_image_encoder():
     [first] = select(image, [result(stripe, "red")])
     [second] = select(image.copy(), [result(stripe, "blue")])
     assert clip.images == [3]
-    assert (first.selection.chosen, second.selection.chosen) == (0, 2)
+    assert (first.selection.index, second.selection.index) == (0, 2)
     assert np.array_equal(first.selection.prompts, second.selection.prompts)
 
 
@@ -203,11 +205,11 @@ def test_on_an_accelerator_prompts_stay_there_for_the_encoder():
     assert isinstance(tensor, torch.Tensor)
     assert np.array_equal(tensor.numpy(), out.selection.prompts)
     [expected] = Select(FakeClip())(image, [result(stripe, "blue")])
-    assert out.selection.chosen == expected.selection.chosen == 2
+    assert out.selection.index == expected.selection.index == 2
     np.testing.assert_allclose(out.selection.scores, expected.selection.scores, atol=0.02)
     [other] = select(image, [result(stripe, "red")])
     assert len(seen) == 1  # kept
-    assert other.selection.chosen == 0
+    assert other.selection.index == 0
     assert Select(FakeClip())._device is None
 
 
@@ -220,9 +222,11 @@ def test_a_changed_image_mask_or_box_is_seen_anew(what):
     if what == "image":
         image = image + np.uint8(1)
     elif what == "mask":
-        stripe.masks[0, 0, 0] ^= True
+        masks = stripe.masks.copy()
+        masks[0, 0, 0] ^= True
+        stripe = replace(stripe, masks=masks)
     else:
-        stripe.boxes[0, 2] += 1
+        stripe = replace(stripe, boxes=stripe.boxes + np.float32([[0, 0, 1, 0], *[[0] * 4] * 2]))
     select(image, [result(stripe, "red")])
     assert clip.images == [3, 3 if what == "image" else 1]
 
@@ -251,7 +255,7 @@ def test_memory_is_bounded_and_more_candidates_than_are_kept_work(monkeypatch):
     image, stripe = stripes()
     select = cropping(FakeClip())
     [out] = select(image, [result(stripe, "blue")])
-    assert out.selection.chosen == 2
+    assert out.selection.index == 2
     assert len(select._seen._values) == 2
 
 
@@ -261,12 +265,12 @@ def test_threads_get_their_own_answers():
     words = ["red", "green", "blue"] * 20
     with ThreadPoolExecutor(8) as pool:
         outs = list(pool.map(lambda w: select(image, [result(stripe, w)])[0], words))
-    assert [out.selection.chosen for out in outs] == [0, 1, 2] * 20
+    assert [out.selection.index for out in outs] == [0, 1, 2] * 20
 
 
 def test_bad_settings_are_told_in_one_line():
     with pytest.raises(InputError, match=r"expected one of reverse_blur.*got 'glow'"):
-        Select(FakeClip(), "glow")
+        Select(FakeClip(), prompt="glow")
     with pytest.raises(InputError, match="expected one of argmax, matching, got 'best'"):
         Select(FakeClip(), rule="best")
     with pytest.raises(InputError, match="above 0, got 0"):

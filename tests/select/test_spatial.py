@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from ssc.explain import explain
 from ssc.export import result_record
 from ssc.page.views import score_bars
+from ssc.result import Result
 from ssc.select import Select
 from ssc.select.spatial import HIGH, LOW, MIDDLE, Place, guide, misplacement, parse_places
-from ssc.types import Candidates, ClassMatch, Result
+from ssc.types import Candidates, ClassMatch
 
 W, H = 320, 240
 LEFT, RIGHT = Place("x", LOW), Place("x", HIGH)
@@ -209,17 +210,17 @@ def asked(*expressions):
 
 def test_stage_2_listens_where_it_is_told_to():
     dogs = asked("right dog", "second dog from the right", "big dog")
-    plain = Select(Undecided(), "crop")
-    assert [r.chosen for r in plain(IMAGE, dogs)] == [0, 0, 0]
-    spatial = plain.varied(spatial=True)
-    assert [r.chosen for r in spatial(IMAGE, dogs)] == [1, 2, 0]
-    assert [r.chosen for r in spatial.varied(rule="matching")(IMAGE, dogs[:2])] == [1, 2]
-    assert spatial.varied().spatial
+    plain = Select(Undecided(), prompt="crop")
+    assert [r.index for r in plain(IMAGE, dogs)] == [0, 0, 0]
+    spatial = plain.with_options(spatial=True)
+    assert [r.index for r in spatial(IMAGE, dogs)] == [1, 2, 0]
+    assert [r.index for r in spatial.with_options(rule="matching")(IMAGE, dogs[:2])] == [1, 2]
+    assert spatial.with_options().spatial
 
 
 def test_guided_scores_are_told_from_clips_own():
-    plain = Select(Undecided(), "crop")
-    right, big = plain.varied(spatial=True)(IMAGE, asked("right dog", "big dog"))
+    plain = Select(Undecided(), prompt="crop")
+    right, big = plain.with_options(spatial=True)(IMAGE, asked("right dog", "big dog"))
     [unguided] = plain(IMAGE, asked("right dog"))
     assert right.selection.spatial
     assert np.array_equal(right.selection.clip_scores, unguided.selection.scores)
@@ -229,14 +230,14 @@ def test_guided_scores_are_told_from_clips_own():
     )
     assert "(spatially guided score 0.500, next" in explain(right)
     record = result_record("a.png", IMAGE, right)
-    assert record["spatial"] is True
+    assert record["selected"]["spatial"] is True
     for name, scores in (("clip", unguided.selection.scores), ("guided", right.selection.scores)):
         assert [c[f"{name}_score"] for c in record["candidates"]] == scores.tolist()
     assert "CLIP score with spatial guidance" in score_bars(right)
     for result in (big, unguided):  # it names no place; guidance is off
         assert not result.selection.spatial
         record = result_record("a.png", IMAGE, result)
-        assert record["spatial"] is False
+        assert record["selected"]["spatial"] is False
         assert record["candidates"][0]["clip_score"] == 0.5
         assert record["candidates"][0]["guided_score"] is None
         assert "spatial" not in explain(result) + score_bars(result)

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from ssc.pipeline import Pipeline
+from ssc.result import Result
 from ssc.select import Select
-from ssc.types import Candidates, ClassMatch, Result
+from ssc.types import Candidates, ClassMatch
 from train.data import Picture, Referred
 
 H, W = 32, 48
@@ -73,7 +74,7 @@ def picture(*objects):
 
 
 def pipeline():
-    return Pipeline(Squares(), Select(ColourClip(), "crop"))
+    return Pipeline(Squares(), Select(ColourClip(), prompt="crop"))
 
 
 def chosen(row, asked):

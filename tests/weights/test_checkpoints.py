@@ -55,9 +55,13 @@ def test_what_can_be_neither_is_not_asked_for(hub, wrong):
 def test_a_pipeline_takes_both(monkeypatch):
     bundled = ASSETS / "mini" / "lavt"
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(bundled))
-    assert ssc.load("mini", "someone/lavt").correct is ssc.load("mini", bundled).correct is not None
+    assert (
+        ssc.load("mini", correct="someone/lavt").correct
+        is ssc.load("mini", correct=bundled).correct
+        is not None
+    )
     with pytest.raises(InputError, match="expected the folder of a checkpoint"):
-        ssc.load("mini", "nowhere")
+        ssc.load("mini", correct="nowhere")
 
 
 def test_where_downloads_are_off_the_hub_is_not_asked(hub, monkeypatch):

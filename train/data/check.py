@@ -11,7 +11,7 @@ import numpy as np
 
 from ssc.draw import colour_of, draw_candidates, for_screen
 from ssc.errors import InputError
-from ssc.types import ANY_CLASS, Candidates, ClassMatch
+from ssc.types import ANY_CLASS, ClassMatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -161,7 +161,7 @@ def _tile(picture: Picture) -> NDArray[np.uint8]:
     h, w = picture.image.shape[:2]
     marked = [thing for thing in picture.objects if thing.mask is not None or thing.box is not None]
     others = [thing for thing in picture.objects if thing.mask is None and thing.box is None]
-    drawn = draw_candidates(*for_screen(picture.image, _truth(marked, h, w)))
+    drawn = draw_candidates(*for_screen(picture.image, *_truth(marked, h, w)))
     size = (TILE, max(1, min(2 * TILE, round(TILE * h / w))))
     shown = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
     lines: list[Line] = [
@@ -171,17 +171,15 @@ def _tile(picture: Picture) -> NDArray[np.uint8]:
     return np.vstack([shown, _text([(picture.name, None), *lines])])
 
 
-def _truth(things: Sequence[Referred], height: int, width: int) -> Candidates:
-    """True masks and boxes, as candidates are drawn; what has a box only has an empty mask."""
+def _truth(
+    things: Sequence[Referred], height: int, width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """True masks bool N×H×W and boxes float32 N×4; what has a box only has an empty mask."""
     masks = [np.zeros((height, width), bool) if t.mask is None else t.mask for t in things]
     boxes = [_bounds(t.mask) if t.box is None else t.box for t in things]
-    ones = np.ones(len(things), np.float32)
-    return Candidates(
-        np.array(boxes, np.float32).reshape(-1, 4),
-        ones,
-        tuple(thing.name for thing in things),
+    return (
         np.array(masks, np.bool_).reshape(-1, height, width),
-        ones,
+        np.array(boxes, np.float32).reshape(-1, 4),
     )
 
 

@@ -36,7 +36,7 @@ from ssc.errors import InputError
 from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
-from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Asked, Row, ask, checkpoint
+from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Asked, Row, ask, checkpoint, mask_of
 from train.evaluate.tables import markdown, write_json
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class Group:
             right = chosen_instance(mask, instances) == target
             self.right.setdefault(row, []).append(right)
         if self.found[-1]:
-            self.right_of_found.append(chosen_instance(result.mask, instances) == target)
+            self.right_of_found.append(
+                chosen_instance(mask_of(result.selected), instances) == target
+            )
 
     def summary(self) -> dict[str, Any]:
         """Measures by row; None for a measure without samples."""

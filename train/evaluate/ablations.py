@@ -44,7 +44,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     """
     best, random = oracle(pipeline), random_candidate(pipeline)
     prompts = [
-        selected(f"{prompt}, {name}", Select(clip, prompt, pipeline.select.sigma))
+        selected(f"{prompt}, {name}", Select(clip, prompt=prompt, sigma=pipeline.select.sigma))
         for prompt in VISUAL_PROMPTS
         for name, clip in clips(pipeline, models).items()
     ]
@@ -66,7 +66,7 @@ def without_projection(pipeline: Pipeline) -> Row:
     A detector with fixed classes, such as the mini set's, finds nothing for other nouns. The row's
     title says so, as the loss is larger there than for a detector that reads text.
     """
-    segment = pipeline.segment.varied(project=False)
+    segment = pipeline.segment.with_options(project=False)
     reads = known_classes(segment.detector) is None
 
     def candidates(asked: Asked, text: str) -> Candidates:

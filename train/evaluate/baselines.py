@@ -21,7 +21,7 @@ from ssc.segment.detect import known_classes
 from ssc.select.prompts import CLIP_MEAN
 from ssc.types import Candidates
 from ssc.words.nouns import Parser
-from train.evaluate.methods import Asked, Row, pick
+from train.evaluate.methods import Asked, Row, mask_of, pick
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ def sam_select(pipeline: Pipeline) -> Row:
     def masks(asked: Asked) -> list[Mask]:
         found = everything(asked.image)
         among = [replace(result, candidates=found, nearest=()) for result in asked.results]
-        return [result.mask for result in pipeline.select(asked.image, among)]
+        return [mask_of(result.selected) for result in pipeline.select(asked.image, among)]
 
     return Row("SAM + Select", masks)
 
@@ -243,7 +243,7 @@ def _inside(masks: NDArray[np.bool_], features: Tensor) -> Tensor:
     tokens = features.ndim == 3  # 1×(1 + g²)×D, else 1×D×h×w
     side = round((features.shape[1] - 1) ** 0.5) if tokens else 0
     grid = (side, side) if tokens else tuple(features.shape[-2:])
-    cover = F.adaptive_avg_pool2d(torch.from_numpy(masks).float()[:, None], grid)  # N×1×h×w
+    cover = F.adaptive_avg_pool2d(torch.tensor(masks).float()[:, None], grid)  # N×1×h×w
     inside = (cover >= 0.5 * cover.amax((2, 3), keepdim=True)) & (cover > 0)
     if tokens:
         inside = F.pad(inside.flatten(1), (1, 0), value=True)[..., None]  # N×(1 + g²)×1

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
+    from ssc.result import Answer, Result
     from ssc.select import Select
-    from ssc.types import Candidates, Result
+    from ssc.types import Candidates
     from train.data import Picture, Referred
 
     Mask = NDArray[np.bool_]
@@ -92,7 +93,7 @@ def oracle(pipeline: Pipeline) -> Row:
 
 def zero_shot(pipeline: Pipeline) -> Row:
     """Stages 1 and 2 (Table 1)."""
-    return Row("S+S", lambda asked: [result.mask for result in asked.results])
+    return Row("S+S", lambda asked: [mask_of(result.selected) for result in asked.results])
 
 
 def matched(pipeline: Pipeline) -> Row:
@@ -100,7 +101,7 @@ def matched(pipeline: Pipeline) -> Row:
 
     The first expressions of all objects choose together, then the second ones, …
     """
-    select = pipeline.select.varied(rule="matching")
+    select = pipeline.select.with_options(rule="matching")
 
     def masks(asked: Asked) -> list[Mask]:
         turns: dict[int, list[int]] = {}
@@ -110,7 +111,7 @@ def matched(pipeline: Pipeline) -> Row:
         done = {}
         for numbers in turns.values():
             together = select(asked.image, [asked.results[n] for n in numbers])
-            done.update((n, result.mask) for n, result in zip(numbers, together))
+            done.update((n, mask_of(result.selected)) for n, result in zip(numbers, together))
         return [done[n] for n in range(len(asked.results))]
 
     return Row("S+S matched", masks)
@@ -118,13 +119,13 @@ def matched(pipeline: Pipeline) -> Row:
 
 def spatial(pipeline: Pipeline) -> Row:
     """S+S with spatial guidance (`ssc.select.spatial`); not in the paper."""
-    return selected("S+S spatial", pipeline.select.varied(spatial=True))
+    return selected("S+S spatial", pipeline.select.with_options(spatial=True))
 
 
 def corrected(pipeline: Pipeline) -> Row:
     """All three stages (Table 1)."""
     _needs_stage_3(pipeline)
-    return Row("S+S+C", lambda asked: [_corrected(result) for result in asked.results])
+    return Row("S+S+C", lambda asked: [mask_of(result.corrected) for result in asked.results])
 
 
 def above_a_half(pipeline: Pipeline) -> Row:
@@ -142,26 +143,22 @@ def snapped(pipeline: Pipeline) -> Row:
     """The candidate that agrees best with stage 3's mask; that mask where none does."""
     _needs_stage_3(pipeline)
 
-    def masks(asked: Asked) -> list[Mask]:
-        found = [result.snapped_mask for result in asked.results]
-        return [mask for mask in found if mask is not None]
-
-    return Row("S+S+C snapped", masks)
+    return Row("S+S+C snapped", lambda asked: [mask_of(r.snapped) for r in asked.results])
 
 
 def joint(pipeline: Pipeline) -> Row:
     """The candidate that stages 2 and 3 prefer together (`Result.joint`); else stage 3's mask."""
     _needs_stage_3(pipeline)
-    return Row("S+S and S+S+C", lambda asked: [_joint(result) for result in asked.results])
+    return Row("S+S and S+S+C", lambda asked: [mask_of(r.joint) for r in asked.results])
 
 
 def joint_spatial(pipeline: Pipeline) -> Row:
     """`joint` with spatial guidance in stage 2."""
     _needs_stage_3(pipeline)
-    select = pipeline.select.varied(spatial=True)
+    select = pipeline.select.with_options(spatial=True)
 
     def masks(asked: Asked) -> list[Mask]:
-        return [_joint(result) for result in select(asked.image, asked.results)]
+        return [mask_of(result.joint) for result in select(asked.image, asked.results)]
 
     return Row("S+S spatial and S+S+C", masks)
 
@@ -201,7 +198,7 @@ def of_stage_3(title: str, correct: Correct) -> Row:
     """A stage 3 of its own."""
 
     def masks(asked: Asked) -> list[Mask]:
-        return [_corrected(result) for result in correct(asked.image, asked.results)]
+        return [mask_of(result.corrected) for result in correct(asked.image, asked.results)]
 
     return Row(title, masks)
 
@@ -210,7 +207,7 @@ def selected(title: str, select: Select) -> Row:
     """The pipeline's candidates with another stage 2."""
 
     def masks(asked: Asked) -> list[Mask]:
-        return [result.mask for result in select(asked.image, asked.results)]
+        return [mask_of(result.selected) for result in select(asked.image, asked.results)]
 
     return Row(title, masks)
 
@@ -237,14 +234,10 @@ def nearest(asked: Asked, candidates: list[Candidates]) -> list[Mask]:
     return masks
 
 
-def _corrected(result: Result) -> Mask:
-    assert result.correction is not None
-    return result.correction.mask
-
-
-def _joint(result: Result) -> Mask:
-    assert result.joint_mask is not None
-    return result.joint_mask
+def mask_of(answer: Answer | None) -> Mask:
+    """The mask of a stage that has run."""
+    assert answer is not None
+    return answer.mask
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from ssc.clip import Clip
 from ssc.models.sets import MEAN, STD
+from ssc.result import Result
 from ssc.select import Select
-from ssc.types import Candidates, Result
+from ssc.types import Candidates
 from train.mini.captions import caption
 from train.mini.loop import in_half, train
 from train.scenes import Scene, render
@@ -221,7 +222,7 @@ def measure(clip: Clip, count: int, seed: int) -> dict[str, float]:
             results = [Result((e.text,), (), candidates) for e in expressions]
             for expression, result in zip(expressions, select(scene.image, results)):
                 assert result.selection is not None
-                chosen = same[result.selection.chosen]
+                chosen = same[result.selection.index]
                 right.setdefault(expression.kind, []).append(chosen == k)
                 chance.setdefault(expression.kind, []).append(1 / len(same))
     figures = {}

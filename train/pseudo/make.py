@@ -57,7 +57,7 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
                 result.classes,
                 result.candidates,
                 similarity,
-                result.selection.chosen,
+                result.selection.index,
             )
         )
     h, w = picture.image.shape[:2]

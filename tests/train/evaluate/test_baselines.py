@@ -48,7 +48,7 @@ def test_grounding_is_asked_with_the_expression_and_its_best_box_counts():
         return masks, np.ones(len(boxes), np.float32)
 
     segment.segmenter.segment = fill
-    parts = Pipeline(segment, Select(ColourClip(), "crop"))
+    parts = Pipeline(segment, Select(ColourClip(), prompt="crop"))
     asked = ask(parts, picture(*ASKED))
     row = best_box(parts)
     assert row.title == "G-DINO + SAM"
@@ -64,13 +64,13 @@ def test_grounding_dino_itself_always_has_a_best_box(monkeypatch):
 
     tokenizer = tiny_tokenizer()
     network = TransformersNetwork(shake(tiny_transformers()), tokenizer)
-    segment = Squares(GroundingDetector(network, tokenizer, 0.99))
+    segment = Squares(GroundingDetector(network, tokenizer, threshold=0.99))
     seen = []
     segment.segmenter.segment = lambda image, boxes: (
         seen.append(boxes) or np.ones((len(boxes), H, W), bool),
         None,
     )
-    parts = Pipeline(segment, Select(ColourClip(), "crop"))
+    parts = Pipeline(segment, Select(ColourClip(), prompt="crop"))
     masks = best_box(parts).masks(ask(parts, picture((0, ("the hot dog. left?",)))))
     assert seen[0].shape == (1, 4)
     assert masks[0].all()
@@ -112,7 +112,7 @@ def test_rows_over_all_of_sams_masks(monkeypatch):
     monkeypatch.setattr(Everything, "__call__", lambda self, image: found)
     segment = Squares()
     segment.segmenter = SamSegmenter(tiny_sam())
-    parts = Pipeline(segment, Select(ColourClip(), "crop"))
+    parts = Pipeline(segment, Select(ColourClip(), prompt="crop"))
     asked = ask(parts, picture(*ASKED))
     assert chosen(sam_select(parts), asked) == [0, 0, 1, 0]  # "unicorn" has candidates too
     seen = []

@@ -218,7 +218,7 @@ def tiny_published():
     segment = Segment(
         SpacyNouns(),
         ClassProjection(tiny_clip(resnet=True), ("person", "dog", "car")),
-        GroundingDetector(network, tokenizer, 0.5),
+        GroundingDetector(network, tokenizer, threshold=0.5),
         SamSegmenter(tiny_sam()),
     )
     return Pipeline(segment, Select(tiny_clip(resnet=False)))

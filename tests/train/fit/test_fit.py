@@ -49,7 +49,7 @@ def launch(out, updates, *options, processes=1, dropout=0.1, wait=True):
 
 
 def miou(model, dataset):
-    corrector = Corrector(model, toy.tokenizer(), toy.SIZE, 6)
+    corrector = Corrector(model, toy.tokenizer(), size=toy.SIZE, words=6)
     ious = []
     for i in range(len(dataset)):
         picture = dataset[i]
@@ -67,7 +67,7 @@ def test_bootstrap_learns_and_leaves_a_checkpoint(cache, tmp_path):
     picture = toy.Squares(1)[0]
     texts = picture.objects[0].expressions
     loaded = Corrector.load(tmp_path)
-    again = Corrector(trained, toy.tokenizer(), toy.SIZE, 6)
+    again = Corrector(trained, toy.tokenizer(), size=toy.SIZE, words=6)
     np.testing.assert_allclose(
         loaded.predict(picture.image, texts), again.predict(picture.image, texts), atol=1e-5
     )

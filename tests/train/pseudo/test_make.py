@@ -43,7 +43,7 @@ def test_scores_and_choice_are_the_pipelines_own(pipeline):
     results = pipeline(scene.image, [o.expressions for o in objects])
     for thing, result in zip(found.objects, results):
         assert thing.classes == result.classes
-        assert thing.chosen == result.selection.chosen
+        assert thing.chosen == result.selection.index
         assert thing.similarity.shape == (len(thing.expressions), len(thing.candidates))
         assert (thing.candidates.masks == result.candidates.masks).all()
         assert np.allclose(thing.similarity.mean(0), result.selection.scores, atol=1e-5)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ssc.errors import InputError
-from ssc.types import Candidates, ClassMatch, Result, Selection
+from ssc.result import Result
+from ssc.types import Candidates, ClassMatch, Selection
 from train.data import Picture, Referred
 from train.pseudo import make as pseudo
 from train.pseudo import store

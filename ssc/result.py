@@ -1,0 +1,279 @@
+"""Everything known about one object, and the one answer that it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.formats import coco_instances, detections
+from ssc.metrics import mask_box
+from ssc.types import Candidates, ClassMatch, Selection
+from ssc.values import Masked, Value, share
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+JOINT = 0.6
+"""Similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together, by RefSprites' val
+with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly matters."""
+
+NOTHING, YOURS = "nothing yet", "your choice"
+SELECTED, CORRECTED = "S+S", "S+S+C"
+SNAPPED, BOTH = "S+S+C snapped", "S+S and S+S+C"
+"""What an `Answer` can be by, as the evaluation's tables name it."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Correction(Value):
+    """What the corrected model sees (paper §3.3); `ssc.correct.correct_at` makes it.
+
+    Attributes:
+        probability: float32 H×W in [0, 1], of each pixel being the object's.
+        threshold: in [0, 1]; the mask is where the probability is above it.
+        mask: bool H×W, the answer of S+S+C.
+        ious: float32 N, IoU of that mask with each candidate.
+        agreement: float32 N, soft IoU of the probability with each candidate.
+        snapped_index: of the candidate of the highest agreement, -1 where none reaches
+            `ssc.correct.SNAP_IOU`: the corrected model's choice with stage 1's sharp borders.
+    """
+
+    probability: NDArray[np.float32]
+    threshold: float
+    mask: NDArray[np.bool_]
+    ious: NDArray[np.float32]
+    agreement: NDArray[np.float32]
+    snapped_index: int
+
+    def __post_init__(self) -> None:
+        if self.probability.shape != self.mask.shape:
+            raise ValueError(
+                f"expected probability and mask of one frame, got {self.probability.shape} "
+                f"and {self.mask.shape}"
+            )
+        if not -1 <= self.snapped_index < len(self.ious):
+            raise ValueError(
+                f"snapped_index: expected -1 or an index below {len(self.ious)}, "
+                f"got {self.snapped_index}"
+            )
+        super().__post_init__()
+
+    def __repr__(self) -> str:
+        agreement = np.array2string(self.agreement, precision=2, threshold=8, max_line_width=200)
+        return (
+            f"Correction({share(self.mask)} above {self.threshold:.2f}, "
+            f"snapped_index={self.snapped_index} of agreement {agreement})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Answer(Masked):
+    """A mask that answers the expressions, and how it came to be.
+
+    Attributes:
+        by: "S+S", "S+S+C", "S+S+C snapped", "S+S and S+S+C", "your choice", or "nothing yet".
+        mask: bool H×W.
+        index: of the candidate whose mask it is; -1 for a mask of the corrected model's own, or an
+            empty one.
+        image: RGB uint8 H×W×3 that it was found in, where it is known; not compared.
+
+    >>> import ssc
+    >>> result = ssc.find("assets/examples/faces.jpg", "guy with a turban", models="mini")
+    >>> result.selected.by, result.corrected.by, result.answer.by
+    ('S+S', 'S+S+C', 'S+S and S+S+C')
+    >>> result.answer == result.joint, result.selected.overlay().size
+    (True, (640, 480))
+    """
+
+    by: str
+    mask: NDArray[np.bool_]
+    index: int = -1
+    image: NDArray[np.uint8] | None = field(default=None, compare=False)
+
+    @property
+    def number(self) -> int | None:
+        """The candidate's number on pictures and in messages, from 1; None for no candidate."""
+        return self.index + 1 if self.index >= 0 else None
+
+    @property
+    def empty(self) -> bool:
+        return not self.mask.any()
+
+    def __repr__(self) -> str:
+        what = "no candidate" if self.number is None else f"candidate {self.number}"
+        return f"Answer({self.by}: {what}, {share(self.mask)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Masked):
+    """Everything known about one object of one image, filled in as the stages finish.
+
+    `mask` is the plain answer, the best that is known; each stage's own has a name:
+
+        selected     S+S: the candidate that CLIP finds most like the expressions (stages 1 and 2)
+        corrected    S+S+C: the corrected model's own mask (stage 3)
+        snapped      S+S+C as the candidate that the corrected model agrees with best
+        joint        S+S and S+S+C: the candidate that stages 2 and 3 prefer together
+
+    Each is an `Answer` with a mask, None until its stages have run.
+
+    Attributes:
+        expressions: the referring expressions that name the object, one or more.
+        matches: key noun and class of each expression, in the same order.
+        candidates: stage 1.
+        nearest: where nothing was found, up to three (class, similarity) pairs of what there is
+            instead, nearest to the noun first.
+        selection: stage 2's scores; None until it has run.
+        correction: stage 3's probability; None until it has run, and where the pipeline has none.
+        override_index: of the candidate that a person chose instead; None where nobody did.
+        timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
+            "correct"); work shared by several objects is counted with the first. Not compared.
+        image: RGB uint8 H×W×3 that was asked about, for `overlay`; None where a result is made
+            without. Not compared.
+
+    >>> import ssc
+    >>> result = ssc.find("assets/examples/faces.jpg", "guy with a turban", models="mini")
+    >>> result.mask.shape, result.mask.dtype.name, len(result.candidates) > 1
+    ((480, 640), 'bool', True)
+    >>> result.overlay().size  # a PIL image: show it, or save it
+    (640, 480)
+    """
+
+    expressions: tuple[str, ...]
+    matches: tuple[ClassMatch, ...]
+    candidates: Candidates
+    nearest: tuple[tuple[str, float], ...] = ()
+    selection: Selection | None = None
+    correction: Correction | None = None
+    override_index: int | None = None
+    timings: Mapping[str, float] = field(default_factory=dict, compare=False)
+    image: NDArray[np.uint8] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        index = self.override_index
+        if index is not None and not 0 <= index < len(self.candidates):
+            raise ValueError(
+                f"override_index: expected an index below {len(self.candidates)}, got {index}"
+            )
+        super().__post_init__()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The distinct classes looked for, in the order of the expressions."""
+        return tuple(dict.fromkeys(match.name for match in self.matches))
+
+    @property
+    def found(self) -> bool:
+        """Whether stage 1 found candidates."""
+        return len(self.candidates) > 0
+
+    @property
+    def answer(self) -> Answer:
+        """The one answer: a person's choice, else `joint`, else `selected`; empty before stage 2.
+
+        `joint` has the highest mIoU of the four on RefSprites' val with the mini set, with spatial
+        guidance and without (`python -m train.evaluate --splits val`).
+        """
+        if self.override_index is not None:
+            return self._of_candidate(YOURS, self.override_index)
+        return self.joint or self.selected or self._of_candidate(NOTHING, -1)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:  # type: ignore[override]
+        """bool H×W: the mask of `answer`."""
+        return self.answer.mask
+
+    @property
+    def index(self) -> int:  # type: ignore[override]
+        """Index of the candidate that is the answer; -1 where it is none of them."""
+        return self.answer.index
+
+    @property
+    def selected(self) -> Answer | None:
+        """S+S: stage 2's choice; empty where it chose none."""
+        if self.selection is None:
+            return None
+        return self._of_candidate(SELECTED, self.selection.index)
+
+    @property
+    def corrected(self) -> Answer | None:
+        """S+S+C: the corrected model's own mask, which needs no candidates."""
+        if self.correction is None:
+            return None
+        return Answer(CORRECTED, self.correction.mask, image=self.image)
+
+    @property
+    def snapped(self) -> Answer | None:
+        """The candidate that the corrected model means, else its own mask (not in the paper)."""
+        if self.correction is None:
+            return None
+        return self._of_stage_3(SNAPPED, self.correction.snapped_index)
+
+    @property
+    def joint(self) -> Answer | None:
+        """The candidate that stages 2 and 3 prefer together, else stage 3's own mask.
+
+        Not in the paper. The highest of stage 2's score plus `JOINT` times the corrected model's
+        agreement: CLIP knows looks better, the corrected model places.
+        """
+        if self.selection is None or self.correction is None:
+            return None
+        scores = self.selection.scores + JOINT * self.correction.agreement
+        return self._of_stage_3(BOTH, int(scores.argmax()) if self.found else -1)
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether S+S and S+S+C mean different things; False while either has not run."""
+        if self.selection is None or self.correction is None:
+            return False
+        if self.correction.snapped_index < 0:  # a mask of its own, or none
+            return bool(self.correction.mask.any()) or self.selection.index >= 0
+        return self.correction.snapped_index != self.selection.index
+
+    def with_selection(self, selection: Selection, timings: Mapping[str, float]) -> Result:
+        """This result with stage 2 done; timings are added to those of stage 1."""
+        return replace(self, selection=selection, timings={**self.timings, **timings})
+
+    def with_correction(self, correction: Correction, timings: Mapping[str, float]) -> Result:
+        """This result with stage 3 done; timings are added to those of the stages before."""
+        return replace(self, correction=correction, timings={**self.timings, **timings})
+
+    def with_override(self, index: int | None) -> Result:
+        """This result with a person's choice of candidate; None takes it back."""
+        return replace(self, override_index=index)
+
+    def to_coco(self) -> dict[str, Any]:
+        """The answer as a COCO instance file of one picture; see `ssc.formats.coco_instances`."""
+        return coco_instances(*self._instance())
+
+    def to_detections(self) -> Any:
+        """The answer as `supervision.Detections`; ResourceError where that is not installed."""
+        return detections(*self._instance())
+
+    def _instance(self) -> tuple[NDArray, NDArray, NDArray, tuple[str, ...]]:
+        """Mask, box, score and class of the answer, as arrays of one; of none where it is empty."""
+        answer = self.answer
+        if answer.index >= 0:
+            own = self.candidates[[answer.index]]
+            return own.masks, own.boxes, own.scores, own.labels
+        masks = answer.mask[None][: not answer.empty]
+        boxes = np.array([mask_box(mask) for mask in masks], np.float32).reshape(-1, 4)
+        score = 0.0 if self.correction is None else float(self.correction.probability.max())
+        return masks, boxes, np.full(len(masks), score, np.float32), self.classes[: len(masks)]
+
+    def _of_candidate(self, by: str, index: int) -> Answer:
+        masks = self.candidates.masks
+        mask = masks[index] if index >= 0 else np.zeros(masks.shape[1:], np.bool_)
+        return Answer(by, mask, index, self.image)
+
+    def _of_stage_3(self, by: str, index: int) -> Answer:
+        assert self.correction is not None
+        if index >= 0:
+            return self._of_candidate(by, index)
+        return Answer(by, self.correction.mask, image=self.image)
+
+    def __repr__(self) -> str:
+        asked, n = " | ".join(self.expressions), len(self.candidates)
+        return f"Result({asked!r} → {' | '.join(self.classes)}, {n} found; {self.answer!r})"

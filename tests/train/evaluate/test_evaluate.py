@@ -11,7 +11,8 @@ from ssc.errors import InputError
 from tests.train.squares import ASKED, candidates_of, picture, pipeline, squares
 from train.data import Picture, Referred
 from train.evaluate import __main__ as module
-from train.evaluate.__main__ import choose_rows, evaluate
+from train.evaluate.__main__ import choose_rows
+from train.evaluate.counting import evaluate
 from train.evaluate.methods import ROWS, Row
 from train.evaluate.tables import gap_closed, markdown
 

@@ -1,0 +1,139 @@
+"""Counts a table's measures: each expression's mask against its truth, by kind of expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.errors import InputError
+from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
+from train.evaluate.methods import Asked, Row, ask, mask_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.pipeline import Pipeline
+    from train.data import Dataset
+
+KINDS = ("attribute", "position", "relation", "mixed")
+FOUND_IOU = 0.5
+
+
+class Group:
+    """Counts over a group of expressions.
+
+    An expression counts in the measures that its truth allows: mask measures with a true mask,
+    "choice accuracy" if also all other objects have one, "box P@0.5" with a box alone.
+    """
+
+    def __init__(self) -> None:
+        self.scores: dict[str, Scores] = {}
+        self.right: dict[str, list[bool]] = {}
+        self.boxes: dict[str, list[bool]] = {}
+        self.found: list[bool] = []
+        self.chance: list[float] = []  # of those found
+        self.right_of_found: list[bool] = []
+
+    def add(self, masks: Mapping[str, NDArray[np.bool_]], asked: Asked, number: int) -> None:
+        """Counts expression `number` of a picture: each row's mask against the truth."""
+        thing, instances = asked.thing(number), asked.picture.instances
+        for row, mask in masks.items():
+            scores = self.scores.setdefault(row, Scores())
+            if thing.mask is not None:
+                scores.add(mask, thing.mask)
+            elif thing.box is not None:
+                overlap = pairwise_box_iou(mask_box(mask)[None], thing.box[None])[0, 0]
+                self.boxes.setdefault(row, []).append(bool(overlap >= FOUND_IOU))
+        if thing.mask is None:
+            return
+        result = asked.results[number]
+        overlaps = pairwise_iou(result.candidates.masks, thing.mask[None])
+        self.found.append(bool((overlaps >= FOUND_IOU).any()))
+        if self.found[-1]:
+            self.chance.append(1 / len(result.candidates))
+        if instances is None or not len(instances):
+            return
+        same = pairwise_iou(instances, thing.mask[None])[:, 0]
+        if same.max() < FOUND_IOU:  # several things at once, or none
+            return
+        target = int(same.argmax())
+        for row, mask in masks.items():
+            right = chosen_instance(mask, instances) == target
+            self.right.setdefault(row, []).append(right)
+        if self.found[-1]:
+            self.right_of_found.append(
+                chosen_instance(mask_of(result.selected), instances) == target
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """Measures by row; None for a measure without samples."""
+        rows = {}
+        for row, scores in self.scores.items():
+            measures = {**scores.summary(), "choice accuracy": mean(self.right.get(row, []))}
+            if row in self.boxes:
+                measures |= {"box P@0.5": mean(self.boxes[row]), "boxes": len(self.boxes[row])}
+            rows[row] = {key: None if np.isnan(v) else v for key, v in measures.items()}
+        found = {
+            "share": mean(self.found),
+            "S+S choice accuracy": mean(self.right_of_found),
+            "chance": mean(self.chance),
+        }
+        found = {key: None if np.isnan(v) else v for key, v in found.items()}
+        return {"rows": rows, "right candidate found": found}
+
+
+def mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return float(np.mean(values)) if values else float("nan")
+
+
+def evaluate(
+    pipeline: Pipeline,
+    rows: Sequence[Row],
+    data: Dataset,
+    pictures: int | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Runs the pipeline and the rows on a data set, each expression as an object of its own.
+
+    Args:
+        rows: with different titles.
+        pictures: how many, from the first on; None for all.
+        seed: for rows that draw at random.
+
+    Returns:
+        "all" and each kind of expression → rows of measures (`Group.summary`).
+
+    Raises:
+        InputError: the data set has neither masks nor boxes, or cannot be read.
+    """
+    from tqdm import trange
+
+    groups = {"all": Group()}
+    counted = 0
+    count = len(data) if pictures is None else min(pictures, len(data))
+    for index in trange(count, desc=data.name, unit="picture", mininterval=2):
+        asked = ask(pipeline, data[index], seed)
+        answers = {row.title: row.masks(asked) for row in rows}
+        said = [kind for thing in asked.picture.objects for kind in _kinds(thing)]
+        for number, kind in enumerate(said):
+            thing = asked.thing(number)
+            if thing.mask is None and thing.box is None:
+                continue
+            counted += 1
+            masks = {title: own[number] for title, own in answers.items()}
+            for group in ("all", kind) if kind else ("all",):
+                groups.setdefault(group, Group()).add(masks, asked, number)
+    if not counted:
+        raise InputError(
+            f"{data.name}: expected masks or boxes to measure with, found neither in {count} "
+            "pictures"
+        )
+    known = [kind for kind in ("all", *KINDS) if kind in groups]
+    return {kind: groups[kind].summary() for kind in dict.fromkeys((*known, *groups))}
+
+
+def _kinds(thing: Any) -> Sequence[str]:
+    return thing.kinds or ("",) * len(thing.expressions)

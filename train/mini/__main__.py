@@ -4,7 +4,7 @@ python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
 python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --fresh-store runs/fresh
 
-A killed run goes on where it stopped (its state is in runs/mini). Rendering needs the emoji font
+The same command continues a killed run; its state is in runs/mini. Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
 """
 
@@ -20,22 +20,24 @@ from ssc.models.sets import ASSETS
 MINI = ASSETS / "mini"
 
 ABOUT_DETECTOR = """FCOS (torchvision) on a four-stage convolutional backbone: boxes of COCO's
-80 classes, and a class-agnostic mask head, so that a box alone gives a mask. Trained from scratch
-on RefSprites' rendered boxes and masks, as Grounding DINO and SAM are trained on theirs; it stands
-in for both. It knows rendered scenes of emoji sprites, not photographs, and of COCO's classes only
-the 65 that have sprites."""
+80 classes, and a class-agnostic mask head that turns any box into a mask. It stands in for
+Grounding DINO and SAM, and learns from RefSprites' rendered boxes and masks. It knows rendered
+scenes of emoji sprites, not photographs, and only the 65 of COCO's classes that have sprites."""
 
-ABOUT_CLIP = """A CLIP (open_clip, ModifiedResNet and a three-layer text transformer) with its own
-byte-pair tokenizer. Trained from scratch on RefSprites scenes in which one object is sharp and the
-rest blurred to a random degree (with the rendered mask), captioned with class, colour, looks and
-size; one caption in twenty says where it is. Also on 7,000 synonyms of COCO's classes
-(`train/lexicon.py`), so that class projection works. It knows rendered scenes, not photographs."""
+ABOUT_CLIP = """A CLIP (open_clip: ModifiedResNet and a three-layer text transformer) with its own
+byte-pair tokenizer. It learns from RefSprites scenes in which one object is sharp and the rest is
+blurred to a random degree (by the rendered mask). Captions tell class, colour, looks and size; one
+in twenty tells the place. For class projection it also learns 7,000 synonyms of COCO's classes
+(`train/scenes/lexicon.py`). It knows rendered scenes, not photographs."""
+
+HEAD_DETECTOR = "object-detection", "instance-segmentation"
+HEAD_CLIP = "zero-shot-image-classification", "clip"
 
 
 def detector(args: argparse.Namespace) -> None:
     from ssc.models.sets import load_mini_network
     from ssc.segment.mini import CONFIG
-    from train.mini.card import write_card, write_model
+    from train.mini.card import head, write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
 
     model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.start)
@@ -50,6 +52,7 @@ def detector(args: argparse.Namespace) -> None:
         folder,
         "Mini detector and segmenter",
         ABOUT_DETECTOR,
+        head(*HEAD_DETECTOR),
         model,
         figures,
         seed=args.seed,
@@ -63,7 +66,7 @@ def clip(args: argparse.Namespace) -> None:
     from open_clip.tokenizer import SimpleTokenizer
 
     from ssc.models.sets import load_mini_clip
-    from train.mini.card import write_card, write_model
+    from train.mini.card import head, write_card, write_model
     from train.mini.clip import config, measure, train_clip
 
     folder = args.out / "clip"
@@ -76,6 +79,7 @@ def clip(args: argparse.Namespace) -> None:
         folder,
         "Mini CLIP",
         ABOUT_CLIP,
+        head(*HEAD_CLIP),
         model,
         figures,
         seed=args.seed,
@@ -93,31 +97,31 @@ def lavt(args: argparse.Namespace) -> None:
 
 def _lavt_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--pretrain-steps", type=int, default=3600, help="of pixel classification")
-    add("--pretrain-scenes", type=int, default=5000, help="rendered once")
-    add("--pretrain-only", action="store_true", help="stop before pseudo-masks are needed")
-    add("--names-epochs", type=float, default=4.5, help="of learning class names in those scenes")
-    add("--data", default="refsprites:train:4000")
-    add("--store", type=Path, help="pseudo-masks of --data, by train.pseudo")
-    add("--val", default="refsprites:val:100", help="to watch; nothing is chosen by it")
-    add("--bootstrap-epochs", type=float, default=4, help="on S2")
-    add("--spatial-epochs", type=float, default=5, help="on S2 that heeds words for a place")
-    add("--correct-epochs", type=float, default=8)
-    add("--again-epochs", type=float, default=5, help="of matching once more, from the full rate")
-    add("--wide", default="refsprites:train:16000", help="more pictures, --data's among them")
-    add("--wide-store", type=Path, help="pseudo-masks of --wide, by train.pseudo")
-    add("--wide-epochs", type=float, default=7, help="of matching in these")
-    add("--prior-epochs", type=float, default=2.6, help="of the same with S2 as a prior")
-    add("--large-epochs", type=float, default=1.5, help="of the same with larger pictures")
-    add("--fresh", default="refsprites:train:16000:16000", help="as many more that it never saw")
-    add("--fresh-store", type=Path, help="pseudo-masks of --fresh, by train.pseudo")
-    add("--fresh-epochs", type=float, default=2, help="of the same on those")
-    add("--rows", action="store_true", help="train the rows of the table that are not shipped too")
+    add("--pretrain-steps", type=int, default=3600, help="1: updates of pixel classification")
+    add("--pretrain-scenes", type=int, default=5000, help="scenes for steps 1 and 2")
+    add("--pretrain-only", action="store_true", help="stop after step 1")
+    add("--names-epochs", type=float, default=4.5, help="2: class names in those scenes")
+    add("--data", default="refsprites:train:4000", help="pictures for steps 3 to 6")
+    add("--store", type=Path, help="S1 and S2 of --data, by train.pseudo")
+    add("--val", default="refsprites:val:100", help="data for the curve; chooses nothing")
+    add("--bootstrap-epochs", type=float, default=4, help="3: on S2")
+    add("--spatial-epochs", type=float, default=5, help="4: on S2 with spatial guidance")
+    add("--correct-epochs", type=float, default=8, help="5: matching")
+    add("--again-epochs", type=float, default=5, help="6: a second round of matching")
+    add("--wide", default="refsprites:train:16000", help="pictures for steps 7 to 9")
+    add("--wide-store", type=Path, help="S1 and S2 of --wide, by train.pseudo")
+    add("--wide-epochs", type=float, default=7, help="7: matching on --wide")
+    add("--prior-epochs", type=float, default=2.6, help="8: matching with S2 as a prior")
+    add("--large-epochs", type=float, default=1.5, help="9: the same with larger pictures")
+    add("--fresh", default="refsprites:train:16000:16000", help="pictures for step 10")
+    add("--fresh-store", type=Path, help="S1 and S2 of --fresh, by train.pseudo")
+    add("--fresh-epochs", type=float, default=2, help="10: the same on --fresh")
+    add("--rows", action="store_true", help="also train models to compare with, not shipped")
     add("--workers", type=int, default=1, help="processes that render")
     add("--seed", type=int, default=0)
     add("--measure", type=int, default=200, help="val scenes to measure on")
-    add("--runs", type=Path, default=Path("runs/mini"))
-    add("--out", type=Path, default=MINI)
+    add("--runs", type=Path, default=Path("runs/mini"), help="folder for states and logs")
+    add("--out", type=Path, default=MINI, help="folder for the model; default: the bundled one")
 
 
 def main() -> None:
@@ -131,12 +135,14 @@ def main() -> None:
         command.add_argument("--batch", type=int, default=batch)
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
-        command.add_argument("--runs", type=Path, default=Path("runs/mini"))
-        command.add_argument("--out", type=Path, default=MINI)
+        command.add_argument(
+            "--runs", type=Path, default=Path("runs/mini"), help="for states, logs"
+        )
+        command.add_argument("--out", type=Path, default=MINI, help="default: the bundled folder")
         if run is detector:
-            command.add_argument("--start", type=Path, help="an earlier detector's, to go on from")
+            command.add_argument("--start", type=Path, help="weights to start from")
         if run is clip:
-            command.add_argument("--scenes", type=int, default=9000, help="rendered once")
+            command.add_argument("--scenes", type=int, default=9000, help="scenes to draw from")
     command = commands.add_parser("lavt")
     command.set_defaults(run=lavt)
     _lavt_options(command)

@@ -1,4 +1,4 @@
-"""Captions for the mini CLIP: what web captions say of a thing, seldom where it is."""
+"""Captions for the mini CLIP. Like captions on the web, they seldom tell where a thing is."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _one(rng: Rng, options: Sequence[str]) -> str:
 
 
 def caption(rng: Rng, scene: Scene, k: int) -> str:
-    """A caption of instance `k`: class, colour, looks and size, each now and then."""
+    """A caption of instance `k`: its name, and at random its colour, looks, size and place."""
     instance = scene.instances[k]
     sprite = instance.sprite
     phrase = _one(rng, sprite.names)
@@ -62,7 +62,7 @@ def caption(rng: Rng, scene: Scene, k: int) -> str:
 
 
 def _size(scene: Scene, k: int) -> str | None:
-    """ "big" or "small": beside the others of its class, else in the frame; None where neither."""
+    """ "big" or "small", compared with others of its class, or else with the frame; or None."""
     instance = scene.instances[k]
     others = [
         other.area

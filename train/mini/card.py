@@ -1,4 +1,4 @@
-"""Writes a trained mini model's folder: half-precision weights, configuration and card."""
+"""Writes a mini model's folder: half-precision weights, configuration and the Hub's model card."""
 
 from __future__ import annotations
 
@@ -14,23 +14,49 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-CARD = """# {title}
+CARD = """---
+{head}
+---
+
+# {title}
 
 {about}
+
+Part of an implementation of [Segment, Select, Correct: A Framework for Weakly-Supervised Referring
+Segmentation](https://arxiv.org/abs/2310.13479); `ssc.load("mini")` loads the whole model set.
 
 | | |
 |---|---|
 | command | `{command}` |
 | seed | {seed} |
 | steps | {steps} |
-| wall time | {minutes:.0f} min |
+| training time | {minutes:.0f} min |
 | machine | {machine} |
 | parameters | {parameters:.2f} M, stored in half precision |
 {figures}
 
-Figures are measured by the same command on RefSprites' `val` split, with the stored half-precision
-weights; the test splits' are in the README, by `python -m train.evaluate`.
+The same command measures these figures on RefSprites' `val` split, with the stored weights. Figures
+on the test splits are in `docs/results.md`.
 """
+PLACES = ("--out", "--runs")  # options that say where files go: not part of a card's command
+
+
+def head(task: str, *tags: str) -> str:
+    """The YAML head of a card, as the Hub reads it.
+
+    Args:
+        task: the Hub's name of the task.
+        tags: more tags, beside those of all bundled models.
+    """
+    from huggingface_hub import ModelCardData
+
+    return ModelCardData(
+        language="en",
+        license="apache-2.0",
+        library_name="segment-select-correct",
+        pipeline_tag=task,
+        tags=["referring-expression-segmentation", "weakly-supervised", *tags],
+    ).to_yaml()
 
 
 def write_model(
@@ -54,6 +80,7 @@ def write_card(
     folder: Path,
     title: str,
     about: str,
+    yaml: str,
     model: nn.Module,
     figures: dict[str, float],
     *,
@@ -61,10 +88,18 @@ def write_card(
     steps: int,
     seconds: float,
 ) -> None:
-    """`README.md`: how the model was made and what it measures."""
-    command = shlex.join(["python", "-m", "train.mini", *sys.argv[1:]])
+    """Writes `README.md`: what the model is, the command that trains it, and its figures.
+
+    Args:
+        about: a paragraph on what the model is, and what it learns from.
+        yaml: the card's head, by `head`.
+        figures: name → value.
+        seconds: time of the training.
+    """
+    command = shlex.join(["python", "-m", "train.mini", *_without_places(sys.argv[1:])])
     rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in figures.items())
     text = CARD.format(
+        head=yaml,
         title=title,
         about=about,
         command=command,
@@ -78,6 +113,11 @@ def write_card(
         figures=rows,
     )
     (folder / "README.md").write_text(text)
+
+
+def _without_places(argv: list[str]) -> list[str]:
+    values = {k + 1 for k, word in enumerate(argv) if word in PLACES}
+    return [w for k, w in enumerate(argv) if w not in PLACES and k not in values]
 
 
 def _processor() -> str:

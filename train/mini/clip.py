@@ -89,7 +89,7 @@ class Pairs:
 
     def __init__(self, scenes: int, seed: int) -> None:
         with get_context("fork").Pool() as pool:
-            jobs = ((k, seed + 1) for k in range(scenes))  # scenes the detector has not seen
+            jobs = ((k, seed + 1) for k in range(scenes))  # not the detector's scenes
             done = pool.imap(_levels, jobs, chunksize=64)
             self.scenes = list(tqdm(done, total=scenes, unit="scene", mininterval=5))
 
@@ -134,8 +134,8 @@ def words_of(step: int, seed: int) -> list[tuple[str, int]]:
 def _encode_text(model: Any, tokens: Tensor) -> Tensor:
     """`model.encode_text` without the columns of padding behind the longest text.
 
-    Equal, since attention is causal and the last token is read, and quicker. In float32: flash
-    attention's backward in bfloat16 is slower on CPU.
+    The result is equal, as attention is causal and only the last token is read. In float32, since
+    flash attention's backward pass in bfloat16 is slower on a CPU.
     """
     tokens = tokens[:, : int(tokens.argmax(1).max()) + 1]  # the end token has the highest number
     length = tokens.shape[1]
@@ -146,10 +146,10 @@ def _encode_text(model: Any, tokens: Tensor) -> Tensor:
 
 
 def _within_scenes(logits: Tensor, same: Tensor) -> Tensor:
-    """The contrast of the two pictures and captions of each scene, without the other scenes'.
+    """The contrastive loss between the two pictures and captions of each scene alone.
 
-    Among all pairs of a batch what tells two dogs of one scene apart counts for little: size was
-    hardly learned without this.
+    Among all pairs of a batch, what tells two dogs of one scene apart counts for little. Without
+    this loss the model hardly learns size.
     """
     pairs = torch.arange(len(logits)).view(-1, 2)  # S×2: both of a scene stand side by side
     blocks = logits[pairs[:, :, None], pairs[:, None, :]]  # S×2×2
@@ -163,7 +163,7 @@ def _within_scenes(logits: Tensor, same: Tensor) -> Tensor:
 def train_clip(
     steps: int, batch: int, scenes: int, seed: int, runs: Path, tokenizer_path: Path
 ) -> tuple[nn.Module, float]:
-    """Trains from scratch; the tokenizer is learned first, from captions and synonyms."""
+    """Trains from random weights; the tokenizer is learned first, from captions and synonyms."""
     from open_clip.model import CLIP
     from open_clip.tokenizer import SimpleTokenizer
 
@@ -171,7 +171,7 @@ def train_clip(
     pairs = Pairs(scenes, seed)
     rng = np.random.default_rng(seed)
     sample = [pairs.pair(rng, k, 0)[1] for k in range(0, scenes, max(1, scenes // 4000))]
-    if not (runs / "clip" / "state.pt").exists():  # ties are broken by chance: learned once a run
+    if not (runs / "clip" / "state.pt").exists():  # ties are broken at random: learned once per run
         learn_merges(sample + 3 * [word for word, _ in WORDS], tokenizer_path)
     tokenizer = SimpleTokenizer(str(tokenizer_path), context_length=CONTEXT)
     model = CLIP(**config(tokenizer.vocab_size))

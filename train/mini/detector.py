@@ -1,7 +1,7 @@
 """Trains the mini detector and segmenter: a small FCOS with masks, on RefSprites.
 
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
-python -m train.mini detector --start assets/mini/detector/model.safetensors --seed 1   # goes on
+python -m train.mini detector --start assets/mini/detector/model.safetensors --seed 1
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ def _collate(batch: list) -> tuple[Tensor, list[dict[str, Tensor]]]:
 def train_detector(
     steps: int, batch: int, seed: int, runs: Path, start: Path | None = None
 ) -> tuple[MiniFCOS, float]:
-    """Trains on fresh scenes, none seen twice: first small pictures, then full ones.
+    """Trains on new scenes only: first in small pictures, then in full-size ones.
 
-    Beside FCOS's own losses and the masks', a linear classifier of the pyramid's pixels teaches
-    the backbone classes (in place of ImageNet); it is dropped afterwards.
+    Beside the losses of FCOS and of the masks, a linear classifier of the pyramid's pixels teaches
+    classes to the backbone, in place of ImageNet. It is not part of the model.
 
     Args:
-        start: weights of an earlier detector to go on from, with full pictures only and without
-            that classifier.
+        start: weights to start from; all pictures are then full-size, and that classifier is left
+            out.
     """
     torch.manual_seed(seed)
     model = MiniFCOS()

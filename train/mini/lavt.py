@@ -1,13 +1,16 @@
-"""Trains the mini LAVT: pixel classes in place of ImageNet, class names in place of BERT's nouns,
-then the paper's two steps (§3.3): the first on S2, and again on S2 with spatial guidance; the
-second twice, a third time on four times as many pictures, then with S2 as a prior, then with
-larger pictures, and last on as many that it has not seen.
+"""Trains the mini LAVT in ten steps, the last eight of them stage 3 (paper §3.3).
+
+1. Pixel classification in rendered scenes, in place of ImageNet's weights.
+2. Class names in the same scenes, in place of BERT's knowledge.
+3. Bootstrap on S2. 4. Bootstrap on S2 with spatial guidance.
+5. and 6. Two rounds of matching. 7. A third round on four times as many pictures.
+8. The same with S2 as a prior. 9. With larger pictures. 10. On new pictures.
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
 python -m train.pseudo --data refsprites:train:16000 --out runs/wide --workers 2
 python -m train.pseudo --data refsprites:train:16000:16000 --out runs/fresh --workers 2
 python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --fresh-store runs/fresh
-python -m train.mini lavt --pretrain-only              # what needs no pseudo-masks
+python -m train.mini lavt --pretrain-only              # step 1 alone
 """
 
 from __future__ import annotations
@@ -28,29 +31,28 @@ from ssc.metrics import Scores
 from train.data import RefSprites
 from train.fit.__main__ import main as fit
 from train.fit.initial import new_model, open_checkpoint, open_examples
-from train.mini.card import write_card
+from train.mini.card import head, write_card
 from train.mini.pixels import OTHER_SCENES, SIZE, pretrain
 from train.pseudo.make import choose_anew
 
-PRIOR = 0.5  # what S2's choice counts for in the last rounds; see train.evaluate.matching_accuracy
-LARGE = (144, 192)  # of the pictures in the last two rounds; half as dear again as SIZE
+PRIOR = 0.5  # added for S2's choice in the last rounds; see train.evaluate.matching_accuracy
+LARGE = (144, 192)  # size of pictures in the last two rounds; 1.5 times as slow as SIZE
 STEPS = ["names", "bootstrap", "spatial", "correct", "again", "wide", "prior", "large", "fresh"]
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at
-144×192 pixels (96×128 until its last two steps). Trained from images and grouped expressions alone,
-by the paper's stage 3: first on the masks that stages 1 and 2 of this very model set chose
-(ZSBootstrap), then, beyond the paper, on those they choose with spatial guidance, then with
-constrained greedy matching over all candidates, at last on four times as many pictures and with
-what stage 2 chose as a prior, with larger pictures, and on others again. No true mask of a referred
-object was read. Its visual layers began, where the paper's begin with ImageNet's weights, with
-pixel classification on other rendered scenes, and the whole went on, where the paper's text encoder
-is BERT, with names of classes there ("dog": the pixels of all dogs). Both do read class masks: what
-is a dog's pixel, not which dog. It knows rendered scenes of emoji sprites, not photographs. Its
-last seven steps ran as two processes (torchrun), which give the same up to rounding; its loss still
-falls."""
+144×192 pixels (96×128 until its last two steps). It learns from images and grouped expressions by
+the paper's stage 3, and reads no true mask of a referred object. It starts on the masks that stages
+1 and 2 of this model set choose (ZSBootstrap). Beyond the paper, it goes on with those they choose
+with spatial guidance. Constrained greedy matching over all candidates follows: on the same
+pictures, on four times as many, with stage 2's choice as a prior, with larger pictures, and on new
+ones. In place of ImageNet's weights, its visual layers begin with pixel classification on other
+rendered scenes; in place of BERT's weights, the whole network learns class names there ("dog": the
+pixels of all dogs). Both read class masks, which tell what is a dog, not which dog. It knows
+rendered scenes of emoji sprites, not photographs. The loss still falls at the end."""
+HEAD = "image-segmentation", "lavt"
 
 
 def train_lavt(args: argparse.Namespace) -> None:
-    """All steps into `args.out`/lavt; each picks up where it was killed."""
+    """Runs all steps and writes `args.out`/lavt; a killed step continues where it stops."""
     visual, seconds = pretrain(
         args.pretrain_steps, args.pretrain_scenes, args.seed, args.runs, args.workers
     )
@@ -75,7 +77,7 @@ def train_lavt(args: argparse.Namespace) -> None:
     s2 = {"--store": guided}
     boot = _fit(args, "bootstrap", "spatial", boot, args.spatial_epochs, 16, **s2)
     corrected = _fit(args, "correct", "correct", boot, args.correct_epochs, 16, **s2)
-    # A seed of its own: other batches than in the round before.
+    # A seed of its own, so that batches differ from the first round's.
     again = _fit(
         args,
         "correct",
@@ -97,7 +99,7 @@ def train_lavt(args: argparse.Namespace) -> None:
     unseen = {**large, "--data": args.fresh, "--seed": args.seed + 3}
     both = {**unseen, "--store": fresh, "--prior": PRIOR}
     last = _fit(args, "correct", "fresh", larger, args.fresh_epochs, 16, **both)
-    if args.rows:  # each in place of one step or two, from the same start
+    if args.rows:  # each replaces one step or two, from the same start
         _fit(args, "bootstrap", "plus", boot, args.correct_epochs, 16, **s2)
         s2["--prior"] = PRIOR
         _fit(args, "correct", "prior-8", boot, args.correct_epochs, 16, **s2)
@@ -111,7 +113,7 @@ def train_lavt(args: argparse.Namespace) -> None:
 
 
 def _guided(args: argparse.Namespace, data: str, store: Path | None, name: str) -> Path:
-    """S2 of `store` chosen anew with words for a place."""
+    """A store with S2 of `store` chosen with spatial guidance."""
     if not store or not store.exists():
         raise InputError(f"expected pseudo-masks of {data} by train.pseudo, got {store}")
     choose_anew(store, args.runs / name)
@@ -157,6 +159,7 @@ def publish(
         part,
         "Mini LAVT",
         ABOUT.format(parameters=parameters),
+        head(*HEAD),
         trained.model,
         figures,
         seed=args.seed,

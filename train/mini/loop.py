@@ -1,4 +1,4 @@
-"""The loop that both mini models train with: AdamW, one cosine cycle, averaged weights, resume."""
+"""The training loop of the mini models: AdamW, one cosine cycle, averaged weights, resume."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def train(
     weight_decay: float,
     decay: float = 0.999,
 ) -> tuple[nn.Module, float]:
-    """Trains for `steps` updates; picks up where a killed run in `folder` stopped.
+    """Trains for `steps` updates; continues a killed run from its state in `folder`.
 
     Args:
         model: on its device.
         loss_of: model and batch → named losses, which are added up.
         batches: first step → the batches from that step on.
-        folder: gets `state.pt` (atomically, now and then) and `log.jsonl`.
+        folder: for `state.pt` (written atomically every `SAVE_EVERY` steps) and `log.jsonl`.
         lr, weight_decay: AdamW's; the rate warms up, then falls to zero along a cosine.
         decay: of the moving average of the weights.
 
     Returns:
-        The averaged model in evaluation mode, and the seconds spent, restarts included.
+        The averaged model in evaluation mode, and the seconds of all starts together.
 
     Raises:
         RuntimeError: a loss that is not finite, with its step.

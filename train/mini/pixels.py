@@ -1,5 +1,5 @@
-"""Pixel classification on rendered scenes: where the mini LAVT's visual layers begin, as the
-paper's begin with ImageNet's weights. `train.mini.lavt` runs it first.
+"""Pixel classification on rendered scenes: the mini LAVT's visual layers begin with its weights, as
+the paper's begin with ImageNet's. `train.mini.lavt` runs it first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BACKGROUND = 0.3  # its weight: most of a picture is background
 BATCH = 16
 DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
-OTHER_SCENES = 1_000_003  # added to the seed: no scene is in the referring data too
+OTHER_SCENES = 1_000_003  # added to the seed, so that no scene is in the referring data
 
 
 class PixelClasses(nn.Module):
@@ -112,7 +112,7 @@ class _Scenes(Dataset):
 
 
 def _rendered(scenes: _Scenes, file: Path, workers: int) -> np.ndarray:
-    """uint8 count×h×w×4 on disk: colours and class; rendered once."""
+    """uint8 count×h×w×4 in a file, colours and class; rendered where the file is missing."""
     shape = (len(scenes), *SIZE, 4)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ def test_the_command_with_true_masks_and_without(tmp_path, capsys, monkeypatch):
     assert markdown(accuracy) in capsys.readouterr().out
 
     matching.main(["--data", bare, *options, "--json", str(tmp_path / "bare.json")])
-    assert "no true masks, so no accuracy" in capsys.readouterr().out
+    assert "The data has no true masks: no accuracy." in capsys.readouterr().out
     assert json.loads((tmp_path / "bare.json").read_text())["agreement"]["pictures"] == 3
 
     lines = (tmp_path / "true.jsonl").read_text().splitlines(keepends=True)

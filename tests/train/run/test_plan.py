@@ -41,7 +41,7 @@ def described(data, tmp_path, monkeypatch):
         command = ["--data", data, "--out", str(tmp_path / "out"), "--init", "none"]
         text = plan.describe(run.parse([*command, "--steps", str(UPDATES), *options]))
         rows = re.findall(r"^Step \d of \d: (.*?)  +.*?(\S+ \S+) +(–|\S+ \S+)$", text, re.M)
-        [whole] = re.findall(r"^About (\S+ \S+) in all, .* and (\S+ \S+) in ", text, re.M)
+        [whole] = re.findall(r"^About (\S+ \S+) in all, .*; (\S+ \S+) of disk in ", text, re.M)
         return {title: (time, size) for title, time, size in rows}, whole
 
     return describe

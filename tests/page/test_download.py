@@ -99,7 +99,7 @@ def test_what_is_here_or_unknown_is_not_asked_for(steps):
 @pytest.mark.parametrize("case", ["some absent", "all here", "switched off"])
 def test_controls(steps, monkeypatch, case):
     if case == "all here":
-        monkeypatch.setattr("ssc.weights.downloads.Weights.present", True)
+        monkeypatch.setattr("ssc.weights.files.Weights.present", True)
     if case == "switched off":
         monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
     page = demo_app.build(Choices([ModelSet("mini", fake_pipeline)]))

@@ -11,7 +11,8 @@ from huggingface_hub import constants
 
 from ssc.errors import InputError
 from ssc.weights import downloads
-from ssc.weights.downloads import Cancelled, Weights, download, download_watched
+from ssc.weights.downloads import Cancelled, download, download_watched
+from ssc.weights.files import Weights
 
 DATA = bytes(range(256)) * 40
 SIZE = len(DATA)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from ssc.correct.predict import CONFIGS, ReferringModel
 from ssc.errors import InputError
-from ssc.weights.downloads import Weights
+from ssc.weights.files import Weights
 from tests.train.tiny_lavt import LAVT_TINY, tiny_config
 from train.fit import initial as start
 from train.fit.initial import fill_visual, new_model

@@ -6,8 +6,8 @@
 >>> result.mask.shape                                  # bool H×W, the best answer known
 (480, 640)
 >>> overlay = result.overlay()                         # a PIL image; overlay.save("overlay.png")
->>> len(result.candidates) > 1, result.selected.mask.any(), result.corrected.mask.any()
-(True, True, True)
+>>> result.selected.by, result.corrected.by, len(result.candidates)
+('S+S', 'S+S+C', 4)
 """
 
 from typing import TYPE_CHECKING, Any

@@ -79,7 +79,7 @@ def test_several_objects_and_expressions(run, tmp_path):
     assert "No horse found" in out
     records = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
     assert records[0]["expressions"] == ["left laptop", "laptop at the left"]
-    assert records[1]["chosen"] is None
+    assert records[1]["candidate"] is None
     assert (tmp_path / "out" / f"{SCENE}.2.mask.png").is_file()
 
 
@@ -92,14 +92,14 @@ def test_options_may_stand_between(tmp_path):
 def test_another_prompt(run, tmp_path):
     assert run(PHOTO, "left laptop", "--prompt", "red_ellipse")[0] == 0
     [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
-    assert record["prompt"] == "red_ellipse"
+    assert record["selected"]["prompt"] == "red_ellipse"
 
 
 def test_rule_by_matching(run, tmp_path):
     assert run(PHOTO, "left laptop", "left laptop", "--rule", "matching")[0] == 0
     records = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
-    assert [record["rule"] for record in records] == ["matching"] * 2
-    assert records[0]["chosen"] != records[1]["chosen"]
+    assert [record["selected"]["rule"] for record in records] == ["matching"] * 2
+    assert records[0]["selected"]["candidate"] != records[1]["selected"]["candidate"]
 
 
 def test_a_vocabulary_of_words_or_a_file(run, tmp_path):
@@ -131,15 +131,15 @@ def test_spatial_guidance(run, tmp_path):
         assert run(PHOTO, words, "--spatial")[0] == 0
         [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
         across = [c["box"][0] + c["box"][2] for c in record["candidates"]]
-        assert across[record["chosen"]] == end(across)
+        assert across[record["selected"]["candidate"] - 1] == end(across)
 
 
 def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys):
     made = []
-    plain = Pipeline.with_options
+    with_options = Pipeline.with_options
 
-    def spy(self, **settings):
-        made.append(plain(self, **settings))
+    def spy(self, **options):
+        made.append(with_options(self, **options))
         return made[-1]
 
     def reads_words(name, correct):
@@ -152,12 +152,11 @@ def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys
     argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o")]
     assert main([*argv, "--sigma", "20", "--text-threshold", "0.4"], reads_words) == 0
     assert capsys.readouterr().err == ""
-    assert main([*argv, "--text-threshold", "0.4"], load) == 0
-    assert capsys.readouterr().err == (
-        "The mini set's detector reads no words: --text-threshold changes nothing.\n"
-    )
-    assert [pipeline.select.sigma for pipeline in made] == [20, 50]
-    assert made[0].segment.detector.text_threshold == 0.4
+    assert main([*argv, "--text-threshold", "0.4"], load) == 2
+    assert "text_threshold: expected none, as the model set's" in capsys.readouterr().err
+    [made] = made
+    assert made.select.sigma == 20
+    assert made.segment.detector.text_threshold == 0.4
 
 
 def test_without_stage_3(run, tmp_path):
@@ -165,7 +164,7 @@ def test_without_stage_3(run, tmp_path):
     assert (code, err) == (0, "")
     assert "corrected" not in out
     [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
-    assert record["correction"] is None
+    assert record["corrected"] is None
 
 
 @pytest.mark.parametrize("name", ["runs/my/checkpoint", "someone/lavt"])

@@ -18,19 +18,16 @@ from tests.fake_pipeline import scene_candidates, scene_image
 
 
 def many(n, height=120, width=160):
-    """N candidates on the same box."""
+    """N masks and their equal boxes."""
     masks = np.zeros((n, height, width), bool)
     masks[:, 40:80, 50:100] = True
-    ones = np.ones(n, np.float32)
-    boxes = np.tile(np.array([50, 40, 100, 80], np.float32), (n, 1))
-    return Candidates(boxes, ones, ("x",) * n, masks, ones)
+    return masks, np.tile(np.array([50, 40, 100, 80], np.float32), (n, 1))
 
 
 def test_no_candidates_and_empty_mask_leave_the_picture():
-    image = scene_image()
+    image, none = scene_image(), Candidates.empty(240, 320)
     for drawn in (
-        draw_candidates(image, Candidates.empty(240, 320)),
-        draw_candidates(image, Candidates.empty(240, 320), -1),
+        draw_candidates(image, none.masks, none.boxes),
         draw_mask(image, np.zeros((240, 320), bool)),
     ):
         assert np.array_equal(drawn, image)
@@ -48,7 +45,7 @@ def test_mask_is_tinted_in_rgb_and_the_rest_dimmed():
     image = np.full((200, 300, 3), 128, np.uint8)
     mask = np.zeros((200, 300), bool)
     mask[50:150, 50:150] = True
-    drawn = draw_mask(image, mask, (230, 159, 0)).astype(int)
+    drawn = draw_mask(image, mask, color=(230, 159, 0)).astype(int)
     red, green, blue = drawn[100, 100]
     assert red > green > blue
     assert (drawn[10, 10] < 128).all()
@@ -57,13 +54,13 @@ def test_mask_is_tinted_in_rgb_and_the_rest_dimmed():
 
 
 def test_candidates_have_their_colours_and_the_chosen_stands_out():
-    image, candidates = scene_image(), scene_candidates(240, 320)
-    plain = draw_candidates(image, candidates).astype(int)
-    for i, mask in enumerate(candidates.masks):
+    image, own = scene_image(), scene_candidates(240, 320)
+    plain = draw_candidates(image, own.masks, own.boxes).astype(int)
+    for i, mask in enumerate(own.masks):
         towards = np.array(colour_of(i)) - image[mask]
         assert ((plain[mask] - image[mask]) * towards).mean() > 0
-    stressed = draw_candidates(image, candidates, 1).astype(int)
-    other = candidates.masks[0]
+    stressed = draw_candidates(image, own.masks, own.boxes, chosen=1).astype(int)
+    other = own.masks[0]
     change = [np.abs(p[other] - image[other].astype(int)).mean() for p in (stressed, plain)]
     assert change[0] < change[1]
 
@@ -76,7 +73,7 @@ def test_heat_map_is_brighter_where_it_is_likelier_and_outlines_the_threshold():
     assert light[-1] > 2 * light[0]
     red, _, blue = draw_probability(image, probability)[100, 200].astype(int)
     assert red > blue + 50  # orange: RGB, not BGR
-    outlined = draw_probability(image, probability, 0.5)
+    outlined = draw_probability(image, probability, threshold=0.5)
     changed = (outlined[100] != draw_probability(image, probability)[100]).any(axis=1)
     assert changed[148:154].any()
     assert not changed[10:140].any()
@@ -88,11 +85,9 @@ def test_any_size(size, n):
     image = np.zeros((*size, 3), np.uint8)
     masks = np.ones((n, *size), bool)
     boxes = np.tile(np.array([0, 0, size[1], size[0]], np.float32), (n, 1))
-    ones = np.ones(n, np.float32)
-    candidates = Candidates(boxes, ones, ("x",) * n, masks, ones)
-    assert draw_candidates(image, candidates, 0).shape == image.shape
+    assert draw_candidates(image, masks, boxes, chosen=0).shape == image.shape
     assert draw_mask(image, masks[0]).shape == image.shape
-    assert draw_probability(image, np.ones(size, np.float32), 0.5).shape == image.shape
+    assert draw_probability(image, np.ones(size, np.float32), threshold=0.5).shape == image.shape
 
 
 def test_badges_of_equal_boxes_do_not_cover_each_other(monkeypatch):
@@ -101,18 +96,19 @@ def test_badges_of_equal_boxes_do_not_cover_each_other(monkeypatch):
     places = []
     original = draw._free_place
     monkeypatch.setattr(draw, "_free_place", lambda *a: places.append(original(*a)) or places[-1])
-    draw_candidates(np.zeros((480, 640, 3), np.uint8), many(12, 480, 640))
+    draw_candidates(np.zeros((480, 640, 3), np.uint8), *many(12, 480, 640))
     gaps = [np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(places) for b in places[:i]]
     assert min(gaps) >= 2 * 15
 
 
 def test_for_screen_brings_both_to_one_size():
-    image, candidates = for_screen(scene_image(), scene_candidates(240, 320))
+    own = scene_candidates(240, 320)
+    image, masks, boxes = for_screen(scene_image(), own.masks, own.boxes)
     assert image.shape == (960, SCREEN, 3)
-    assert candidates.masks.shape[1:] == (960, SCREEN)
-    assert candidates.boxes[0] == pytest.approx(scene_candidates(240, 320).boxes[0] * 4)
-    area = scene_candidates(240, 320).masks.mean(axis=(1, 2))
-    assert candidates.masks.mean(axis=(1, 2)) == pytest.approx(area, rel=0.03)
+    assert masks.shape[1:] == (960, SCREEN)
+    assert boxes[0] == pytest.approx(own.boxes[0] * 4)
+    area = own.masks.mean(axis=(1, 2))
+    assert masks.mean(axis=(1, 2)) == pytest.approx(area, rel=0.03)
 
 
 @pytest.mark.parametrize("longest", [1, 3, 64, 65, 200])

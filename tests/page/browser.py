@@ -74,7 +74,7 @@ def answered(open_page, words="left laptop"):
     page = open_page()
     upload(page, PHOTO)
     ask(page, words)
-    expect(pictures(page, "answers")).to_have_count(2, timeout=WAIT)
+    expect(pictures(page, "sides")).to_have_count(2, timeout=WAIT)
     return page
 
 

@@ -145,7 +145,7 @@ def test_the_environment_is_checked_at_start_too(monkeypatch):
 def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, best):
     monkeypatch.delenv("SSC_MODELS", raising=False)
     monkeypatch.setattr("ssc.weights.files.Weights.present", present)
-    monkeypatch.setattr(ssc, "load", lambda *_: fake_pipeline())
+    monkeypatch.setattr(ssc, "load", lambda *_, **__: fake_pipeline())
     assert find_choices().models == best
     assert list(find_choices("base").sets) == ["base", "mini", "paper"]
 
@@ -190,7 +190,7 @@ def test_errors_come_through_zero_gpu(monkeypatch):
     monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lambda task: task))
     choices = Choices(sets(fake_pipeline()))
     run = on_gpu(lambda *given: stream(choices, *given))
-    with pytest.raises(InputError, match="visual prompt"):
+    with pytest.raises(InputError, match="prompt: expected one of"):
         list(run(Question("a.jpg", scene_image(), [["dog"]]), with_(prompt="glow")))
 
 

@@ -35,13 +35,13 @@ def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
             "y": (y0 + y1) / 2 / 240 * box["height"],
         }
     )
-    expect(page.locator("#words")).to_contain_text("You chose candidate 2.", timeout=WAIT)
-    expect(page.locator("#words")).to_contain_text("Your choice and S+S+C overlap")
+    expect(page.locator("#words")).to_contain_text("candidate 2 of 3, your choice.", timeout=WAIT)
+    expect(page.locator("#words")).to_contain_text("S+S and S+S+C overlap")
     assert page.locator("#answers .caption-label").first.inner_text() == "Your choice · candidate 2"
     assert bars(page, "scores")[1].split()[:2] == ["2", "yours"]
     screenshot(page, "override")
     page.click("#undo")
-    expect(page.locator("#words")).not_to_contain_text("You chose")
+    expect(page.locator("#words")).not_to_contain_text("your choice")
     expect(page.locator("#undo")).not_to_be_visible()
 
 
@@ -53,9 +53,9 @@ def test_a_click_beside_all_candidates_says_so(open_page):
 
 def test_a_visual_prompt_is_chosen_by_keyboard(open_page):
     page = answered(open_page)
-    page.locator("#prompts button.thumbnail-lg").nth(2).focus()
+    page.locator("#prompts button.thumbnail-lg").nth(0).focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#words")).to_contain_text("You chose candidate 1.", timeout=WAIT)
+    expect(page.locator("#words")).to_contain_text("candidate 3 of 3, your choice.", timeout=WAIT)
 
 
 def test_threshold_moves_the_mask_without_the_model(open_page, pipeline):
@@ -77,8 +77,8 @@ def test_slider_shows_both(open_page):
 
 def test_download_is_what_the_endpoint_says_with_the_override(open_page, url, tmp_path):
     page = answered(open_page)
-    page.locator("#prompts button.thumbnail-lg").nth(2).click()
-    expect(page.locator("#words")).to_contain_text("You chose candidate 1.", timeout=WAIT)
+    page.locator("#prompts button.thumbnail-lg").nth(0).click()
+    expect(page.locator("#words")).to_contain_text("candidate 3 of 3, your choice.", timeout=WAIT)
     with page.expect_download() as download:
         page.click("#take")
     assert download.value.suggested_filename == f"{SCENE}.zip"
@@ -89,9 +89,9 @@ def test_download_is_what_the_endpoint_says_with_the_override(open_page, url, tm
         corrected = Image.open(BytesIO(archive.read(f"{SCENE}.corrected.mask.png")))
         mask = Image.open(BytesIO(archive.read(f"{SCENE}.mask.png")))
         assert mask.size == (320, 240)
-    assert (taken["override"], taken["chosen"]) == (0, record["chosen"])
-    assert np.array_equal(np.array(corrected) > 0, coco.decode(record["correction"]["mask"]) > 0)
-    assert np.array_equal(np.array(mask) > 0, coco.decode(record["candidates"][0]["mask"]) > 0)
+    assert (taken["override"], taken["selected"]) == (3, record["selected"])
+    assert np.array_equal(np.array(corrected) > 0, coco.decode(record["corrected"]["mask"]) > 0)
+    assert np.array_equal(np.array(mask) > 0, coco.decode(record["candidates"][2]["mask"]) > 0)
 
 
 def choose(page, dropdown, title):
@@ -120,9 +120,11 @@ def test_compare(open_page):
     page.click("#compare-panel > button")
     page.locator("#models-of-b").get_by_label("paper").check()
     page.click("#compare")
-    expect(pictures(page, "compared-a")).to_have_count(2, timeout=WAIT)
+    expect(pictures(page, "compared-a")).to_have_count(3, timeout=WAIT)
     expect(pictures(page, "compared-b")).to_have_count(1)
-    expect(page.locator("#between")).to_contain_text("S+S of A and B overlap with an IoU of 1.00.")
+    expect(page.locator("#between")).to_contain_text(
+        "the answers of A and B overlap with an IoU of 0.00, S+S with 1.00."
+    )
     screenshot(page, "compare")
 
 

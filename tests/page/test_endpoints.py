@@ -27,12 +27,15 @@ def test_code_to_copy_is_the_call(open_page, tmp_path):
 
 
 def test_named_endpoints(url):
-    [record] = segment(url, "left laptop")["results"]
-    assert record["width"] == 320
-    assert record["chosen"] == 2
-    assert record["correction"]["snapped"] == 0
-    assert "error" in segment(url, "")
-    assert "models --download base" in segment(url, "dog", *OPTIONS[:-1], "base")["error"]
+    answer = segment(url, "left laptop")
+    [record] = answer["results"]
+    assert (answer["version"], record["width"]) == (1, 320)
+    assert (record["candidate"], record["selected"]["candidate"]) == (1, 3)
+    assert record["corrected"]["snapped"] == 1
+    assert segment(url, "")["kind"] == "ExpressionError"
+    missing = segment(url, "dog", *OPTIONS[:-1], "base")
+    assert "models --download base" in missing["error"]
+    assert missing["kind"] == "WeightsError"
     assert "got unicorn" in segment(url, "dog", *OPTIONS[:6], "unicorn, dog")["error"]
     with pytest.raises(AppError, match="less than minimum"):
         segment(url, "laptop", "reverse_blur", -1)
@@ -44,7 +47,7 @@ def test_named_endpoints(url):
         api_name="/compare",
     )
     assert [len(both[x]["results"][0]["candidates"]) for x in "ab"] == [3, 2]
-    assert both["b"]["results"][0]["correction"] is None
+    assert both["b"]["results"][0]["corrected"] is None
     assert both["compared"][0]["corrected_iou"] is None
 
 

@@ -27,17 +27,19 @@ def test_upload_and_enter(open_page, name, width, scheme):
     upload(page, PHOTO)
     ask(page, "the left laptop")
     expect(pictures(page, "prompts")).to_have_count(3, timeout=WAIT)
-    expect(pictures(page, "answers")).to_have_count(2)
+    expect(pictures(page, "sides")).to_have_count(2)
     expect(page.locator("#candidates img")).to_have_count(1)
     expect(page.locator("#words")).to_contain_text(
         "noun laptop → class laptop (similarity 0.93; next tv 0.71"
     )
     expect(page.locator("#words")).to_contain_text(
-        "S+S chose candidate 3 of 3 (score 0.006, next -0.001); "
-        "S+S+C chose candidate 1 instead. Their scores together favour candidate 1. "
+        "The answer is candidate 1 of 3, which their scores together favour. "
+        "S+S chose candidate 3 (score 0.006, next -0.001); S+S+C chose candidate 1 instead. "
         "S+S and S+S+C overlap with an IoU of 0.00."
     )
     captions = page.locator("#answers .caption-label").all_inner_texts()
+    assert captions == ["Answer · candidate 1"]
+    captions = page.locator("#sides .caption-label").all_inner_texts()
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]
     own, *others = bars(page, "ious")
@@ -56,7 +58,8 @@ def test_two_objects_by_the_button(open_page):
     upload(page, PHOTO)
     page.fill("#expressions textarea", "left laptop\nright laptop | laptop on the right")
     page.click("#run")
-    expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
+    expect(pictures(page, "sides")).to_have_count(4, timeout=WAIT)
+    expect(pictures(page, "answers")).to_have_count(2)
     expect(pictures(page, "prompts")).to_have_count(3)
     expect(page.locator("#ious")).to_contain_text("S+S+C")
     assert bars(page, "ious")[0] == "1 S+S+C, both 0.65 1.00"
@@ -70,13 +73,13 @@ def test_shift_enter_starts_a_line(open_page):
     page = open_page()
     upload(page, PHOTO)
     ask(page, "left laptop\nright laptop")
-    expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
+    expect(pictures(page, "sides")).to_have_count(4, timeout=WAIT)
 
 
 def test_example(open_page):
     page = open_page()
     page.locator(".gallery-item, .gallery button").first.click()
-    expect(pictures(page, "answers")).to_have_count(4, timeout=WAIT)
+    expect(pictures(page, "sides")).to_have_count(4, timeout=WAIT)
     expect(page.locator("#expressions textarea")).to_have_value("left laptop\nright laptop")
 
 
@@ -103,7 +106,8 @@ def test_nothing_found_is_no_error(open_page):
         'No horse found for "a unicorn"; S+S+C found nothing either. Found instead: laptop.',
         timeout=WAIT,
     )
-    expect(pictures(page, "answers")).to_have_count(2)  # the picture as it is
+    expect(pictures(page, "answers")).to_have_count(1)  # the picture as it is
+    expect(pictures(page, "sides")).to_have_count(2)
     expect(page.locator(".toast-body")).to_have_count(0)
     screenshot(page, "nothing-found")
 
@@ -179,6 +183,7 @@ def test_without_stage_3_the_page_says_so(browser):
         ask(tab, "left laptop")
         expect(pictures(tab, "prompts")).to_have_count(3, timeout=WAIT)
         expect(pictures(tab, "answers")).to_have_count(1)
+        expect(pictures(tab, "sides")).to_have_count(0)
         expect(tab.locator("body")).to_contain_text("This page has no model for stage 3")
         expect(tab.locator(".intro.prose")).not_to_contain_text("trained model")
         expect(tab.locator("#threshold")).to_have_count(0)

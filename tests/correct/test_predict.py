@@ -117,7 +117,7 @@ def test_preprocessing_keeps_rgb_and_normalises():
 
 def test_half_precision_on_disk_is_float32_in_use(folder, image):
     full = Corrector.load(folder)
-    Corrector.save(folder / "half", full.model, full.tokenizer, CONFIG, torch.float16)
+    Corrector.save(folder / "half", full.model, full.tokenizer, CONFIG, dtype=torch.float16)
     half = Corrector.load(folder / "half")
     assert next(half.model.parameters()).dtype == torch.float32
     big, small = (f.stat().st_size for f in folder.rglob("model.safetensors"))

@@ -34,5 +34,5 @@ def test_asking_for_base_is_one_message_and_the_page_goes_on(
         expect(tab.locator("#download-stop")).to_be_disabled()
         screenshot(tab, "no-network")
         tab.locator("#examples .gallery-item").first.click()
-        expect(pictures(tab, "answers")).to_have_count(4, timeout=WAIT)
+        expect(pictures(tab, "sides")).to_have_count(4, timeout=WAIT)
         expect(said).to_have_count(1)

@@ -152,7 +152,7 @@ def publish(
     config = open_checkpoint(source)[2]
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    Corrector.save(part, trained.model, trained.tokenizer, config, torch.float16)
+    Corrector.save(part, trained.model, trained.tokenizer, config, dtype=torch.float16)
     figures = measure(Corrector.load(part), RefSprites("val", args.measure))
     parameters = sum(p.numel() for p in trained.model.parameters()) / 1e6
     write_card(

@@ -1,4 +1,4 @@
-"""The paper's figure 1, drawn anew: a picture for each stage, in the page's own colours."""
+"""A drawing of each stage after the paper's figure 1, in the page's colours."""
 
 from __future__ import annotations
 

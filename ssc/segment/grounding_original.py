@@ -1,8 +1,8 @@
-"""Grounding DINO as its authors wrote it (groundingdino-py 0.4.0), for exact reproduction.
+"""The authors' own Grounding DINO (groundingdino-py 0.4.0), for exact reproduction.
 
-Their package was written for transformers 4, and calls three methods of BERT that transformers 5
-no longer has, and its embeddings as they no longer are: `LegacyBert` mends that. Its deformable
-attention is plain PyTorch in 0.4.0, so no compiled extension (`_C`) is needed, on a GPU either.
+Their package needs transformers 4: it calls three methods of BERT, and a form of its embeddings,
+that transformers 5 lacks. `LegacyBert` provides them. Its deformable attention is plain PyTorch in
+0.4.0, so no compiled extension (`_C`) is needed, on a GPU either.
 """
 
 from __future__ import annotations

@@ -46,10 +46,13 @@ RECIPES = {
     "tune": Recipe(("correct",), spatial=True, prior=0.5),
     "supervised": Recipe(("supervised",) * 3),
 }
-"""The paper (§3.3) matches once, by soft IoU alone. The best, beyond it, is after the bundled
-model, which was made in more steps (`train.mini.lavt`). Tune goes on with a checkpoint that S1 has
-corrected already, which a bootstrap would teach S2's mistakes anew. The supervised one, as long as
-the best, is their upper bound. `train.run.seeds` measures them against each other."""
+"""Name → recipe.
+
+- paper: one round of matching, by soft IoU alone (§3.3).
+- best: beyond the paper, with spatial guidance in S2, a prior for S2, and two rounds of matching.
+- tune: for a checkpoint that is already corrected; a bootstrap teaches it S2's mistakes again.
+- supervised: as many trainings as best, on true masks: the upper bound.
+"""
 
 
 @dataclass(frozen=True)

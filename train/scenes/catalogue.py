@@ -22,10 +22,10 @@ class Sprite:
     Attributes:
         glyph: the emoji.
         category: its COCO class.
-        names: nouns that we call it by, commonest first; the class name is added.
-        also: nouns that somebody else might call it by, so that they do not tell it from others.
+        names: nouns that expressions use for it, commonest first; the class name is added.
+        also: nouns that somebody might use for it, so that they do not tell it from others.
         colour: its colour as drawn, None where it has no single one.
-        paint: hue (degrees) of the part that may be painted in `paints`, None where none may.
+        paint: hue (degrees) of the part that can be painted in `paints`; None where there is none.
         adjectives: said before the noun ("bald man").
         having: said after "with" ("a beard").
         doing: said after the noun ("running").

@@ -1,8 +1,8 @@
 """What a referring expression of RefSprites means, and which objects of a scene it may denote.
 
-A meaning is a set of constraints. `denotes` is cautious: an object counts as denoted where
-somebody might take the expression to mean it, and none does where an expression is not plainly
-true or counts what cannot be counted, so "denotes exactly the target" is unambiguous.
+A meaning is a set of constraints. `denotes` is cautious: it includes every object that somebody
+might mean by the expression, and nothing where the expression is not plainly true or counts what
+cannot be counted. So an expression that denotes exactly its target is unambiguous.
 """
 
 from __future__ import annotations

@@ -212,7 +212,7 @@ def render(
     height: int = HEIGHT,
     width: int = WIDTH,
 ) -> Scene:
-    """Renders one scene; equal arguments give equal bytes.
+    """Renders a scene; equal arguments give equal bytes.
 
     Args:
         split: one of `SPLITS`.
@@ -246,7 +246,7 @@ def _compose(
     )
     others = [c for c in categories if c != category]
     for _ in range(int(rng.integers(1, 5))):
-        again = len(wanted) > 4 and rng.random() < 0.2  # now and then two of a kind
+        again = len(wanted) > 4 and rng.random() < 0.2  # sometimes two of a kind
         wanted.append(wanted[-1] if again and wanted[-1] != category else str(rng.choice(others)))
     rng.shuffle(wanted)
     for _ in range(int(rng.integers(0, 4))):
@@ -259,7 +259,7 @@ def _compose(
     twin: dict[str, tuple[Sprite, str | None]] = {}
     spots = sorted(rng.uniform(0, 1) for _ in wanted) if perspective else None
     for k, name in enumerate(wanted):
-        # Instances of a class share their look now and then, so that only place tells them apart.
+        # Instances of a class sometimes share their look, so that only place tells them apart.
         if name not in twin or rng.random() < 0.65:
             twin[name] = _pick(rng, name, split)
         sprite, colour = twin[name]

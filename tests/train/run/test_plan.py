@@ -86,7 +86,7 @@ def test_another_recipe_does_not_go_on_in_the_folder(data, tmp_path):
     with pytest.raises(run.InputError, match=r"go on with recipe = paper, got best"):
         run._begin(run.parse([*command, "--recipe", "best"]))
     note = json.loads((out / "run.json").read_text())
-    del note["recipe"]  # begun before there were recipes
+    del note["recipe"]  # a note without a recipe
     (out / "run.json").write_text(json.dumps(note))
     with pytest.raises(run.InputError, match=r"go on with recipe = None, got best"):
         run._begin(run.parse([*command, "--recipe", "best"]))

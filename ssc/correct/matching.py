@@ -1,9 +1,11 @@
-"""Which candidate mask each object of an image gets (paper §3.3, equations 2 to 4, Algorithm 1).
+"""Matching of objects and candidate masks (paper §3.3, equations 2 to 4, Algorithm 1).
 
-All functions take torch tensors on any device and keep no state. `greedy_match` and
-`optimal_match` have one signature: scores (…, J, C) → assignment (…, J). Images in one batch have
-different numbers of objects and candidates; `match_images` pads them with -inf and matches them
-together. For the loss a batch is one image: number its objects and candidates through.
+All functions take torch tensors on any device and keep no state. Algorithm 1 is three steps for
+each image: `soft_iou` of each expression and candidate (equation 3), `object_scores`, and
+`greedy_match`. `optimal_match` stands in for the last one; both take scores (…, J, C) and give an
+assignment (…, J). Images of one batch have different numbers of objects and candidates:
+`match_images` pads them with -inf and matches them together, and `matched_loss` (equation 4) takes
+them image by image.
 """
 
 from __future__ import annotations
@@ -57,20 +59,18 @@ def object_scores(iou: Tensor, object_of: Tensor, allowed: Tensor) -> Tensor:
 
 
 def add_prior(scores: Tensor, chosen: Tensor, weight: float) -> Tensor:
-    """Scores to which what stage 2 chose adds; beyond the paper.
+    """Adds to the score of the candidate that stage 2 chose for each object; beyond the paper.
 
     Args:
         scores: float J×C.
         chosen: int64 J, the candidate of each object in S2, -1 for none.
-        weight: what that is worth, where a score is at most 1.
+        weight: the addition; a score itself is at most 1.
 
     Returns:
-        float J×C; what was -inf still is.
+        float J×C; -inf stays -inf.
     """
-    known = (chosen >= 0).nonzero()[:, 0]
-    prior = torch.zeros_like(scores)
-    prior[known, chosen[known]] = weight
-    return scores + prior
+    candidate = torch.arange(scores.shape[1], device=scores.device)
+    return scores + weight * (candidate == chosen[:, None])
 
 
 def greedy_match(scores: Tensor) -> Tensor:
@@ -152,28 +152,30 @@ def match_images(
 
 
 def matched_loss(
-    logits: Tensor, candidates: Tensor, object_of: Tensor, assignment: Tensor
+    logits: Tensor,
+    candidates: Sequence[Tensor],
+    object_of: Sequence[Tensor],
+    assignment: Sequence[Tensor],
 ) -> Tensor:
-    """Cross-entropy of each expression against the mask that its object was matched to (eq. 4).
+    """Cross-entropy of each expression against the mask that its object is matched to (eq. 4).
 
     Args:
-        logits: float N×2×H×W, channel 1 is the object.
-        candidates: bool or number C×H×W, 0 or 1.
-        object_of: int64 N, the object in [0, J) that each expression refers to.
-        assignment: int64 J, an index into `candidates`, -1 for none.
+        logits: float N×2×H×W of all images' expressions, image by image; channel 1 is the object.
+        candidates: bool or number C×H×W of each image, 0 or 1.
+        object_of: int64 of each image, the object in [0, J) of each expression; N in all.
+        assignment: int64 J of each image, an index into its candidates, -1 for none.
 
     Returns:
         float32 scalar: the mean over all N of the expressions' losses, each normalised by its
         own pixels' weights; an expression of an unmatched object counts in N and adds nothing.
         NaN where any logit is NaN, matched or not, and 0 for N = 0.
     """
-    chosen = assignment[object_of]  # N
+    matched = [own[objects] for own, objects in zip(assignment, object_of)]  # of each expression
+    # An empty mask follows each image's candidates: the one that -1 points at.
+    masks = [torch.cat([own, own.new_zeros(1, *own.shape[1:])]) for own in candidates]
+    target = torch.cat([own[index] for own, index in zip(masks, matched)]).long()  # N×H×W
     weight = torch.tensor(CLASS_WEIGHTS, device=logits.device)
-    if len(candidates):
-        target = candidates[chosen.clamp(min=0)].long()  # N×H×W
-    else:
-        target = logits.new_zeros(logits[:, 0].shape, dtype=torch.long)
     loss = F.cross_entropy(logits.float(), target, weight, reduction="none").sum((1, 2))
     loss = loss / weight[target].sum((1, 2))  # N
     # Multiplied, not chosen by `where`: a NaN must reach the training loop, which stops at it.
-    return (loss * (chosen != UNMATCHED)).sum() / max(len(loss), 1)
+    return (loss * (torch.cat(matched) != UNMATCHED)).sum() / max(len(loss), 1)

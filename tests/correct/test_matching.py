@@ -19,29 +19,12 @@ from ssc.correct.matching import (
     optimal_match,
     soft_iou,
 )
+from train.evaluate.matching_accuracy import loop_match
 
 GOLDEN = load_file(Path(__file__).parents[1] / "data" / "golden" / "matching.safetensors")
 CASES = sorted({name.split(".")[0] for name in GOLDEN})
 PATIENT = settings(deadline=None)  # the first call imports scipy; machines are shared
 BOTH = pytest.mark.parametrize("match", [greedy_match, optimal_match])
-
-
-def algorithm_1(iou, object_of, allowed):
-    """The paper's pseudocode, line by line: the assignment of each object."""
-    pairs = [
-        (iou[n, c].item(), -j, -c)  # falls by IoU; of equals the lower object, then candidate
-        for n, j in enumerate(object_of.tolist())
-        for c in range(iou.shape[1])
-        if allowed[j, c]
-    ]
-    assignment = [-1] * len(allowed)
-    excluded = set()
-    for _, j, c in sorted(pairs, reverse=True):
-        if assignment[-j] != -1 or -c in excluded:
-            continue
-        assignment[-j] = -c
-        excluded.add(-c)
-    return assignment
 
 
 def total(scores, assignment):
@@ -100,7 +83,7 @@ def test_laws_of_every_matching(match, problem):
 @PATIENT
 @given(problem=problems(least=-1.0))
 def test_greedy_is_algorithm_1(problem):
-    assert greedy_match(object_scores(*problem)).tolist() == algorithm_1(*problem)
+    assert torch.equal(greedy_match(object_scores(*problem)), loop_match(*problem))
 
 
 @PATIENT
@@ -198,21 +181,21 @@ def test_golden_assignments_and_losses(case):
     iou = soft_iou(logits.softmax(1)[:, 1], candidates)
     assignment = greedy_match(object_scores(iou, object_of, allowed))
     assert assignment[object_of].tolist() == expected.tolist()
-    assert algorithm_1(iou, object_of, allowed) == assignment.tolist()
-    ours = matched_loss(logits, candidates, object_of, assignment)
+    assert torch.equal(loop_match(iou, object_of, allowed), assignment)
+    ours = matched_loss(logits, [candidates], [object_of], [assignment])
     torch.testing.assert_close(ours, loss[0], rtol=0, atol=1e-6)
 
 
-def test_a_batch_numbered_through_has_the_mean_loss():
-    parts, objects, masks = [], 0, 0
+def test_a_batch_has_the_mean_loss_of_its_images():
+    images = []
     for case in CASES[:4]:
         logits, candidates, object_of, expected, _ = golden(case)
         assignment = torch.full((int(object_of.max()) + 1,), -1)
-        assignment[object_of.long()] = torch.where(expected < 0, -1, expected.long() + masks)
-        parts.append((logits, candidates, object_of.long() + objects, assignment))
-        objects, masks = objects + len(assignment), masks + len(candidates)
-    loss = matched_loss(*(torch.cat(column) for column in zip(*parts)))
-    sizes = torch.tensor([len(logits) for logits, *_ in parts])
+        assignment[object_of.long()] = expected.long()
+        images.append((logits, candidates, object_of.long(), assignment))
+    logits, *by_image = zip(*images)
+    loss = matched_loss(torch.cat(logits), *by_image)
+    sizes = torch.tensor([len(own) for own in logits])
     alone = torch.stack([golden(case)[4][0] for case in CASES[:4]])
     torch.testing.assert_close(loss, (alone * sizes).sum() / sizes.sum())
 
@@ -220,7 +203,7 @@ def test_a_batch_numbered_through_has_the_mean_loss():
 def test_unmatched_expressions_give_no_gradient():
     logits = torch.randn(2, 2, 4, 4, requires_grad=True)
     candidates = torch.rand(1, 4, 4) > 0.5
-    matched_loss(logits, candidates, torch.tensor([0, 1]), torch.tensor([-1, 0])).backward()
+    matched_loss(logits, [candidates], [torch.tensor([0, 1])], [torch.tensor([-1, 0])]).backward()
     assert (logits.grad[0] == 0).all()
     assert (logits.grad[1] != 0).any()
 
@@ -228,13 +211,15 @@ def test_unmatched_expressions_give_no_gradient():
 def test_loss_of_nothing_is_zero():
     none = torch.zeros(0, dtype=torch.long)
     masks = torch.zeros(1, 4, 4)
-    assert matched_loss(torch.zeros(0, 2, 4, 4), masks, none, none) == 0
+    assert matched_loss(torch.zeros(0, 2, 4, 4), [masks], [none], [none]) == 0
     unmatched = torch.tensor([-1])
-    assert matched_loss(torch.zeros(1, 2, 4, 4), masks[:0], torch.tensor([0]), unmatched) == 0
+    first = torch.tensor([0])
+    assert matched_loss(torch.zeros(1, 2, 4, 4), [masks[:0]], [first], [unmatched]) == 0
 
 
 def test_nan_reaches_the_loss_though_unmatched():
     logits = torch.zeros(2, 2, 4, 4)
     logits[0, 0, 0, 0] = torch.nan
-    loss = matched_loss(logits, torch.ones(1, 4, 4), torch.tensor([0, 1]), torch.tensor([-1, 0]))
+    masks, object_of, assignment = torch.ones(1, 4, 4), torch.tensor([0, 1]), torch.tensor([-1, 0])
+    loss = matched_loss(logits, [masks], [object_of], [assignment])
     assert loss.isnan()

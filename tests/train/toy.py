@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from train.data import Picture, Referred
-from train.fit.batches import Plan
 from train.fit.examples import Examples
 from train.fit.loop import fit
-from train.fit.options import Settings
+from train.fit.options import Options
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 SIZE = (32, 32)
@@ -122,44 +121,36 @@ def model(dropout=0.1):
     return ReferringModel(config["lavt"], bert), config
 
 
-def settings(method, updates, **options):
+def options(method, out, updates, **others):
     common = {
         "lr": 2e-3,
-        "weight_decay": 1e-2,
+        "batch": 8,
+        "epochs": 1,
         "warmup": 10,
         "clip": 5.0,
-        "match": "greedy",
-        "prior": 0.0,
         "precision": "no",
-        "accumulate": 1,
+        "expressions": 1 if method == "bootstrap" else 0,
         "save_every": 1000,
         "eval_every": 1000,
     }
-    return Settings(method, updates, **common | options)
+    return Options(method=method, data="squares", out=out, steps=updates, **common | others)
 
 
-def train(
-    method, out, updates, cache, *, network=None, share=0.45, pictures=64, watched=0, **options
-):
+def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64, **others):
     """One training; returns the trained model."""
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=True)
     with accelerator.main_process_first():
         cached = examples(cache, share, pictures, truth=method == "supervised")
-    start, config = model(options.pop("dropout", 0.1))
-    parts = accelerator.num_processes
-    plan = Plan(8, parts, 1 if method == "bootstrap" else 0, flip=True, seed=0)
+    start, config = model(others.pop("dropout", 0.1))
     return fit(
-        settings(method, updates, **options),
-        plan,
+        options(method, out, updates, **others),
         cached,
         network or start,
         tokenizer(),
         config,
-        out,
         accelerator,
-        watched=watched,
     )
 
 
@@ -167,11 +158,11 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     out = Path(sys.argv[2])
     dropout = float(sys.argv[4]) if len(sys.argv) > 4 else 0.1
-    options = {}
+    calm = {}
     if "--calm" in sys.argv:
         # LAVT's own rate, and Adam without whole steps along gradients that are rounding and
         # nothing else, such as those of a bias before a normalisation.
-        options["lr"] = 5e-5
+        calm["lr"] = 5e-5
         torch.optim.AdamW = partial(torch.optim.AdamW, eps=1e-5)
     train(
         sys.argv[1],
@@ -180,5 +171,5 @@ if __name__ == "__main__":
         out.parent / "cache",
         save_every=3,
         dropout=dropout,
-        **options,
+        **calm,
     )

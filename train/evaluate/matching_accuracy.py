@@ -33,26 +33,34 @@ from train.data import SOURCES, open_dataset
 from train.evaluate.matching_measures import markdown, measure, open_scenes, pooled
 from train.evaluate.tables import write_json
 from train.fit.assign import picture_scores
-from train.fit.batches import Plan, inputs
+from train.fit.batches import Sampler, inputs
 from train.fit.initial import open_checkpoint, open_examples
 
 IMAGES, OBJECTS, CANDIDATES, EXPRESSIONS, SIZE = 32, 4, 5, 3, (120, 160)
 
 
-def loop_match(scores: Tensor) -> Tensor:
-    """Algorithm 1 as printed, for one image: float J×C to int64 J. The reference for the times."""
+def loop_match(iou: Tensor, object_of: Tensor, allowed: Tensor) -> Tensor:
+    """Algorithm 1 line by line, for one image; the reference for `greedy_match` and its times.
+
+    Args:
+        iou, object_of, allowed: as `object_scores` takes them.
+
+    Returns:
+        int64 J, the candidate of each object, -1 for none. Of equal IoUs the lower object goes
+        first, then the lower candidate.
+    """
     pairs = [
-        (float(scores[j, c]), -j, -c)
-        for j in range(scores.shape[0])
-        for c in range(scores.shape[1])
-        if scores[j, c] > -torch.inf
+        (-value, j, c)
+        for j, row in zip(object_of.tolist(), iou.tolist())
+        for c, value in enumerate(row)
+        if allowed[j, c]
     ]
-    assignment = torch.full((len(scores),), UNMATCHED)
-    used: set[int] = set()
-    for _, j, c in sorted(pairs, reverse=True):
-        if assignment[-j] == UNMATCHED and -c not in used:
-            assignment[-j] = -c
-            used.add(-c)
+    assignment = torch.full((len(allowed),), UNMATCHED)
+    excluded: set[int] = set()
+    for _, j, c in sorted(pairs):
+        if assignment[j] == UNMATCHED and c not in excluded:
+            assignment[j] = c
+            excluded.add(c)
     return assignment
 
 
@@ -80,13 +88,15 @@ def times() -> dict[str, float]:
     def scores() -> list[Tensor]:
         return [object_scores(own, object_of, may) for own, may in zip(iou, allowed)]
 
-    drawn = scores()
-    assert all(torch.equal(a, loop_match(table)) for a, table in zip(match_images(drawn), drawn))
+    def loop() -> list[Tensor]:
+        return [loop_match(own, object_of, may) for own, may in zip(iou, allowed)]
+
+    assert all(map(torch.equal, match_images(scores()), loop()))
     return {
         "soft IoU": 1e3 * seconds(5, lambda: soft_iou(probability, masks)),
         "scores and greedy": 1e3 * seconds(20, lambda: match_images(scores())),
         "scores and optimal": 1e3 * seconds(20, lambda: match_images(scores(), optimal_match)),
-        "scores and the loop": 1e3 * seconds(20, lambda: [loop_match(x) for x in scores()]),
+        "scores and the loop": 1e3 * seconds(20, loop),
     }
 
 
@@ -95,11 +105,11 @@ def tables(data: str, store: Path, checkpoint: Path, cache: Path, workers: int) 
     """float J×C of each picture of a data set, with all expressions of each object."""
     model, tokenizer, config = open_checkpoint(checkpoint)
     examples = open_examples(data, store, config["size"], cache, workers)
-    plan = Plan(batch=1, parts=1, expressions=0, flip=False, seed=0)
+    sampler = Sampler(examples)
     for position in tqdm(range(len(examples)), desc="matching", mininterval=2):
-        batch = plan.part(examples, position, 0)
+        batch = sampler.batch(position)
         logits = model(*inputs(batch, tokenizer, config, torch.device("cpu")))
-        ((scores, _),) = picture_scores(batch, logits)
+        [scores] = picture_scores(batch, logits)
         yield scores
 
 

@@ -12,21 +12,20 @@ A killed run goes on where it stopped when the same command is given again.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
 
 from ssc.correct.predict import CONFIGS
 from ssc.errors import InputError
-from train.fit.batches import Plan
 from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
 from train.fit.loop import fit
-from train.fit.options import default_precision, parse, settings_of
+from train.fit.options import Options, default_precision, parse
 
 # Seconds that the other processes of a machine leave to the first one to say what all of them met;
 # torchrun ends them with it.
@@ -34,55 +33,42 @@ PATIENCE = 30
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse(argv, __doc__)
-    # Said where there is nothing else, for unsaid several processes would not find each other.
-    cpu = args.cpu or not torch.accelerator.is_available()
-    args.precision = args.precision or default_precision(cpu)
+    options = parse(argv, __doc__)
+    # Set also where there is nothing else: several processes would not find each other otherwise.
+    cpu = options.cpu or not torch.accelerator.is_available()
+    options = replace(options, precision=options.precision or default_precision(cpu))
     accelerator = Accelerator(
         cpu=cpu,
-        mixed_precision=args.precision,
-        gradient_accumulation_steps=args.accumulate,
+        mixed_precision=options.precision,
+        gradient_accumulation_steps=options.accumulate,
     )
     # Of the 1×1 convolution, where both strides are the same memory; it costs nothing.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     try:
-        run(args, accelerator)
+        run(options, accelerator)
     except InputError as error:
         if not accelerator.is_local_main_process:
             time.sleep(PATIENCE)
         sys.exit(f"error: {error}")
 
 
-def run(args: argparse.Namespace, accelerator: Accelerator) -> None:
+def run(options: Options, accelerator: Accelerator) -> None:
     """Opens what the options name, and trains."""
-    known = open_checkpoint(args.init) if args.init else None
-    size = args.size or (known[2] if known else CONFIGS[args.model])["size"]
-    wanted = [(args.data, args.store)] + ([(args.val, None)] if args.val else [])
+    start = open_checkpoint(options.init) if options.init else None
+    size = options.size or (start[2] if start else CONFIGS[options.model])["size"]
+    sources = [(options.data, options.store)] + ([(options.val, None)] if options.val else [])
     examples, *val = in_turn(
         accelerator,
-        lambda: [open_examples(*source, size, args.cache, args.workers) for source in wanted],
+        lambda: [
+            open_examples(data, store, size, options.cache, options.workers)
+            for data, store in sources
+        ],
     )
-    model, tokenizer, config = known or new_model(args.model, examples, args.visual, args.seed)
+    model, tokenizer, config = start or new_model(
+        options.model, examples, options.visual, options.seed
+    )
     config["size"] = list(size)
-    plan = Plan(
-        args.batch,
-        accelerator.num_processes * args.accumulate,
-        args.expressions,
-        not args.no_flip,
-        args.seed,
-    )
-    fit(
-        settings_of(args, len(examples)),
-        plan,
-        examples,
-        model,
-        tokenizer,
-        config,
-        args.out,
-        accelerator,
-        *(val or [None]),
-        watched=args.watch,
-    )
+    fit(options, examples, model, tokenizer, config, accelerator, *val)
 
 
 if __name__ == "__main__":

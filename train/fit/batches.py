@@ -1,12 +1,13 @@
-"""Which pictures and sentences an update sees, as tensors."""
+"""The pictures and expressions of an update, as tensors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,115 +20,143 @@ from train.fit.examples import Example, Examples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+T = TypeVar("T")
 SIDES = re.compile(r"\b(left|right)(?=(?:most|side|hand|wards?|er)?\b)", re.IGNORECASE)
+OTHER_SIDE = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
 
 def mirror_words(text: str) -> str:
     """The expression for the mirrored picture: left and right change places."""
-    return SIDES.sub(lambda found: _MIRRORED[found[0].lower()](found[0]), text)
+    return SIDES.sub(_other_side, text)
 
 
-_MIRRORED = {
-    "left": lambda word: "Right" if word[0].isupper() else "right",
-    "right": lambda word: "Left" if word[0].isupper() else "left",
-}
+def _other_side(side: re.Match[str]) -> str:
+    word = side[0].lower()
+    return OTHER_SIDE[word.title() if side[0][0].isupper() else word]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Whole pictures; expressions, objects and masks are numbered through.
+    """B whole pictures. Each has its own expressions, objects and masks, numbered from 0.
 
     Attributes:
-        names: of B pictures.
+        names: of the pictures.
         images: RGB uint8 B×h×w×3.
-        texts: N expressions.
-        image_of, object_of: int64 N, picture and object in [0, J) of each expression.
-        masks: bool C×h×w.
-        allowed: bool J_i×C_i of each picture; ΣJ_i = J and ΣC_i = C, in order.
-        chosen: int64 J, the S2 (or true) mask of each object, -1 for none.
-        share: this batch's part of the expressions of the whole update, of all processes.
+        texts: the expressions of all pictures, picture by picture; N in all.
+        object_of: int64 of each picture, the object in [0, J) of each of its expressions.
+        masks: bool C×h×w of each picture.
+        allowed: bool J×C of each picture, whether a mask is one of the object's candidates.
+        chosen: int64 J of each picture, the S2 (or true) mask of each object, -1 for none.
+        share: the batch's part of the expressions of the whole update, of all processes.
     """
 
     names: tuple[str, ...]
     images: Tensor
     texts: list[str]
-    image_of: Tensor
-    object_of: Tensor
-    masks: Tensor
+    object_of: list[Tensor]
+    masks: list[Tensor]
     allowed: list[Tensor]
-    chosen: Tensor
+    chosen: list[Tensor]
     share: float
 
+    @property
+    def image_of(self) -> Tensor:
+        """int64 N on the CPU, the picture in [0, B) of each expression."""
+        counts = torch.tensor([len(objects) for objects in self.object_of])
+        return torch.arange(len(counts)).repeat_interleave(counts)
 
-@dataclass(frozen=True)
-class Plan:
-    """Which pictures and sentences each update sees: a function of (seed, position) alone.
+    def to(self, device: torch.device) -> Batch:
+        """The same with masks, objects and choices on `device`; `inputs` moves the rest."""
+
+        def moved(parts: list[Tensor]) -> list[Tensor]:
+            return [part.to(device, non_blocking=True) for part in parts]
+
+        return replace(
+            self,
+            object_of=moved(self.object_of),
+            masks=moved(self.masks),
+            allowed=moved(self.allowed),
+            chosen=moved(self.chosen),
+        )
+
+
+class Sampler:
+    """The batches of a training: each is a function of (seed, update, part) alone.
 
     Position p counts pictures from the start of training; an epoch is one permutation of all. That
     of an epoch takes 4 bytes a picture; two are kept, as an update may begin in one epoch and end
-    in the next. Nothing else here grows with the data set.
+    in the next. Nothing else here grows with the data set. The defaults give each picture once an
+    epoch, as it is, with all its expressions.
 
-    Attributes:
+    Args:
+        examples: the data set.
         batch: pictures of an update, of all processes together.
         parts: batches that an update is cut into: processes times accumulation steps.
         expressions: drawn for each object each time; 0 for all.
         flip: mirrors every second picture, with its words.
+        seed: of permutations, draws and mirroring.
+
+    Raises:
+        InputError: `batch` is no multiple of `parts`.
     """
 
-    batch: int
-    parts: int
-    expressions: int
-    flip: bool
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.batch % self.parts:
+    def __init__(
+        self,
+        examples: Examples,
+        *,
+        batch: int = 1,
+        parts: int = 1,
+        expressions: int = 0,
+        flip: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if batch % parts:
             raise InputError(
-                f"batch: expected a multiple of {self.parts} (processes × accumulation), "
-                f"got {self.batch}"
+                f"batch: expected a multiple of {parts} (processes × accumulation), got {batch}"
             )
+        self.examples = examples
+        self.pictures, self.parts = batch, parts
+        self.expressions, self.flip, self.seed = expressions, flip, seed
 
-    def part(self, examples: Examples, update: int, part: int) -> Batch:
+    def batch(self, update: int, part: int = 0) -> Batch:
         """Batch `part` in [0, parts) of an update."""
-        total = sum(self._drawn(examples, p) for p in self._positions(update))
-        own = self._positions(update)[part * (self.batch // self.parts) :]
-        own = own[: self.batch // self.parts]
-        drawn = [self._draw(examples, p) for p in own]
-        return _join(drawn, total)
+        positions = range(update * self.pictures, (update + 1) * self.pictures)
+        total = sum(self._count(position) for position in positions)
+        size = self.pictures // self.parts
+        own = positions[part * size : (part + 1) * size]
+        return _join([self._draw(position) for position in own], total)
 
-    def _positions(self, update: int) -> range:
-        return range(update * self.batch, (update + 1) * self.batch)
+    def _index(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.examples))
+        return int(_order(len(self.examples), self.seed, epoch)[place])
 
-    def _index(self, examples: Examples, position: int) -> int:
-        epoch, place = divmod(position, len(examples))
-        return int(_order(len(examples), self.seed, epoch)[place])
-
-    def _drawn(self, examples: Examples, position: int) -> int:
+    def _count(self, position: int) -> int:
         """How many expressions `_draw` draws there."""
-        counts = examples.expression_counts(self._index(examples, position))
+        counts = self.examples.expression_counts(self._index(position))
         return int(np.minimum(counts, self.expressions or counts).sum())
 
-    def _draw(self, examples: Examples, position: int) -> tuple[Example, list[list[str]]]:
+    def _draw(self, position: int) -> tuple[Example, list[list[str]]]:
         """An example, mirrored or not, and the drawn expressions of each of its objects."""
-        example = examples[self._index(examples, position)]
+        example = self.examples[self._index(position)]
         rng = np.random.default_rng([self.seed, position, 1])
         texts = [
-            [said[k] for k in rng.permutation(len(said))[: self.expressions or None]]
-            for said in example.expressions
+            [own[k] for k in rng.permutation(len(own))[: self.expressions or None]]
+            for own in example.expressions
         ]
         if self.flip and rng.random() < 0.5:
-            texts = [[mirror_words(text) for text in said] for said in texts]
-            image, masks = example.image[:, ::-1], example.masks[:, :, ::-1]
-            example = Example(
-                example.name, image, example.expressions, masks, example.allowed, example.chosen
+            texts = [[mirror_words(text) for text in own] for own in texts]
+            example = replace(
+                example,
+                image=np.ascontiguousarray(example.image[:, ::-1]),
+                masks=np.ascontiguousarray(example.masks[:, :, ::-1]),
             )
         return example, texts
 
 
 def inputs(
     batch: Batch, tokenizer: Any, config: dict[str, Any], device: torch.device
-) -> tuple[Tensor, ...]:
-    """What `ReferringModel.forward` takes."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Arguments of `ReferringModel.forward`, on `device`."""
     tokens = tokenizer(
         batch.texts,
         padding=True,
@@ -135,11 +164,27 @@ def inputs(
         max_length=config["words"],
         return_tensors="pt",
     )
-    images, *rest = (
+    images, input_ids, attention_mask, image_of = (
         x.to(device, non_blocking=True)
         for x in (batch.images, tokens["input_ids"], tokens["attention_mask"], batch.image_of)
     )
-    return preprocess(images, config["size"]), *rest
+    return preprocess(images, config["size"]), input_ids, attention_mask, image_of
+
+
+def ahead(make: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
+    """Yields `make(number)` of each number, in order.
+
+    A thread makes the next value while the caller uses the one before, so `make` shares nothing
+    that either of them changes.
+    """
+    with ThreadPoolExecutor(1, "batches") as thread:
+        following = None
+        for number in numbers:
+            current, following = following, thread.submit(make, number)
+            if current is not None:
+                yield current.result()
+        if following is not None:
+            yield following.result()
 
 
 @lru_cache(maxsize=2)
@@ -149,26 +194,19 @@ def _order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
 
 
 def _join(drawn: Sequence[tuple[Example, list[list[str]]]], total: int) -> Batch:
-    texts: list[str] = []
-    image_of, object_of, chosen = [], [], []
-    objects = masks = 0
-    for i, (example, said) in enumerate(drawn):
-        for own in said:
-            texts += own
-            image_of += [i] * len(own)
-            object_of += [objects] * len(own)
-            objects += 1
-        chosen.append(np.where(example.chosen < 0, -1, example.chosen + masks))
-        masks += len(example.masks)
+    """Examples with their drawn expressions as one batch; `total` expressions in the update."""
     examples = [example for example, _ in drawn]
+    texts = [text for _, expressions in drawn for own in expressions for text in own]
     return Batch(
-        tuple(example.name for example in examples),
-        torch.from_numpy(np.stack([example.image for example in examples])),
-        texts,
-        torch.tensor(image_of),
-        torch.tensor(object_of),
-        torch.from_numpy(np.concatenate([example.masks for example in examples])),
-        [torch.from_numpy(example.allowed) for example in examples],
-        torch.from_numpy(np.concatenate(chosen)),
-        len(texts) / total,
+        names=tuple(example.name for example in examples),
+        images=torch.from_numpy(np.stack([example.image for example in examples])),
+        texts=texts,
+        object_of=[
+            torch.tensor([j for j, own in enumerate(expressions) for _ in own], dtype=torch.long)
+            for _, expressions in drawn
+        ],
+        masks=[torch.from_numpy(example.masks) for example in examples],
+        allowed=[torch.from_numpy(example.allowed) for example in examples],
+        chosen=[torch.from_numpy(example.chosen) for example in examples],
+        share=len(texts) / total,
     )

@@ -92,23 +92,23 @@ class Examples:
         h, w = self.size
         bits = np.unpackbits(self._masks[first : first + count], axis=1, count=h * w)
         allowed = np.zeros((len(picture["objects"]), count), np.bool_)
-        for row, thing in zip(allowed, picture["objects"]):
-            row[thing["masks"]] = True
+        for row, entry in zip(allowed, picture["objects"]):
+            row[entry["masks"]] = True
         return Example(
             picture["name"],
             np.asarray(self._images[index]),
-            tuple(tuple(thing["expressions"]) for thing in picture["objects"]),
+            tuple(tuple(entry["expressions"]) for entry in picture["objects"]),
             bits.reshape(count, h, w).astype(np.bool_),  # C×hw → C×h×w
             allowed,
-            np.array([thing["chosen"] for thing in picture["objects"]], np.int64),
+            np.array([entry["chosen"] for entry in picture["objects"]], np.int64),
         )
 
     @property
     def expressions(self) -> Iterator[str]:
         """Every expression of every object, in order, read one picture at a time."""
         for index in range(len(self)):
-            for thing in self._picture(index)["objects"]:
-                yield from thing["expressions"]
+            for entry in self._picture(index)["objects"]:
+                yield from entry["expressions"]
 
     def expression_counts(self, index: int) -> NDArray[np.int32]:
         """int32 J: how many expressions each object of a picture has."""
@@ -189,8 +189,8 @@ class _Rows(torch.utils.data.Dataset):
             return row, np.zeros((0, 0, 3), np.uint8), []  # stages 1 and 2 could not read it either
         masks: dict[bytes, int] = {}  # the same mask, found for several objects, is one mask
         objects = []
-        for expressions, found, chosen in self._objects(index, picture):
-            numbers = [masks.setdefault(self._pack(mask), len(masks)) for mask in found]
+        for expressions, candidates, chosen in self._objects(index, picture):
+            numbers = [masks.setdefault(self._pack(mask), len(masks)) for mask in candidates]
             if numbers:
                 objects.append(
                     {
@@ -206,23 +206,24 @@ class _Rows(torch.utils.data.Dataset):
     def _objects(self, index: int, picture: Picture) -> Iterator[tuple[list[str], NDArray, int]]:
         """Expressions, masks bool C×H×W and the chosen mask of each object."""
         if self.store is None:
-            for thing in picture.objects:
-                if thing.mask is None:
+            for referred in picture.objects:
+                if referred.mask is None:
                     raise InputError(
                         f"{self.dataset.name}, {picture.name}: expected true masks, got none; "
                         "supervised training and validation need a data set that has them"
                     )
-                yield list(thing.expressions), thing.mask[None], 0
+                yield list(referred.expressions), referred.mask[None], 0
             return
-        found = self.store[index]
-        said = [thing.expressions for thing in picture.objects]
-        if self.store.name(index) != picture.name or [o.expressions for o in found] != said:
+        segmented = self.store[index]
+        expressions = [referred.expressions for referred in picture.objects]
+        stored = [entry.expressions for entry in segmented]
+        if self.store.name(index) != picture.name or stored != expressions:
             raise InputError(
                 f"expected a store of {self.dataset.name} in the same order, got "
                 f"{self.store.name(index)} where {picture.name} stands"
             )
-        for thing in found:
-            yield list(thing.expressions), thing.candidates.masks, thing.chosen
+        for entry in segmented:
+            yield list(entry.expressions), entry.candidates.masks, entry.chosen
 
     def _pack(self, mask: NDArray[np.bool_]) -> bytes:
         small = shrink(mask[..., None].astype(np.uint8) * 255, self.size)[..., 0] > 127
@@ -265,13 +266,13 @@ def _build(rows: _Rows, folder: Path, size: Sequence[int], workers: int) -> None
                 left_out["pictures"] += 1
                 continue
             line = json.dumps({**row, "masks": [first, len(masks)]}).encode() + b"\n"
-            said = np.array([len(thing["expressions"]) for thing in row["objects"]], np.int32)
+            own = np.array([len(entry["expressions"]) for entry in row["objects"]], np.int32)
             pictures.write(line)
             index.write(place.tobytes())
-            counts.write(said.tobytes())
+            counts.write(own.tobytes())
             images.write(image.tobytes())
             bits.write(b"".join(masks))
-            place += len(line), len(said)
+            place += len(line), len(own)
             first += len(masks)
         index.write(place.tobytes())
     (part / ABOUT).write_text(json.dumps({"size": list(size), "left_out": left_out}) + "\n")

@@ -144,17 +144,17 @@ def fill_visual(model: ReferringModel, path: Path) -> None:
     own = model.lavt.state_dict()
     if path.suffix == ".pth":
         weights = read_swin(path)
-        wanted = {name for name in own if _SWIN_PART.match(name)}
+        expected = {name for name in own if _SWIN_PART.match(name)}
     else:
         try:
             weights = load_file(path)
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: expected weights as safetensors, got: {error}") from error
-        wanted = set(weights)
-    differing = sorted(wanted ^ set(weights)) + [
+        expected = set(weights)
+    differing = sorted(expected ^ set(weights)) + [
         f"{name} {tuple(value.shape)}"
         for name, value in weights.items()
-        if name in wanted and (name not in own or own[name].shape != value.shape)
+        if name in expected and (name not in own or own[name].shape != value.shape)
     ]
     if differing:
         raise InputError(

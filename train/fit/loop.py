@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,121 +13,213 @@ from tqdm import tqdm
 from ssc.correct.matching import UNMATCHED, matched_loss
 from ssc.correct.predict import Corrector, ReferringModel
 from train.fit.assign import assign
-from train.fit.batches import Batch, Plan, inputs
+from train.fit.batches import Batch, Sampler, ahead, inputs
 from train.fit.batchnorm import synchronise
 from train.fit.checkpoint import Log, State
 from train.fit.examples import Examples
-from train.fit.options import Settings
+from train.fit.options import Options
 from train.fit.watch import Watch, validate
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 POWER = 0.9  # of the polynomial decay, LAVT's
-# Seconds that the other processes of a machine leave to the first one to say what all of them met;
-# torchrun ends them with it.
-PATIENCE = 30
 
 
 def fit(
-    settings: Settings,
-    plan: Plan,
+    options: Options,
     examples: Examples,
     model: ReferringModel,
     tokenizer: Any,
     config: dict[str, Any],
-    out: Path,
     accelerator: Accelerator,
     val: Examples | None = None,
-    watched: int = 0,
 ) -> ReferringModel:
-    """Trains `model`; picks up where a killed run in `out` stopped.
+    """Trains `model`; picks up where a killed run in `options.out` stopped.
 
-    `out` gets the checkpoint that `Corrector.load` reads, `state.pt` (to resume from) and
-    `log.jsonl`, all of them atomically but the last, which only grows.
+    The folder gets the checkpoint that `Corrector.load` reads, `options.json`, `state.pt` (to
+    resume from) and `log.jsonl`, all of them atomically but the last, which only grows.
 
     Args:
         val: examples with true masks, to measure on every `eval_every` updates.
-        watched: pictures of its own to look at as often, see `train.fit.watch`.
 
     Raises:
-        InputError: `out` holds the state of a run with other settings.
+        InputError: the folder holds the state of a run with other options.
         RuntimeError: a loss that is not finite, with the names of the batch's pictures.
     """
-    rank, world = accelerator.process_index, accelerator.num_processes
-    torch.manual_seed(plan.seed + rank)
-    bare = model.to(accelerator.device)
-    if world > 1:
-        synchronise(bare)
-    bare_optimizer = torch.optim.AdamW(
-        _groups(bare, settings.weight_decay), settings.lr, fused=True
-    )
-    schedule = LambdaLR(bare_optimizer, lambda update: _rate(update, settings))
-    model, optimizer = accelerator.prepare(bare, bare_optimizer)
-    about = {"pictures": len(examples), "size": list(config["size"])}
-    run = {**asdict(settings), **asdict(plan), **about}
-    state = State(out, run, bare, bare_optimizer, schedule, accelerator)
-    first = state.resume()
-    log = Log(out, first, enabled=accelerator.is_main_process)
-    watch = None
-    if watched and accelerator.is_main_process:
-        watch = Watch(examples, watched, tokenizer, config, settings, out)
-        if first == 0:
-            watch.look(0, bare)
-    bar = tqdm(
-        range(first, settings.updates),
-        initial=first,
-        total=settings.updates,
-        desc=settings.method,
-        unit="update",
-        mininterval=2,
-        disable=not accelerator.is_main_process,
-    )
-    model.train()
-    log_every = max(1, min(20, settings.updates // 20))
-    for update in bar:
-        numbers: dict[str, float] = {}
-        for k in range(settings.accumulate):
-            batch = plan.part(examples, update, k * world + rank)
-            with accelerator.accumulate(model):
-                logits = model(*inputs(batch, tokenizer, config, accelerator.device))
-                masks, object_of = (
-                    x.to(accelerator.device, non_blocking=True)
-                    for x in (batch.masks, batch.object_of)
+    training = Training(options, examples, model, tokenizer, config, accelerator, val)
+    for update in training.bar:
+        training.step(update)
+        training.log(update)
+        training.measure(update)
+        training.save(update)
+    training.close()
+    return training.bare.eval()
+
+
+class Pass(NamedTuple):
+    """What a batch leaves for the log; its values stay on the device until then."""
+
+    update: int
+    names: tuple[str, ...]
+    loss: Tensor
+    assignment: list[Tensor]
+    chosen: list[Tensor]
+
+
+class Training:
+    """The parts of a training, and the four phases of an update; arguments as `fit`."""
+
+    def __init__(
+        self,
+        options: Options,
+        examples: Examples,
+        model: ReferringModel,
+        tokenizer: Any,
+        config: dict[str, Any],
+        accelerator: Accelerator,
+        val: Examples | None,
+    ) -> None:
+        self.options, self.accelerator, self.val = options, accelerator, val
+        self.tokenizer, self.config = tokenizer, config
+        self.updates = options.updates(len(examples))
+        self.parts = accelerator.num_processes * options.accumulate
+        torch.manual_seed(options.seed + accelerator.process_index)
+
+        # Network, optimizer and learning rate, as LAVT's recipe has them.
+        self.bare = model.to(accelerator.device)
+        if accelerator.num_processes > 1:
+            synchronise(self.bare)
+        optimizer = torch.optim.AdamW(
+            _groups(self.bare, options.weight_decay), options.lr, fused=True
+        )
+        self.schedule = LambdaLR(optimizer, lambda update: _rate(update, options, self.updates))
+        self.model, self.optimizer = accelerator.prepare(self.bare, optimizer)
+
+        # The state of a killed run, where the folder has one.
+        run = options.learning() | {"updates": self.updates, "parts": self.parts}
+        run |= {"pictures": len(examples), "size": list(config["size"])}
+        self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator)
+        first = self.state.resume()
+
+        # Log, progress bar and watched pictures, of the main process.
+        main = accelerator.is_main_process
+        if main:
+            options.save()
+        self.log_every = max(1, min(20, self.updates // 20))
+        self.passes: list[Pass] = []
+        self.lines = Log(options.out, first, enabled=main)
+        self.watch = None
+        if options.watch and main:
+            self.watch = Watch(examples, options.watch, tokenizer, config, options)
+            if first == 0:
+                self.watch.draw(0, self.bare)
+        self.bar = tqdm(
+            range(first, self.updates),
+            initial=first,
+            total=self.updates,
+            desc=options.method,
+            unit="update",
+            mininterval=2,
+            disable=not main,
+        )
+
+        # Batches, each made while the update before it runs.
+        sampler = Sampler(
+            examples,
+            batch=options.batch,
+            parts=self.parts,
+            expressions=options.expressions,
+            flip=options.flip,
+            seed=options.seed,
+        )
+        words = copy.deepcopy(tokenizer)  # of the thread's own: one is not for two threads
+
+        def make(number: int) -> tuple[tuple[Tensor, ...], Batch]:
+            update, k = divmod(number, options.accumulate)
+            part = k * accelerator.num_processes + accelerator.process_index
+            batch = sampler.batch(update, part)
+            return inputs(batch, words, config, accelerator.device), batch.to(accelerator.device)
+
+        numbers = range(first * options.accumulate, self.updates * options.accumulate)
+        self.batches = ahead(make, numbers)
+        self.model.train()
+
+    def step(self, update: int) -> None:
+        """One update of the weights."""
+        options = self.options
+        for _ in range(options.accumulate):
+            arguments, batch = next(self.batches)
+            with self.accelerator.accumulate(self.model):
+                # Forward: logits of each expression.
+                logits = self.model(*arguments)
+
+                # Match: the mask that each object learns from (Algorithm 1).
+                assignment = assign(options.method, options.match, options.prior, batch, logits)
+
+                # Loss: equation 4. Processes and accumulation steps are averaged; the factor makes
+                # that the mean over all expressions of the update, whichever batch they are in.
+                loss = matched_loss(logits, batch.masks, batch.object_of, assignment)
+                self.accelerator.backward(loss * batch.share * self.parts)
+
+                # Optimize: on the last batch of the update; accelerate skips the others.
+                if options.clip and self.accelerator.sync_gradients:
+                    self.accelerator.clip_grad_norm_(self.model.parameters(), options.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad(set_to_none=True)
+            self.passes.append(Pass(update, batch.names, loss.detach(), assignment, batch.chosen))
+        self.rate = self.schedule.get_last_lr()[0]
+        self.schedule.step()
+
+    def log(self, update: int) -> None:
+        """Writes loss, matches and learning rate of this process's update, now and then."""
+        if not self._due(update, self.log_every):
+            return
+        passes = [own for own in self.passes if own.update == update]
+        self._check()
+        numbers = {"loss": sum(own.loss.item() for own in passes)} | _matches(passes)
+        self.lines.write(update, numbers | {"lr": self.rate})
+        self.bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
+
+    def measure(self, update: int) -> None:
+        """Draws the watched pictures and measures mIoU on `val`, now and then."""
+        if not self._due(update, self.options.eval_every):
+            return
+        self._check()
+        if self.watch is not None:
+            self.watch.draw(update + 1, self.bare)
+        if self.val is not None:
+            main = self.accelerator.is_main_process
+            miou = validate(self.bare, self.tokenizer, self.config, self.val) if main else 0.0
+            self.state.best = max(self.state.best, miou)
+            self.lines.write(update, {"val mIoU": miou})
+
+    def save(self, update: int) -> None:
+        """Writes checkpoint and state, now and then."""
+        if not self._due(update, self.options.save_every):
+            return
+        self._check()
+        if self.accelerator.is_main_process:  # first: with the last state the run is over
+            Corrector.save(self.options.out, self.bare, self.tokenizer, self.config)
+        self.state.save(update + 1)
+
+    def close(self) -> None:
+        """Ends the log and the thread of the batches."""
+        self.lines.close()
+        self.batches.close()
+
+    def _due(self, update: int, every: int) -> bool:
+        return (update + 1) % every == 0 or update + 1 == self.updates
+
+    def _check(self) -> None:
+        """Stops at the first loss that is not finite of those since the last check."""
+        passes, self.passes = self.passes, []
+        finite = torch.stack([own.loss for own in passes]).isfinite().tolist() if passes else []
+        for own, good in zip(passes, finite):
+            if not good:
+                raise RuntimeError(
+                    f"update {own.update}: the loss is {own.loss.item()} on {', '.join(own.names)}"
                 )
-                assignment = assign(settings.method, settings.match, settings.prior, batch, logits)
-                loss = matched_loss(logits, masks, object_of, assignment)
-                if not torch.isfinite(loss):
-                    raise RuntimeError(
-                        f"update {update}: the loss is {loss.item()} on {', '.join(batch.names)}"
-                    )
-                # Processes and accumulation steps are averaged; the mean over all expressions of
-                # the update is wanted, whichever batch they are in.
-                accelerator.backward(loss * batch.share * plan.parts)
-                if settings.clip and accelerator.sync_gradients:
-                    accelerator.clip_grad_norm_(model.parameters(), settings.clip)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            _count(numbers, loss, assignment, batch)
-        numbers["lr"] = schedule.get_last_lr()[0]
-        schedule.step()
-        done = update + 1
-        if done % log_every == 0 or done == settings.updates:
-            log.write(update, numbers)
-            bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
-        measured = done % settings.eval_every == 0 or done == settings.updates
-        if watch is not None and measured:
-            watch.look(done, bare)
-        if val is not None and measured:
-            miou = validate(bare, tokenizer, config, val) if accelerator.is_main_process else 0.0
-            state.best = max(state.best, miou)
-            log.write(update, {"val mIoU": miou})
-        if done % settings.save_every == 0 or done == settings.updates:
-            if accelerator.is_main_process:  # first: with the last state the run is over
-                Corrector.save(out, bare, tokenizer, config)
-            state.save(done)
-    log.close()
-    return bare.eval()
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -143,16 +234,19 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _rate(update: int, settings: Settings) -> float:
-    rising = min(1.0, (update + 1) / max(settings.warmup, 1))
-    return rising * (1 - min(update / settings.updates, 1)) ** POWER
+def _rate(update: int, options: Options, updates: int) -> float:
+    """The learning rate of an update, as a part of its peak."""
+    rise = min(1.0, (update + 1) / max(options.warmup, 1))
+    return rise * (1 - min(update / updates, 1)) ** POWER
 
 
-def _count(numbers: dict[str, float], loss: Tensor, assignment: Tensor, batch: Batch) -> None:
-    """Adds one batch to the numbers of the log, which are those of this process."""
-    numbers["loss"] = numbers.get("loss", 0.0) + loss.item()
-    matched, chosen = (assignment != UNMATCHED).cpu(), batch.chosen
-    numbers["objects"] = numbers.get("objects", 0) + len(matched)
-    numbers["matched"] = numbers.get("matched", 0) + int(matched.sum())
-    same = (assignment.cpu() == chosen) & matched
-    numbers["as chosen"] = numbers.get("as chosen", 0) + int(same.sum())
+def _matches(passes: list[Pass]) -> dict[str, int]:
+    """How many objects there were, had a mask to learn from, and had that of S2."""
+    assignment = torch.cat([part for own in passes for part in own.assignment]).cpu()
+    chosen = torch.cat([part for own in passes for part in own.chosen]).cpu()
+    matched = assignment != UNMATCHED
+    return {
+        "objects": len(matched),
+        "matched": int(matched.sum()),
+        "as chosen": int((matched & (assignment == chosen)).sum()),
+    }

@@ -1,11 +1,13 @@
-"""What a training can be told: the settings that decide its weights, and the command line."""
+"""The options of a training, and their command line."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ssc.devices import computes_in_bfloat16
 from train.data import SOURCES
 from train.fit.assign import MATCHES
 
+FILE = "options.json"
 METHODS = ("bootstrap", "correct", "supervised")
 DEFAULTS: dict[str, dict[str, Any]] = {
     # The paper: batches of 60, 40 epochs. Its text says a rate of 5e-4; the LAVT recipe that it
@@ -25,114 +28,166 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "nano": {"lr": 1e-3, "batch": 16, "epochs": 8, "warmup": 100, "clip": 5.0},
     "mini": {"lr": 1e-3, "batch": 8, "epochs": 8, "warmup": 100, "clip": 5.0},
 }
+"""What depends on the model, key of `CONFIGS`."""
+
+_LEARNING = (
+    "method",
+    "lr",
+    "weight_decay",
+    "warmup",
+    "clip",
+    "match",
+    "prior",
+    "precision",
+    "accumulate",
+    "save_every",
+    "eval_every",
+    "batch",
+    "expressions",
+    "flip",
+    "seed",
+)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What decides the weights that come out, beside data and initial weights.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """All options of a training.
 
     Attributes:
         method: one of `METHODS`.
-        updates: of the weights, in all; the horizon of the learning rate.
-        lr: at its peak; falls to 0 as (1 - update / updates) ** 0.9.
-        weight_decay: of matrices; biases, norms and relative position tables have none.
-        warmup: updates over which the rate first rises.
+        data: source of pictures and expressions, as `train.data.open_dataset` takes it.
+        out: folder of the training.
+        lr: peak of the learning rate, which falls to 0 as (1 - update / updates) ** 0.9.
+        batch: pictures of an update, of all processes together.
+        epochs: length of the training where `steps` is None.
+        warmup: updates over which the rate rises first.
         clip: largest norm of the gradient; 0 for any.
-        match: key of `MATCHES`, for `correct`.
-        prior: added to the score of each object and its S2 mask, for `correct`; the paper's is 0.
-        precision: "no", "bf16" or "fp16".
+        steps: updates of the weights.
+        store: S1 and S2 of the data, by train.pseudo; None for the true masks.
+        init: checkpoint to start from; None for a new `model`.
+        model: key of `CONFIGS`.
+        visual: weights of the visual side of a new model, see `train.fit.initial.new_model`.
+        size: (h, w) of the pictures in the model; None for the checkpoint's or the model's own.
         accumulate: batches per process that make one update.
-        save_every, eval_every: in updates.
+        weight_decay: of matrices; biases, norms and relative position tables have none.
+        expressions: drawn per object and update; 0 for all.
+        match: key of `MATCHES`, for `correct`.
+        prior: addition to the score of each object and its S2 mask, for `correct`; the paper's
+            is 0.
+        flip: mirrors every second picture, and its words.
+        precision: "no", "bf16" or "fp16"; None for `default_precision`.
+        seed: of batches, dropout and fresh weights.
+        val: source with true masks, for a validation mIoU.
+        eval_every, save_every: in updates.
+        watch: training pictures to draw over time, see `train.fit.watch`.
+        cache: folder of all cached data sets.
+        workers: processes that fill the cache.
+        cpu: leaves a GPU alone.
     """
 
     method: str
-    updates: int
+    data: str
+    out: Path
     lr: float
-    weight_decay: float
+    batch: int
+    epochs: float
     warmup: int
     clip: float
-    match: str
-    prior: float
-    precision: str
-    accumulate: int
-    save_every: int
-    eval_every: int
+    steps: int | None = None
+    store: Path | None = None
+    init: Path | None = None
+    model: str = "mini"
+    visual: str | None = None
+    size: tuple[int, int] | None = None
+    accumulate: int = 1
+    weight_decay: float = 1e-2
+    expressions: int = 0
+    match: str = "greedy"
+    prior: float = 0.0
+    flip: bool = True
+    precision: str | None = None
+    seed: int = 0
+    val: str | None = None
+    eval_every: int = 500
+    save_every: int = 250
+    watch: int = 0
+    cache: Path = Path("runs/cache")
+    workers: int = 2
+    cpu: bool = False
+
+    def updates(self, pictures: int) -> int:
+        """Updates of a training on so many pictures."""
+        return self.steps or math.ceil(self.epochs * pictures / self.batch)
+
+    def learning(self) -> dict[str, Any]:
+        """The options that decide the weights, beside data, initial weights and `updates`."""
+        return {name: getattr(self, name) for name in _LEARNING}
+
+    def save(self) -> None:
+        """Writes all options to `options.json` in the training's folder."""
+        temporary = (self.out / FILE).with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self), default=str, indent=2) + "\n")
+        os.replace(temporary, self.out / FILE)
 
 
-def parse(argv: Sequence[str] | None, description: str | None = None) -> argparse.Namespace:
-    """The options of `train.fit`."""
+def parse(argv: Sequence[str] | None, description: str | None = None) -> Options:
+    """The options of the command line of `train.fit`; `Options` has the defaults."""
     parser = argparse.ArgumentParser(
-        prog="python -m train.fit", description=description, allow_abbrev=False
+        prog="python -m train.fit",
+        description=description,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("method", choices=METHODS)
     add("--data", required=True, help=SOURCES)
     add("--store", type=Path, help="S1 and S2 of the same data, by train.pseudo")
-    add("--out", type=Path, required=True)
+    add("--out", type=Path, required=True, help="folder of the training")
     add("--init", type=Path, help="checkpoint to start from, of --model")
-    add("--model", choices=tuple(CONFIGS), default="mini", help="to build, and its defaults")
+    add("--model", choices=tuple(CONFIGS), help="to build, and its defaults; default: mini")
     add(
         "--visual",
         help="weights that LAVT's visual side begins with: Microsoft's Swin .pth, safetensors, or "
         "none; default: of swin_b ImageNet's, downloaded where they are not here; without --init",
     )
-    add("--epochs", type=float, help="mini 8, swin_b 40")
-    add("--size", type=int, nargs=2, metavar=("H", "W"), help="to look at pictures; else --init's")
+    add("--epochs", type=float, help=_by_model("epochs"))
+    add("--size", type=int, nargs=2, metavar=("H", "W"), help="of pictures; default: --init's")
     add("--steps", type=int, help="updates, instead of --epochs")
-    add("--batch", type=int, help="pictures of an update, all processes'; mini 8, swin_b 60")
-    add("--accumulate", type=int, default=1, help="batches that make one update")
-    add("--lr", type=float, help="mini 1e-3, swin_b 5e-5 (LAVT's recipe; the paper says 5e-4)")
-    add("--weight-decay", type=float, default=1e-2)
-    add("--warmup", type=int, help="updates; mini 100, swin_b 0")
-    add("--clip", type=float, help="largest norm of the gradient; mini 5, swin_b 0 (any)")
-    add("--expressions", type=int, help="drawn per object; bootstrap 1, else 0 (all)")
-    add("--match", choices=tuple(MATCHES), default="greedy")
-    add("--prior", type=float, default=0.0, help="weight of S2 in matching; the paper's is 0")
-    add("--no-flip", action="store_true", help="no mirrored pictures (and words)")
+    add("--batch", type=int, help=f"pictures of an update, all processes'; {_by_model('batch')}")
+    add("--accumulate", type=int, help="batches that make one update; default: 1")
+    add("--lr", type=float, help=f"LAVT's recipe 5e-5, the paper 5e-4; {_by_model('lr')}")
+    add("--weight-decay", type=float, help="default: 0.01")
+    add("--warmup", type=int, help=f"updates; {_by_model('warmup')}")
+    add("--clip", type=float, help=f"largest norm of the gradient, 0 any; {_by_model('clip')}")
+    add("--expressions", type=int, help="drawn per object, 0 all; default: bootstrap 1, else 0")
+    add("--match", choices=tuple(MATCHES), help="default: greedy")
+    add("--prior", type=float, help="weight of S2 in matching; default: the paper's, 0")
+    add("--no-flip", dest="flip", action="store_false", help="no mirrored pictures (and words)")
     add("--precision", choices=("no", "bf16", "fp16"), help="bf16 where the device computes in it")
-    add("--seed", type=int, default=0)
-    add("--val", help="data with true masks to measure mIoU on now and then")
-    add("--eval-every", type=int, default=500)
-    add("--watch", type=int, default=0, help="of its pictures, to draw over time; train.run 32")
-    add("--save-every", type=int, default=250)
-    add("--cache", type=Path, default=Path("runs/cache"))
-    add("--workers", type=int, default=2, help="processes that fill the cache")
+    add("--seed", type=int, help="default: 0")
+    add("--val", help="data with true masks, for a validation mIoU")
+    add("--eval-every", type=int, help="updates; default: 500")
+    add("--watch", type=int, help="training pictures to draw over time; default: 0, train.run 32")
+    add("--save-every", type=int, help="updates; default: 250")
+    add("--cache", type=Path, help="default: runs/cache")
+    add("--workers", type=int, help="processes that fill the cache; default: 2")
     add("--cpu", action="store_true", help="even where there is a GPU")
-    args = parser.parse_args(argv)
-    if (args.store is None) != (args.method == "supervised"):
+    given = vars(parser.parse_args(argv))
+    method = given["method"]
+    if ("store" not in given) != (method == "supervised"):
         parser.error("bootstrap and correct need --store, supervised must not have it")
-    if args.method == "correct" and args.init is None:
+    if method == "correct" and "init" not in given:
         parser.error("correct starts from a bootstrapped checkpoint: give --init")
-    if args.expressions is None:
-        args.expressions = 1 if args.method == "bootstrap" else 0
-    for name, value in DEFAULTS[args.model].items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    return args
+    if "size" in given:
+        given["size"] = tuple(given["size"])
+    defaults = {"expressions": 1 if method == "bootstrap" else 0}
+    return Options(**defaults | DEFAULTS[given.get("model", Options.model)] | given)
 
 
-def settings_of(args: argparse.Namespace, pictures: int) -> Settings:
-    """The settings of a training on so many pictures, by its options."""
-    return Settings(
-        args.method,
-        updates_of(args, pictures),
-        args.lr,
-        args.weight_decay,
-        args.warmup,
-        args.clip,
-        args.match,
-        args.prior,
-        args.precision,
-        args.accumulate,
-        args.save_every,
-        args.eval_every,
-    )
-
-
-def updates_of(args: argparse.Namespace, pictures: int) -> int:
-    """Updates of a training on so many pictures, by its options."""
-    return args.steps or math.ceil(args.epochs * pictures / args.batch)
+def _by_model(option: str) -> str:
+    values = (f"{model} {values[option]:g}" for model, values in DEFAULTS.items())
+    return f"default: {', '.join(values)}"
 
 
 def default_precision(cpu: bool) -> str:

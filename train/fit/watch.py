@@ -1,10 +1,10 @@
-"""How a training does as it goes: mIoU on other pictures, and what it makes of some of its own.
+"""Measures of a training under way: validation mIoU, and predictions on some of its own pictures.
 
-The latter is for the report, where a run's matches and predictions are drawn over time (the
-paper's Figure 6). In a training's folder `watch/`:
+The report draws the matches and predictions of these pictures over time (the paper's Figure 6). In
+a training's folder `watch/`:
 
     objects.npz       the watched objects and their candidate masks at the model's size
-    0000500.npz       after 500 updates: each object's matched mask, and where the model sees it
+    0000500.npz       after 500 updates: each object's matched mask and predicted probability
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ssc.correct import FAINT
 from train.fit.assign import assign
-from train.fit.batches import Plan, inputs
+from train.fit.batches import Sampler, inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssc.correct.predict import ReferringModel
     from train.fit.examples import Examples
-    from train.fit.options import Settings
+    from train.fit.options import Options
 
 OBJECTS = "objects.npz"
 SIDE = 128  # longest side of the probabilities that are kept, px
-SEED = 0  # which pictures; the same ones in all trainings of a data set
-ONE_BY_ONE = Plan(batch=1, parts=1, expressions=0, flip=False, seed=SEED)
 
 
 @torch.no_grad()
@@ -46,15 +45,17 @@ def validate(
     """
     device = next(model.parameters()).device
     model.eval()
+    sampler = Sampler(examples)
     total = count = 0.0
     for position in range(len(examples)):  # one permutation: each picture once
-        batch = ONE_BY_ONE.part(examples, position, 0)
+        batch = sampler.batch(position)
         logits = model(*inputs(batch, tokenizer, config, device)).float()
         probability = logits.softmax(1)[:, 1].cpu()  # N×h×w
         peak = probability.amax((1, 2), keepdim=True)
-        answer = probability > (peak / 2).clamp(min=FAINT)
-        truth = batch.masks[batch.chosen[batch.object_of]]  # N×h×w
-        both, either = (answer & truth).sum((1, 2)), (answer | truth).sum((1, 2))
+        prediction = probability > (peak / 2).clamp(min=FAINT)
+        truth = batch.masks[0][batch.chosen[0][batch.object_of[0]]]  # N×h×w
+        both = (prediction & truth).sum((1, 2))
+        either = (prediction | truth).sum((1, 2))
         iou = torch.where(either > 0, both / either.clamp(min=1), 1.0)
         total, count = total + iou.sum().item(), count + len(iou)
     model.train()
@@ -62,12 +63,12 @@ def validate(
 
 
 class Watch:
-    """Some of a training's pictures, neither mirrored nor shuffled, all their sentences read.
+    """Some of a training's pictures, neither mirrored nor shuffled, with all their expressions.
 
     Args:
-        count: of pictures, drawn at random; all where there are fewer.
-        settings: of the training, which decide the matching.
-        out: the training's folder.
+        count: of pictures, drawn at random; all where there are fewer. All trainings of a data set
+            have the same ones.
+        options: of the training; they decide the matching, and its folder.
     """
 
     def __init__(
@@ -76,70 +77,79 @@ class Watch:
         count: int,
         tokenizer: Any,
         config: dict[str, Any],
-        settings: Settings,
-        out: Path,
+        options: Options,
     ) -> None:
-        self.tokenizer, self.config = tokenizer, config
-        self.matching = settings.method, settings.match, settings.prior
-        self.folder = out / "watch"
+        self.tokenizer, self.config, self.options = tokenizer, config, options
+        self.folder = options.out / "watch"
         self.folder.mkdir(parents=True, exist_ok=True)
-        count = min(count, len(examples))
-        self.batches = [ONE_BY_ONE.part(examples, position, 0) for position in range(count)]
-        about, allowed, chosen = [], [], []
-        first = 0
-        for picture, batch in enumerate(self.batches):
-            for j, row in enumerate(batch.allowed[0].numpy()):
-                said = [t for t, of in zip(batch.texts, batch.object_of.tolist()) if of == j]
-                about.append({"picture": picture, "name": batch.names[0], "expressions": said})
-                allowed.append(first + np.flatnonzero(row))
-                own = int(batch.chosen[j])
-                chosen.append(own if own < 0 else first + own)
-            first += len(batch.masks)
-        for thing, numbers, own in zip(about, allowed, chosen):
-            thing |= {"masks": numbers.tolist(), "chosen": own}
-        masks = torch.cat([batch.masks for batch in self.batches]).numpy()
+        sampler = Sampler(examples)
+        self.batches = [sampler.batch(position) for position in range(min(count, len(examples)))]
+        # The file numbers the masks of all pictures through: each picture's begin at its first.
+        counts = [len(batch.masks[0]) for batch in self.batches]
+        self.first = np.cumsum([0, *counts[:-1]]).tolist()
+        objects = [
+            {
+                "picture": picture,
+                "name": batch.names[0],
+                "expressions": [
+                    text for text, k in zip(batch.texts, batch.object_of[0].tolist()) if k == j
+                ],
+                "masks": (first + np.flatnonzero(candidates)).tolist(),
+                "chosen": chosen,
+            }
+            for picture, (batch, first) in enumerate(zip(self.batches, self.first))
+            for j, (candidates, chosen) in enumerate(
+                zip(batch.allowed[0].numpy(), _numbered(batch.chosen[0], first))
+            )
+        ]
+        masks = torch.cat([batch.masks[0] for batch in self.batches]).numpy()
         _write(
             self.folder / OBJECTS,
-            objects=np.array(json.dumps(about)),
+            objects=np.array(json.dumps(objects)),
             images=torch.cat([batch.images for batch in self.batches]).numpy(),
             masks=np.packbits(masks.reshape(len(masks), -1), axis=1),
         )
 
     @torch.no_grad()
-    def look(self, update: int, model: ReferringModel) -> None:
-        """Writes what the model sees now, and which masks it would learn from."""
-        device = next(model.parameters()).device
+    def draw(self, update: int, model: ReferringModel) -> None:
+        """Writes each object's prediction, and the mask that it would learn from."""
+        options, device = self.options, next(model.parameters()).device
         model.eval()
-        matched, seen = [], []
-        first = 0
-        for batch in self.batches:
+        matched, predictions = [], []
+        for batch, first in zip(self.batches, self.first):
             logits = model(*inputs(batch, self.tokenizer, self.config, device)).float()
-            own = assign(*self.matching, batch, logits).cpu()
-            matched += torch.where(own < 0, own, own + first).tolist()
+            [assignment] = assign(
+                options.method, options.match, options.prior, batch.to(device), logits
+            )
+            matched += _numbered(assignment, first)
             probability = logits.softmax(1)[:, 1:]  # N×1×h×w
             scale = min(1.0, SIDE / max(probability.shape[2:]))
             if scale < 1:
                 size = [round(side * scale) for side in probability.shape[2:]]
                 probability = F.interpolate(probability, size, mode="bilinear", antialias=True)
-            objects = batch.object_of.tolist()
-            of_first = [objects.index(j) for j in range(len(own))]  # an object's first sentence
-            seen.append((255 * probability[of_first, 0]).round().byte().cpu().numpy())
-            first += len(batch.masks)
+            objects = batch.object_of[0].tolist()
+            leading = [objects.index(j) for j in range(len(assignment))]  # each one's first text
+            predictions.append((255 * probability[leading, 0]).round().byte().cpu().numpy())
         model.train()
         _write(
             self.folder / f"{update:07d}.npz",
             matched=np.array(matched, np.int64),
-            seen=np.concatenate(seen),
+            seen=np.concatenate(predictions),
         )
+
+
+def _numbered(assignment: Tensor, first: int) -> list[int]:
+    """A picture's masks by their numbers in the file; -1 stays."""
+    return [first + mask if mask >= 0 else -1 for mask in assignment.tolist()]
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What `Watch` left.
+    """The files of `Watch`.
 
     Attributes:
         names: pictures of J objects.
-        expressions: of each object; the first one is what `seen` answers.
+        expressions: of each object; `seen` is the prediction for the first one.
         images: RGB uint8 h×w×3 of each.
         masks: bool C×h×w, all candidates of all pictures.
         allowed: of each object, its candidates.
@@ -159,7 +169,7 @@ class Watched:
 
 
 def read_watched(folder: Path) -> Watched | None:
-    """What a training in `folder` was seen to do; None where nothing was watched."""
+    """The watched pictures of the training in `folder`; None where it has none."""
     folder = folder / "watch"
     if not (folder / OBJECTS).exists():
         return None
@@ -171,12 +181,12 @@ def read_watched(folder: Path) -> Watched | None:
         with np.load(path, allow_pickle=False) as file:
             matched[int(path.stem)], seen[int(path.stem)] = file["matched"], file["seen"]
     return Watched(
-        [thing["name"] for thing in objects],
-        [tuple(thing["expressions"]) for thing in objects],
-        [images[thing["picture"]] for thing in objects],
+        [entry["name"] for entry in objects],
+        [tuple(entry["expressions"]) for entry in objects],
+        [images[entry["picture"]] for entry in objects],
         np.unpackbits(bits, axis=1, count=h * w).reshape(-1, h, w).astype(np.bool_),
-        [thing["masks"] for thing in objects],
-        np.array([thing["chosen"] for thing in objects], np.int64),
+        [entry["masks"] for entry in objects],
+        np.array([entry["chosen"] for entry in objects], np.int64),
         matched,
         seen,
     )

@@ -104,14 +104,13 @@ def preparing(folder: Path) -> dict[str, float]:
 
 def training(folder: Path) -> dict[str, float]:
     """Opens the cache and draws batches from all over it; MB in the end."""
-    from train.fit.batches import Plan
+    from train.fit.batches import Sampler
     from train.fit.examples import Examples
 
     [cache] = (folder / "cache").iterdir()
-    examples = Examples(cache)
-    plan = Plan(batch=8, parts=1, expressions=0, flip=True, seed=0)
+    sampler = Sampler(Examples(cache), batch=8, flip=True)
     for update in range(BATCHES):
-        plan.part(examples, update, 0)
+        sampler.batch(update)
     return {"train": private()}
 
 

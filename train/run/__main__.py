@@ -48,11 +48,13 @@ KEPT = 0.1  # of the rate for fresh weights, at which a mini checkpoint keeps wh
 
 def publish(source: Path, folder: Path) -> None:
     """Copies the checkpoint out of a training's folder, atomically."""
+    from train.fit.options import FILE as OPTIONS
+
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     for file in source.iterdir():
-        if file.suffix in FILES:
+        if file.suffix in FILES and file.name != OPTIONS:
             shutil.copyfile(file, part / file.name)
     os.replace(part, folder)
 
@@ -185,7 +187,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     from ssc.models.sets import ASSETS
     from train.fit.options import parse as parse_fit
-    from train.fit.options import updates_of
 
     args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")
     own = ["--out", str(args.out), "--store", str(args.out), "--model", args.model]
@@ -209,7 +210,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         args.measure = args.measure or OF_DATA
     args.seed, args.visual = known.seed, known.visual
     # At most, as some pictures have nothing to learn from.
-    args.updates, args.batch = updates_of(known, len(args.dataset)), known.batch
+    args.updates, args.batch = known.updates(len(args.dataset)), known.batch
     if args.model == "mini" and args.init and not _given(args.fit, "--lr"):
         args.fit += ["--lr", str(known.lr * KEPT)]
     if not _given(args.fit, "--warmup"):  # the default is for long trainings

@@ -5,25 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ssc.correct.matching import greedy_match
 from ssc.models.sets import ASSETS
 from train.data.slice import SLICE, read_slice
 from train.evaluate import matching_accuracy as matching
-from train.evaluate.matching_accuracy import _choice, agreement, loop_match
+from train.evaluate.matching_accuracy import _choice, agreement
 from train.evaluate.matching_measures import Scene, markdown, measure, pooled, scores_of
 from train.pseudo import make as pseudo
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 5), st.integers(1, 5), st.integers(0, 10**6))
-def test_the_loop_is_greedy_matching(objects, candidates, seed):
-    rng = torch.Generator().manual_seed(seed)
-    scores = torch.randint(0, 6, (objects, candidates), generator=rng).float()  # ties
-    scores[torch.rand(scores.shape, generator=rng) < 0.3] = -torch.inf
-    assert torch.equal(loop_match(scores), greedy_match(scores))
 
 
 def test_objects_compete_where_one_of_several_has_a_choice():

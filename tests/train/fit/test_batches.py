@@ -8,7 +8,7 @@ import torch
 
 from ssc.errors import InputError
 from tests.train import toy
-from train.fit.batches import Plan, mirror_words
+from train.fit.batches import Sampler, ahead, mirror_words
 from train.fit.examples import Examples
 
 
@@ -34,35 +34,57 @@ def test_mirrored_words(text, mirrored):
 
 def test_a_mirrored_picture_has_mirrored_words_and_masks(cache):
     found = toy.examples(cache)
-    straight = Plan(8, 1, 0, flip=False, seed=3).part(found, 0, 0)
-    mixed = Plan(8, 1, 0, flip=True, seed=3).part(found, 0, 0)
+    straight = Sampler(found, batch=8, seed=3).batch(0)
+    mixed = Sampler(found, batch=8, flip=True, seed=3).batch(0)
     mirrored = [bool((a != b).any()) for a, b in zip(straight.images, mixed.images)]
     assert 0 < sum(mirrored) < 8
-    c = 0
     for i, flipped in enumerate(mirrored):
-        own = slice(c, c + straight.allowed[i].shape[1])
-        c = own.stop
-        expected = straight.masks[own].flip(-1) if flipped else straight.masks[own]
-        assert torch.equal(mixed.masks[own], expected)
+        expected = straight.masks[i].flip(-1) if flipped else straight.masks[i]
+        assert torch.equal(mixed.masks[i], expected)
         if flipped:
             assert torch.equal(mixed.images[i], straight.images[i].flip(1))
 
 
 def test_batches_are_a_function_of_seed_and_update(cache):
     found = toy.examples(cache)
-    whole = Plan(8, 1, 1, flip=True, seed=1)
-    halves = Plan(8, 2, 1, flip=True, seed=1)
-    names = [whole.part(found, u, 0).names for u in range(8)]
+    drawing = {"batch": 8, "expressions": 1, "flip": True}
+    whole = Sampler(found, **drawing, seed=1)
+    halves = Sampler(found, **drawing, seed=1, parts=2)
+    names = [whole.batch(u).names for u in range(8)]
     assert sorted(sum(names, ())) == [found[i].name for i in range(64)]  # an epoch is all of them
     for update in (0, 9):
-        batch = whole.part(found, update, 0)
-        a, b = (halves.part(found, update, k) for k in range(2))
+        batch = whole.batch(update)
+        a, b = (halves.batch(update, k) for k in range(2))
         assert a.names + b.names == batch.names
         assert a.texts + b.texts == batch.texts
         assert a.share + b.share == pytest.approx(1)
-    assert whole.part(found, 0, 0).names != Plan(8, 1, 1, True, 2).part(found, 0, 0).names
+    assert whole.batch(0).names != Sampler(found, **drawing, seed=2).batch(0).names
     with pytest.raises(InputError, match="batch: expected a multiple of 3"):
-        Plan(8, 3, 1, flip=True, seed=1)
+        Sampler(found, **drawing, parts=3)
+
+
+def test_batches_made_ahead_come_in_order_and_one_at_a_time():
+    made = []
+
+    def make(number):
+        made.append(number)
+        return -number
+
+    values = ahead(make, range(3, 7))
+    assert not made
+    for number in range(3, 7):
+        assert next(values) == -number
+        assert len(made) <= number - 3 + 2
+    assert list(values) == []
+    assert made == [3, 4, 5, 6]
+    assert list(ahead(make, [])) == []
+
+
+def test_an_error_ahead_comes_where_its_value_would():
+    values = ahead(lambda number: 1 // number, [1, 0])
+    assert next(values) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(values)
 
 
 class Varied(toy.Squares):
@@ -99,12 +121,12 @@ def varied(cache):
     return Examples.cached(data, Gaps(data, 0.3), size, cache, workers=0, manifest="gaps")
 
 
-def digest(found, plan, updates):
+def digest(sampler, updates):
     """Of every bit of the batches."""
     seen = sha256()
     for update in range(updates):
-        for k in range(plan.parts):
-            for value in vars(plan.part(found, update, k)).values():
+        for k in range(sampler.parts):
+            for value in vars(sampler.batch(update, k)).values():
                 for part in value if isinstance(value, list) else [value]:
                     tensor = isinstance(part, torch.Tensor)
                     said = (part.dtype, part.shape) if tensor else part
@@ -113,17 +135,17 @@ def digest(found, plan, updates):
     return seen.hexdigest()[:16]
 
 
-PLANS = {  # → digest of twelve updates, as they were when all sentences were held in memory
-    Plan(6, 2, 1, flip=True, seed=5): "29d9b2dddda3a800",
-    Plan(6, 1, 0, flip=True, seed=5): "e7942f2493b3aade",
-    Plan(7, 1, 2, flip=False, seed=11): "b38727612377297b",
-    Plan(40, 4, 0, flip=True, seed=0): "bc1828343b8cc347",  # two epochs and a bit
-}
+SAMPLERS = [  # arguments, and the digest of twelve updates
+    ({"batch": 6, "parts": 2, "expressions": 1, "flip": True, "seed": 5}, "81eb761762d65602"),
+    ({"batch": 6, "flip": True, "seed": 5}, "e335023cb7a05ae1"),
+    ({"batch": 7, "expressions": 2, "seed": 11}, "7aa3b5cac77664f1"),
+    ({"batch": 40, "parts": 4, "flip": True}, "cc2ac2b47d44e9f5"),  # two epochs and a bit
+]
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=str)
-def test_batches_are_the_same_bit_by_bit(cache, plan):
+@pytest.mark.parametrize(("arguments", "expected"), SAMPLERS)
+def test_batches_are_the_same_bit_by_bit(cache, arguments, expected):
     found = varied(cache)
     assert len(found) == 19
     assert found.left_out == {"pictures": 1, "objects": 5}
-    assert digest(found, plan, 12) == PLANS[plan]
+    assert digest(Sampler(found, **arguments), 12) == expected

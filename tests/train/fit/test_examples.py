@@ -9,7 +9,7 @@ import pytest
 
 from ssc.errors import InputError
 from tests.train import toy
-from train.fit.batches import Plan
+from train.fit.batches import Sampler
 from train.fit.examples import ABOUT, Examples
 
 
@@ -140,9 +140,9 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path):
         gc.collect()
         tracemalloc.start()
         found = toy.examples(tmp_path, pictures=count)
-        plan = Plan(10, 1, 0, flip=True, seed=count)
+        sampler = Sampler(found, batch=10, flip=True, seed=count)
         for update in range(count // 10):
-            plan.part(found, update, 0)
+            sampler.batch(update)
         assert sum(1 for _ in found.expressions) == 4 * count
         gc.collect()
         held[count], _ = tracemalloc.get_traced_memory()

@@ -16,7 +16,7 @@ WATCHED = 12
 def trained(tmp_path_factory):
     """Folders of two trainings on squares of which S2 often takes the wrong one."""
     folder = tmp_path_factory.mktemp("trained")
-    options = {"eval_every": 4, "watched": WATCHED}
+    options = {"eval_every": 4, "watch": WATCHED}
     boot = toy.train("bootstrap", folder / "bootstrap", 6, folder / "cache", **options)
     toy.train("correct", folder / "correct", 8, folder / "cache", network=boot, **options)
     return folder
@@ -99,7 +99,7 @@ def test_without_truth_the_changed_ones_are_drawn(watched, tmp_path):
 def test_watching_changes_nothing_that_is_learnt(tmp_path):
     options = {"eval_every": 2}
     plain, seen = (
-        toy.train("bootstrap", tmp_path / str(n), 4, tmp_path / "cache", watched=n, **options)
+        toy.train("bootstrap", tmp_path / str(n), 4, tmp_path / "cache", watch=n, **options)
         for n in (0, 3)
     )
     assert read_watched(tmp_path / "0") is None

@@ -32,6 +32,19 @@ RELATION = 1.0
 """Weight of relations beside place."""
 
 
+ALIKE = 0.0
+"""Difference up to which two candidates are alike, in shares of the frame."""
+AS_PLACE = {
+    "left of": ("x", LOW),
+    "right of": ("x", HIGH),
+    "above": ("y", LOW),
+    "below": ("y", HIGH),
+    "behind": ("depth", LOW),
+    "in front of": ("depth", HIGH),
+}
+"""Relations to one of the candidates themselves, as places: who is left of another is on the left."""
+
+
 class Penalties(NamedTuple):
     """What each candidate is out of place, size and relation; None where nothing is said.
 
@@ -49,7 +62,7 @@ class Penalties(NamedTuple):
         """The weighted sum; None where nothing is said."""
         weighted = (self.place, 1.0), (self.size, SIZE), (self.relation, RELATION)
         said = [part * weight for part, weight in weighted if part is not None]
-        return sum(said[1:], said[0]) if said else None
+        return np.maximum(sum(said[1:], said[0]) - ALIKE, 0) if said else None
 
 
 def penalties(
@@ -159,6 +172,12 @@ def of_relation(
         near: float64 M×4, the other objects; where the relation names none, the boxes themselves.
     """
     measure = KINDS[relation.kind]
+    if relation.kind in AS_PLACE and not relation.places and not relation.sizes:
+        alike = np.abs(near[:, None] - boxes[None]).max(-1) < 0.02
+        if not relation.noun or len(near) and alike.any(0).all():  # among the candidates
+            axis, end = AS_PLACE[relation.kind]
+            place = Place(axis, end, negated=relation.negated)
+            return of_place(place, boxes, np.ones(len(boxes), bool))
     if not len(near):
         if relation.noun:
             return None

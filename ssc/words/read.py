@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ssc.words.expression import LOW, Expression, Relation, Size
+from ssc.words.expression import Expression, Relation
 from ssc.words.nouns import (
     COLOURS,
     FAMILY,
     NEVER,
+    PEOPLE,
     is_key,
     trim,
 )
@@ -35,6 +36,7 @@ GROUP = frozenset(["all", "both", "every", "everything", "everyone", "everybody"
 _DETERMINERS = frozenset(
     ["the", "a", "an", "this", "that", "his", "her", "its", "their", "my", "our", "your", "another", "other", "some", "one", "ones", "two", "three", "both", "of", "to", "each", "four", "others"]
 )
+_LOOKS = frozenset("old young empty full wooden white plain metal open closed brick".split())
 _VAGUE = frozenset(["other", "others", "one", "ones", "two", "another", "both", "three", "it", "them", "all"])
 _PLACELIKE = frozenset(["near", "nearest", "closest", "behind", "far", "under", "above", "over", "before", "next", "by"])
 _SMALL = frozenset(
@@ -59,8 +61,6 @@ def read(expression: str, nouns: SpacyNouns) -> Expression:
     free = ["" if mine else word for word, mine in zip(words, taken)]
     scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))])
     sizes = list(scan.sizes)
-    if not sizes and noun in YOUNG:
-        sizes.append(Size("height", LOW))
     left = [
         i
         for i, word in enumerate(free)
@@ -115,9 +115,13 @@ def _key_noun(doc: Doc, is_noun: list[bool], nouns: SpacyNouns) -> tuple[str, se
         if not words:
             continue
         indices = {token.i for token in run}
+        after = run[-1].i + 1
+        if after + 1 < len(doc) and doc[after].tag_ == "VBN" and is_noun[after + 1]:
+            continue  # "bat shaped cake": the head comes later
         noun = " ".join(words)
         entry = look_up(noun)
-        if entry is None or not entry.classes or entry.mark == "p":
+        beast = entry is not None and "person" in entry.classes and not PEOPLE & set(words)
+        if entry is None or not entry.classes or entry.mark == "p" or beast:
             better = _whole(doc, run, runs)
             if better:
                 return better, indices
@@ -155,6 +159,8 @@ def _whole(doc: Doc, run: list[Token], runs: list[list[Token]]) -> str:
     """The thing that a part or a measure in `run` is of ("elephant trunk", "trunk of the car")."""
     for token in run[:-1]:
         entry = look_up(token.text)
+        if token.text in COLOURS or token.text in SIDES:
+            continue
         if entry is not None and entry.classes and entry.mark != "p":
             return token.text
     after = run[-1].i + 1
@@ -211,7 +217,8 @@ def _relations(
         negated = any(word in ("not", "n't") for word in words[max(0, i - 2) : i])
         for k in range(i, stop):
             taken[k] = True
-        if classes or not other:
+        symmetric = kind in ("next to", "with", "in", "on") and same and not places and not sizes
+        if (classes or not other) and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
             found.append(relation)
         i = stop
@@ -232,25 +239,25 @@ def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int
     vague = False
     for i in range(start, min(start + 6, len(words))):
         word = words[i]
-        if is_noun[i] and word not in VIEWER and word not in PICTURE:
+        last = i + 1 == len(words)
+        if word in ("her", "him", "person") and (last or not is_noun[i + 1]):
+            return i + 1, "person"
+        if word in VIEWER or word in PICTURE - _VAGUE:
+            return start, ""
+        if is_noun[i]:
             end = i
             while end < len(words) and is_noun[end]:
                 end += 1
             run = trim(words[i:end])
             return (end, " ".join(run)) if run else (start, "")
-        if word in VIEWER or word in PICTURE - _VAGUE:
-            return start, ""
-        if word in ("her", "him", "them", "person") and (i + 1 == len(words) or not is_noun[i + 1]):
-            if word != "them":
-                return i + 1, "person"
-        vague = vague or word in _VAGUE
-        if word in (",", ".", "and", "in", "on", "with", "that", "who", "which", "is", "are"):
-            return (i, "") if vague and i > start else (start, "")
-        if not (word in _DETERMINERS or word in COLOURS or word in SIDES or word in SIZES
-                or word.endswith(("ed", "ing", "er", "y", "n")) or word in NEVER):
-            return (start, "") if not vague else (i, "")
-    end = min(start + 6, len(words))
-    return (end, "") if vague else (start, "")
+        if word in _VAGUE:
+            vague = True
+        elif not (word in _DETERMINERS or word in COLOURS or word in SIDES or word in SIZES
+                  or word in _LOOKS or word.endswith("ed")):
+            return (i, "") if vague else (start, "")
+        elif word in COLOURS and (last or _marker(words, i + 1)[1]):
+            return start, ""  # "in black next to …"
+    return (min(start + 6, len(words)), "") if vague else (start, "")
 
 
 def _clause_end(words: list[str], i: int) -> int:

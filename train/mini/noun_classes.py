@@ -220,7 +220,7 @@ SEVERAL = {
     "police": "person",
     "chicken": "bird, sandwich",
 }
-PARTS = {"trunk", "tusk", "mane", "tire", "wheel", "windshield", "engine", "sail", "wing", "tail",
+PARTS = {"tie", "head", "body", "trunk", "tusk", "mane", "tire", "wheel", "windshield", "engine", "sail", "wing", "tail",
          "horn", "crust", "sprinkle", "topping", "frosting", "icing", "trailer"}  # fmt: skip
 """Nouns of everyday English that several classes share, the likeliest first."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ssc.words.expression import HIGH, LOW, MIDDLE, Expression, Place, Relation, Size
+from ssc.expression import HIGH, LOW, MIDDLE, Expression, Place, Relation, Size
 from ssc.words.relations import KINDS
 
 if TYPE_CHECKING:

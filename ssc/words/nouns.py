@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
-    from ssc.words.expression import Expression
+    from ssc.expression import Expression
 
 
 def _words(text: str) -> frozenset[str]:

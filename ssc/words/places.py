@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ssc.words.expression import HIGH, LOW, MIDDLE, Place, Size
+from ssc.expression import HIGH, LOW, MIDDLE, Place, Size
 
 
 def _words(text: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ssc.words.expression import Expression, Relation
+from ssc.expression import Expression, Relation
 from ssc.words.nouns import (
     COLOURS,
     FAMILY,

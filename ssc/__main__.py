@@ -5,7 +5,7 @@ python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # t
 python -m ssc photos/ "the red car"
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
 python -m ssc photo.jpg "left dog" "right dog" --rule matching          # never the same candidate
-python -m ssc photo.jpg "the man on the left" --spatial                 # "left" counts
+python -m ssc photo.jpg "the man on the left" --paper                   # looks alone count
 python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
@@ -145,11 +145,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "objects take the same one; default: argmax",
     )
     parser.add_argument(
-        "--spatial",
+        "--paper",
         action="store_true",
         default=None,
-        help="spatial guidance: add to CLIP's score whether a candidate is where the words say "
-        '("left", "top"); not in the paper',
+        help="the paper's rule: one nearest class for a noun, and only looks count; by default words "
+        "for place, size and relation count too",
     )
     parser.add_argument(
         "--correct",
@@ -262,7 +262,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         text_threshold=args.text_threshold,
         vocabulary=words,
         project=args.project,
-        spatial=args.spatial,
+        paper=args.paper,
     )
 
 

@@ -30,7 +30,9 @@ class Options(TypedDict, total=False):
         prompt: how a candidate is shown to CLIP, a key of `ssc.select.prompts.VISUAL_PROMPTS`.
         sigma: blur of reverse_blur, in pixels of a picture of 640.
         rule: how stage 2 chooses, a key of `ssc.select.choose.RULES`.
-        spatial: whether words for a place count in stage 2 (not in the paper).
+        spatial: whether words for place, size and relation count in stage 2 (not in the paper).
+        paper: True is the paper's rule in stages 1 and 2: one nearest class, and looks alone; False
+            has words read and counted.
         vocabulary: class names that a noun is projected to.
         project: False looks for the noun itself, not for the nearest class of the vocabulary.
         box_threshold: least score of a detected box, in [0, 1].
@@ -42,6 +44,7 @@ class Options(TypedDict, total=False):
     sigma: float | None
     rule: str | None
     spatial: bool | None
+    paper: bool | None
     vocabulary: Sequence[str] | None
     project: bool | None
     box_threshold: float | None
@@ -78,17 +81,19 @@ class Pipeline:
         """
         for name in options.keys() - Options.__annotations__.keys():
             raise unknown("option", name, Options.__annotations__)
+        paper = options.get("paper")
         segment = self.segment.with_options(
             vocabulary=options.get("vocabulary"),
             project=options.get("project"),
             box_threshold=options.get("box_threshold"),
             text_threshold=options.get("text_threshold"),
+            paper=options.get("paper"),
         )
         select = self.select.with_options(
             prompt=options.get("prompt"),
             sigma=options.get("sigma"),
             rule=options.get("rule"),
-            spatial=options.get("spatial"),
+            spatial=options.get("spatial", None if paper is None else not paper),
         )
         return Pipeline(segment, select, self.correct)
 

@@ -16,6 +16,8 @@ from ssc.values import Masked, Value, share
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.expression import Expression
+
 JOINT = 0.6
 """Similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together, by RefSprites' val
 with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly matters."""
@@ -128,6 +130,8 @@ class Result(Masked):
         selection: stage 2's scores; None until it has run.
         correction: stage 3's probability; None until it has run, and where the pipeline has none.
         override_index: of the candidate that a person chose instead; None where nobody did.
+        words: what each expression says, in the same order; () by the paper's rule.
+        others: noun of a relation → boxes of its objects, float32 M×4. Not compared.
         timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
             "correct"); work shared by several objects is counted with the first. Not compared.
         image: RGB uint8 H×W×3 that was asked about, for `overlay`; None where a result is made
@@ -148,6 +152,8 @@ class Result(Masked):
     selection: Selection | None = None
     correction: Correction | None = None
     override_index: int | None = None
+    words: tuple[Expression, ...] = ()
+    others: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     image: NDArray[np.uint8] | None = field(default=None, compare=False)
 
@@ -162,7 +168,8 @@ class Result(Masked):
     @property
     def classes(self) -> tuple[str, ...]:
         """The distinct classes looked for, in the order of the expressions."""
-        return tuple(dict.fromkeys(match.name for match in self.matches))
+        named = [(match.name, *match.others) for match in self.matches]
+        return tuple(dict.fromkeys(name for names in named for name in names))
 
     @property
     def found(self) -> bool:

@@ -7,7 +7,7 @@ pixels. Nothing found is length 0, never None. An `index` counts from 0 and is -
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ANY_CLASS = "any object"
 """The class of an expression that names none ("blue", "the left one"): all are candidates."""
+NO_CLASS = "no class"
+"""The class of a noun that is far from every class ("sky"): nothing is looked for."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,18 @@ class ClassMatch:
 
     Attributes:
         noun: key noun of the expression; empty where the expression has none.
-        name: class of the vocabulary, or `ANY_CLASS`.
+        name: class of the vocabulary, `ANY_CLASS` or `NO_CLASS`.
         similarity: cosine similarity of noun and class in CLIP text space, in [-1, 1];
             1.0 where noun and class are the same word, 0.0 where there is no noun.
         runners_up: the next nearest classes with their similarities, best first.
+        others: further classes that the noun may mean ("bike"), looked for too; not in the paper.
     """
 
     noun: str
     name: str
     similarity: float
     runners_up: tuple[tuple[str, float], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -217,7 +221,9 @@ class Selection(Value):
         prompt: name of the visual prompt, a key of `prompts.VISUAL_PROMPTS`.
         rule: how the choice was made, a key of `choose.RULES`.
         clip_scores: float32 N, the similarities alone where spatial guidance counted; None where
-            `scores` are those: it was off, or no expression names a place.
+            `scores` are those: it was off, or no expression says anything of geometry.
+        parts: "place", "size", "relation" → float32 N, what each candidate is out of it, the mean
+            over the expressions; of those only that are said. Not compared.
     """
 
     prompts: NDArray[np.uint8]
@@ -226,6 +232,7 @@ class Selection(Value):
     prompt: str
     rule: str = "argmax"
     clip_scores: NDArray[np.float32] | None = None
+    parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):

@@ -134,6 +134,7 @@ class Choices:
         chosen = dict(zip(OPTIONS, options, strict=True))
         pipeline = self.pipeline(chosen.pop("models"), chosen.pop("correct"))
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
+        chosen["paper"] = not chosen.pop("spatial")
         for name in ("box_threshold", "text_threshold"):
             chosen[name] = chosen[name] or None
         return pipeline.with_options(**chosen)

@@ -76,9 +76,9 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     )
     parts["spatial"] = gr.Checkbox(
         pipeline.select.spatial,
-        label=f"Spatial guidance{of}",
-        info="Adds to CLIP's score whether a candidate is where your words say (“left”, “top”). "
-        "Not in the paper.",
+        label=f"Words count{of}",
+        info="Place, size and relation (“left”, “big”, “next to the car”) count beside CLIP's score. "
+        "Off: the paper's rule.",
     )
     parts["correct"] = gr.Dropdown(
         [(TITLES.get(name, name), name) for name in corrects],

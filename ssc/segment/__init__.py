@@ -14,15 +14,16 @@ from ssc.segment.classes import as_classes
 from ssc.segment.detect import as_known, known_classes, with_thresholds
 from ssc.segment.masks import suppress_duplicates
 from ssc.timing import Clock
-from ssc.types import ANY_CLASS, Candidates
+from ssc.types import ANY_CLASS, NO_CLASS, Candidates
 from ssc.words.vocabulary import load_vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssc.segment.classes import ClassProjection
-    from ssc.segment.detect import Detector
+    from ssc.segment.detect import Boxes, Detector
     from ssc.segment.masks import Segmenter
+    from ssc.types import ClassMatch
     from ssc.words.nouns import NounExtractor
 
 
@@ -35,6 +36,8 @@ class Segment:
         detector: image and class names → boxes.
         segmenter: image and boxes → one mask per box.
         project: False leaves the projection out: the noun itself is the class.
+        paper: True keeps to the paper's key noun and its one nearest class; otherwise all that
+            the words say is read (`ssc.words.read`), where `nouns` can.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class Segment:
         segmenter: Segmenter,
         *,
         project: bool = True,
+        paper: bool = False,
     ) -> None:
         self.nouns = nouns
         self.classes = classes
         self.detector = detector
         self.segmenter = segmenter
         self.project = project
+        self.paper = paper
 
     def with_options(
         self,
@@ -59,6 +64,7 @@ class Segment:
         project: bool | None = None,
         box_threshold: float | None = None,
         text_threshold: float | None = None,
+        paper: bool | None = None,
     ) -> Segment:
         """This stage with other options, None keeps one; models and what they keep are shared.
 
@@ -81,6 +87,8 @@ class Segment:
             other.nouns, other.classes = self.nouns.knowing(names), self.classes.onto(names)
         if project is not None:
             other.project = project
+        if paper is not None:
+            other.paper = paper
         other.detector = with_thresholds(
             self.detector, box_threshold=box_threshold, text_threshold=text_threshold
         )
@@ -99,26 +107,53 @@ class Segment:
         """
         clock = Clock()
         with clock("nouns"):
-            nouns = [self.nouns(expression) for expression in expressions]
+            read = None if self.paper or not self.project else getattr(self.nouns, "read", None)
+            words = tuple(read(expression) for expression in expressions) if read else ()
+            nouns = [said.noun for said in words] or [self.nouns(e) for e in expressions]
         with clock("classes"):
-            if self.project:
-                matches = self.classes(nouns)
-            else:
+            if not self.project:
                 matches = as_classes(nouns, known_classes(self.detector))
-            names = list(dict.fromkeys(match.name for match in matches))
-            if len(names) > 1:  # an expression without a noun adds nothing to one that has it
-                names = [name for name in names if name != ANY_CLASS]
-            wanted = list(self.classes.vocabulary) if names == [ANY_CLASS] else names
+            else:
+                matches = self.classes.several(nouns) if words else self.classes(nouns)
+            wanted = self._wanted(matches)
         with clock("boxes"):
-            boxes, scores, labels = self.detector.detect(image, wanted)
+            boxes, scores, labels = self._detect(image, wanted)
+            others = {
+                relation.noun: self._detect(image, self._wanted(self.classes.several([relation.noun])))[0]
+                for said in words
+                for relation in said.relations
+                if relation.noun
+            }
         with clock("masks"):
             masks, qualities = self.segmenter.segment(image, boxes)
             found = Candidates(boxes, scores, labels, masks, qualities)
             candidates = found[suppress_duplicates(found)]
         nearest: tuple[tuple[str, float], ...] = ()
-        if not len(candidates):
+        if not wanted:
+            nearest = matches[0].runners_up
+        elif not len(candidates):
             present = self.detector.detect(image, list(self.classes.vocabulary))[2]
             nearest = self.classes.nearest(matches[0].noun, present, limit=3)
         return Result(
-            tuple(expressions), matches, candidates, nearest, timings=clock.seconds, image=image
+            tuple(expressions),
+            matches,
+            candidates,
+            nearest,
+            words=words,
+            others=others,
+            timings=clock.seconds,
+            image=image,
         )
+
+    def _wanted(self, matches: Sequence[ClassMatch]) -> list[str]:
+        """The classes to look for; [] where the nouns are far from every class."""
+        names = list(dict.fromkeys(n for match in matches for n in (match.name, *match.others)))
+        if names == [ANY_CLASS]:
+            return list(self.classes.vocabulary)
+        # An expression without a noun adds nothing to one that has it.
+        return [name for name in names if name not in (ANY_CLASS, NO_CLASS)]
+
+    def _detect(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
+        if wanted:
+            return self.detector.detect(image, wanted)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ()

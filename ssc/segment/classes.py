@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ssc.errors import OptionError
-from ssc.types import ANY_CLASS, ClassMatch
+from ssc.types import ANY_CLASS, NO_CLASS, ClassMatch
 from ssc.words.nouns import singular
+from ssc.words.table import look_up
+from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +63,32 @@ class ClassProjection:
         for noun, row in zip(asked, similarities, strict=True):
             matches[noun] = self._match(noun, row)
         return tuple(matches[noun] for noun in nouns)
+
+    def several(self, nouns: Sequence[str]) -> tuple[ClassMatch, ...]:
+        """As a call, but a noun has every class that the table of nouns gives it (not the paper's).
+
+        A noun that the table knows to be of no class has `NO_CLASS`; one that it does not know,
+        `ANY_CLASS`; both with CLIP's nearest as runners-up. Classes that COCO does not have are
+        CLIP's to find.
+        """
+        ranked = dict(zip(nouns, self(nouns)))
+        return tuple(self._tabled(noun, ranked[noun]) for noun in nouns)
+
+    def _tabled(self, noun: str, match: ClassMatch) -> ClassMatch:
+        entry = look_up(noun)
+        if not noun or (match.name == noun and (entry is None or entry.classes[:1] != (noun,))):
+            return match
+        classes = [name for name in entry.classes if name in self.vocabulary] if entry else []
+        if classes:
+            first = match if classes[0] == match.name else self(classes[:1])[0]
+            similarity = dict([(match.name, match.similarity), *match.runners_up]).get(classes[0])
+            if similarity is None:
+                similarity = self.nearest(noun, classes[:1], 1)[0][1]
+            return ClassMatch(noun, first.name, similarity, match.runners_up, tuple(classes[1:]))
+        if not set(COCO_80) <= set(self.vocabulary):
+            return match
+        near = ((match.name, match.similarity), *match.runners_up)[:RUNNERS_UP]
+        return ClassMatch(noun, NO_CLASS if entry else ANY_CLASS, 0.0, near)
 
     def nearest(self, noun: str, names: Sequence[str], limit: int) -> tuple[tuple[str, float], ...]:
         """The distinct `names` that are nearest to `noun`, with their similarities, best first.

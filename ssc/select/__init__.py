@@ -51,8 +51,9 @@ class Select:
         prompt: a key of `prompts.VISUAL_PROMPTS`.
         sigma: of the blur; see `prompts.make_prompts`.
         rule: a key of `choose.RULES`.
-        spatial: whether words for a place count too, as `spatial.guide` has it (not in the
-            paper); a selection's scores are then CLIP's less what a candidate is out of place.
+        spatial: whether words for place, size and relation count too, as `spatial.guide` has it
+            (not in the paper), where stage 1 has read them; a selection's scores are then CLIP's
+            less what a candidate is out of place.
 
     Raises:
         OptionError: no such prompt or rule, or `sigma` is not above 0.
@@ -65,7 +66,7 @@ class Select:
         prompt: str = "reverse_blur",
         sigma: float = SIGMA,
         rule: str = "argmax",
-        spatial: bool = False,
+        spatial: bool = True,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise unknown("prompt", prompt, VISUAL_PROMPTS)
@@ -124,12 +125,13 @@ class Select:
         )
         with clock("scores"):
             similarity = self._score([result.expressions for result in results], embeddings)
-            scores = similarity
+            scores, parts = similarity, [{} for _ in results]  # of each object
             if self.spatial:
-                scores = [
-                    guide(row, result.expressions, result.candidates.boxes, *image.shape[:2])
-                    for row, result in zip(similarity, results)
+                guided = [
+                    guide(row, r.words, r.candidates.boxes, *image.shape[:2], r.others)
+                    for row, r in zip(similarity, results)
                 ]
+                scores, parts = [row for row, _ in guided], [part for _, part in guided]
             chosen = RULES[self.rule](scores, keys)
         selected = []
         for number, result in enumerate(results):
@@ -141,6 +143,7 @@ class Select:
                 self.prompt,
                 self.rule,
                 similarity[number] if guided else None,
+                parts[number],
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))

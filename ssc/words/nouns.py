@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
+    from ssc.expression import Expression
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -151,42 +153,49 @@ class SpacyNouns:
         names = [name.lower().split() for name in (*vocabulary, *NAMES)]
         self._names = frozenset(tuple(words) for words in names if len(words) == 2)
         self._nouns = PEOPLE | {words[-1] for words in names}
-        self._parser = parser or Parser()
+        self.parser = parser or Parser()
         self._cache: Cache[str] = Cache(4096)
+        self._read: Cache[Expression] = Cache(4096)
 
     def __call__(self, expression: str) -> str:
         """The key noun of `expression` in lower case, or '' where it has none; see the class."""
         return self._cache.get(expression, lambda: self._extract(expression))
 
+    def read(self, expression: str) -> Expression:
+        """All that `expression` says, as the words' own rules have it; not of the paper."""
+        from ssc.words.read import read
+
+        return self._read.get(expression, lambda: read(expression, self))
+
     def knowing(self, vocabulary: Sequence[str]) -> SpacyNouns:
         """This extractor for another vocabulary, beside COCO's names; the parser is shared."""
-        return SpacyNouns((*COCO_80, *vocabulary), self._parser)
+        return SpacyNouns((*COCO_80, *vocabulary), self.parser)
 
     def _extract(self, expression: str) -> str:
         text = _clean(expression)
         if not text:
             return ""
-        with self._parser.lock:
-            doc = self._parser(text)
+        with self.parser.lock:
+            doc = self.parser(text)
             noun = self._find(doc)
             if not noun and not text.split()[0].endswith("ing"):
                 # A noun that the tagger has not met may be one to it after an article.
-                noun = self._find(self._parser(f"there is the {text}")) or _guess(doc)
+                noun = self._find(self.parser(f"there is the {text}")) or _guess(doc)
         return noun
 
     def _find(self, doc: Doc) -> str:
         for run in self._runs(doc):
-            if _is_key(run):
-                words = _trim([token.text for token in run])
+            if is_key(run):
+                words = trim([token.text for token in run])
                 if words:
                     return " ".join(words)
         return ""
 
     def _runs(self, doc: Doc) -> list[list[Token]]:
         """The runs of neighbouring nouns, in order; each is one noun with its compounds."""
-        return [list(run) for is_noun, run in groupby(doc, self._is_noun) if is_noun]
+        return [list(run) for is_noun, run in groupby(doc, self.is_noun) if is_noun]
 
-    def _is_noun(self, token: Token) -> bool:
+    def is_noun(self, token: Token) -> bool:
         word = token.text
         if self._is_name(token, token.i - 1) or self._is_name(token, token.i + 1):
             return True
@@ -205,7 +214,7 @@ class SpacyNouns:
         return bool({(first_word, last_word), (first_word, singular(last_word))} & self._names)
 
 
-def _trim(words: list[str]) -> list[str]:
+def trim(words: list[str]) -> list[str]:
     """A run of nouns without the words that add nothing to its class; [] if none does."""
     while words and words[0] in FAMILY and len(words) > 1:
         words = words[1:]  # "baby elephant"
@@ -236,7 +245,7 @@ def _is_fruit(token: Token) -> bool:
     return not (after.text in {"and", "one", "ones"} or after.text in COLOURS)
 
 
-def _is_key(run: list[Token]) -> bool:
+def is_key(run: list[Token]) -> bool:
     """Whether neither preposition, participle nor relative clause governs the noun `run`."""
     token = run[-1]
     while token.dep_ != "ROOT" and token.head in run:

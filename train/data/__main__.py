@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     step = max(1, len(dataset) // args.pictures) if args.pictures else 1
     indices = range(0, len(dataset), step)[: args.pictures]
-    segment = ssc.load(args.models, correct=False).segment
+    segment = ssc.load(args.models, correct=False).segment.with_options(paper=True)
     found = check(dataset, tqdm(indices, unit="picture", mininterval=1), segment, args.sheet)
     print(describe(found, LOW if args.low is None else args.low))
     if found.sheet:

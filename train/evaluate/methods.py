@@ -64,7 +64,8 @@ class Row(NamedTuple):
 
 
 def ask(pipeline: Pipeline, picture: Picture, seed: int = 0) -> Asked:
-    """Runs the pipeline on every expression of a picture."""
+    """Runs the pipeline by the paper's rule on every expression of a picture."""
+    pipeline = pipeline.with_options(paper=True)
     pairs = [(k, text) for k, thing in enumerate(picture.objects) for text in thing.expressions]
     results: list[Result] = []
     for start in range(0, len(pairs), MAX_OBJECTS):
@@ -118,8 +119,12 @@ def matched(pipeline: Pipeline) -> Row:
 
 
 def spatial(pipeline: Pipeline) -> Row:
-    """S+S with spatial guidance (`ssc.select.spatial`); not in the paper."""
-    return selected("S+S spatial", pipeline.select.with_options(spatial=True))
+    """S+S whose stages 1 and 2 heed words (`ssc.words`, `ssc.select.spatial`); not in the paper."""
+
+    def masks(asked: Asked) -> list[Mask]:
+        return [mask_of(result.selected) for result in _heeding(pipeline, asked)]
+
+    return Row("S+S spatial", masks)
 
 
 def corrected(pipeline: Pipeline) -> Row:
@@ -155,10 +160,12 @@ def joint(pipeline: Pipeline) -> Row:
 def joint_spatial(pipeline: Pipeline) -> Row:
     """`joint` with spatial guidance in stage 2."""
     _needs_stage_3(pipeline)
-    select = pipeline.select.with_options(spatial=True)
+    assert pipeline.correct is not None
+    correct = pipeline.correct
 
     def masks(asked: Asked) -> list[Mask]:
-        return [mask_of(result.joint) for result in select(asked.image, asked.results)]
+        answered = correct(asked.image, _heeding(pipeline, asked))
+        return [mask_of(result.joint) for result in answered]
 
     return Row("S+S spatial and S+S+C", masks)
 
@@ -238,6 +245,13 @@ def mask_of(answer: Answer | None) -> Mask:
     """The mask of a stage that has run."""
     assert answer is not None
     return answer.mask
+
+
+def _heeding(pipeline: Pipeline, asked: Asked) -> list[Result]:
+    """Stages 1 and 2 of each expression, with words read."""
+    heeding = pipeline.with_options(paper=False)
+    found = [heeding.segment(asked.image, [text]) for text in asked.texts]
+    return heeding.select(asked.image, found)
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

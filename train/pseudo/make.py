@@ -15,6 +15,7 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.select.spatial import STRENGTH, guide
+from ssc.words.nouns import SpacyNouns
 from train.data import Dataset, Picture, open_dataset
 from train.pseudo.provenance import describe, revision
 from train.pseudo.store import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 LOG = "log.jsonl"
+NOUNS = SpacyNouns()
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
@@ -112,7 +114,7 @@ def _prepare(data: str, models: str, out: Path) -> None:
     torch.set_num_threads(1)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    pipeline = ssc.load(models, correct=False)
+    pipeline = ssc.load(models, correct=False).with_options(paper=True)
     _WORKER.update(dataset=open_dataset(data), pipeline=pipeline, out=out)
 
 
@@ -200,7 +202,8 @@ def _guided(picture: PseudoPicture) -> PseudoPicture:
         if len(thing.candidates):
             scores = thing.similarity.mean(0)  # E×C → C
             boxes = thing.candidates.boxes
-            chosen = int(guide(scores, thing.expressions, boxes, *picture.size).argmax())
+            words = [NOUNS.read(text) for text in thing.expressions]
+            chosen = int(guide(scores, words, boxes, *picture.size)[0].argmax())
         objects.append(replace(thing, chosen=chosen))
     return replace(picture, objects=tuple(objects))
 

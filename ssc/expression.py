@@ -1,0 +1,140 @@
+"""What an expression says, as a value: the one form in which all stages read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOW, MIDDLE, HIGH = -1, 0, 1
+AXES = ("x", "y", "depth", "corner", "cut")
+COUNTS = ("one", "several", "all", "none")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the picture something is said to be, among the candidates.
+
+    Attributes:
+        axis: "x"; "y"; "depth", the nearness to the viewer; "corner", any of the four; or "cut",
+            the touching of the frame.
+        end: `LOW` (left, top, back), `MIDDLE`, or `HIGH` (right, bottom, front).
+        rank: 1 for the outermost, 2 for the second from that end, …
+        row: whether a row or column is meant, in which other places are counted.
+        negated: whether it is said not to be there ("not the leftmost").
+    """
+
+    axis: str
+    end: int = LOW
+    rank: int = 1
+    row: bool = False
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.axis not in AXES or self.end not in (LOW, MIDDLE, HIGH) or self.rank < 1:
+            raise ValueError(f"expected a known axis and end, and a rank of 1 or more, got {self}")
+
+    def __str__(self) -> str:
+        names = {
+            "x": ("left", "middle", "right"),
+            "y": ("top", "middle", "bottom"),
+            "depth": ("back", "middle", "front"),
+        }
+        if self.axis in names:
+            said = names[self.axis][self.end + 1]
+        else:
+            said = {"corner": "corner", "cut": "cut off"}[self.axis]
+        if self.rank > 1:
+            said = f"{self.rank} from {said}"
+        return "not " * self.negated + said + " row" * self.row
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large something is among the candidates.
+
+    Attributes:
+        measure: "area", "height" or "width".
+        end: `HIGH` for the largest, `LOW` for the smallest.
+        negated: whether it is said not to be so.
+    """
+
+    measure: str
+    end: int
+    negated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.measure not in ("area", "height", "width") or self.end not in (LOW, HIGH):
+            raise ValueError(f"expected area, height or width and an end, got {self}")
+
+    def __str__(self) -> str:
+        names = {"area": ("small", "big"), "height": ("short", "tall"), "width": ("thin", "wide")}
+        return "not " * self.negated + names[self.measure][self.end > 0]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How something stands to another object.
+
+    Attributes:
+        kind: a key of `ssc.words.relations.KINDS`.
+        noun: the other object's noun; "" for another candidate ("behind the other one").
+        places, sizes: what is said of the other object ("the donut on the left").
+        negated: whether it is said not to be so.
+    """
+
+    kind: str
+    noun: str
+    places: tuple[Place, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    negated: bool = False
+
+    def __str__(self) -> str:
+        said = " ".join(str(part) for part in (*self.places, *self.sizes))
+        return "not " * self.negated + f"{self.kind} {said} {self.noun or 'one'}".replace("  ", " ")
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression understood.
+
+    Attributes:
+        text: the plain text that was read: lower case, spelling mended.
+        noun: the key noun, singular where the table has it so; "" where there is none.
+        attributes: other words said of it that an encoder has to judge ("red", "standing").
+        places, sizes, relations: what is said of geometry.
+        count: one of `COUNTS`.
+        without: phrases that are said not to hold ("wearing sunglasses").
+        mended: (as typed, as read) of words that were read as others.
+        dropped: characters that no word could be made of.
+        unread: words that nothing was made of.
+        english: whether the text looks like English.
+    """
+
+    text: str
+    noun: str = ""
+    attributes: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    count: str = "one"
+    without: tuple[str, ...] = ()
+    mended: tuple[tuple[str, str], ...] = ()
+    dropped: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    english: bool = True
+
+    def __post_init__(self) -> None:
+        if self.count not in COUNTS:
+            raise ValueError(f"count: expected one of {', '.join(COUNTS)}, got {self.count!r}")
+
+    @property
+    def chips(self) -> tuple[str, ...]:
+        """What was read, each part in a word or two."""
+        parts = (*self.places, *self.sizes, *self.relations)
+        several = (self.count,) if self.count != "one" else ()
+        without = tuple(f"not {phrase}" for phrase in self.without)
+        return (*several, *filter(None, (self.noun,)), *map(str, parts), *without)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says anything of geometry."""
+        return bool(self.places or self.sizes or self.relations)

@@ -1,0 +1,121 @@
+"""Relations to another object: where they begin, what they are to, and how boxes stand in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WORDS: dict[tuple[str, ...], str] = {
+    **{
+        tuple(words.split()): kind
+        for kind, several in {
+            "next to": "next to|beside|besides|near|by|alongside|adjacent to|close to|against|"
+            "touching|nearest|nearest to|closest to|closest|beside of|near to|next|right by",
+            "behind": "behind|in back of|back of",
+            "in front of": "in front of|infront of|front of|before",
+            "left of": "left of|to left of|to the left of|on the left of|left side of|"
+            "to the left side of|on the left side of",
+            "right of": "right of|to right of|to the right of|on the right of|right side of|"
+            "to the right side of|on the right side of",
+            "above": "above|over|atop|on top of|ontop of|up from",
+            "below": "below|under|underneath|beneath|down from",
+            "between": "between|in between|inbetween|in the middle of|among|amongst",
+            "on": "on|riding|sitting on|standing on|sits on|upon",
+            "in": "in|inside|inside of|within",
+            "with": "with|holding|wearing|carrying|has|having|using|eating|holds|swinging|pushing|"
+            "pulling|touching|walking|hugging|drinking|reading|flying|catching|throwing",
+            "far from": "farthest from|furthest from|away from|far from|further from|opposite|"
+            "farther from|farthest away from|furthest away from",
+        }.items()
+        for words in several.split("|")
+    },
+}
+LONGEST = max(map(len, WORDS))
+
+Boxes = "NDArray[np.float64]"
+
+
+def _parts(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """x0, y0, x1, y1, centre x, centre y; each N."""
+    x0, y0, x1, y1 = boxes.T
+    return x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def _gap(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance between the borders of boxes and of a box (N), 0 where they meet."""
+    x0, y0, x1, y1, *_ = _parts(boxes)
+    dx = np.maximum(0, np.maximum(anchor[0] - x1, x0 - anchor[2]))
+    dy = np.maximum(0, np.maximum(anchor[1] - y1, y0 - anchor[3]))
+    return np.hypot(dx, dy)
+
+
+def _distance(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArray[np.float64]:
+    *_, cx, cy = _parts(boxes)
+    return np.hypot(cx - (anchor[0] + anchor[2]) / 2, cy - (anchor[1] + anchor[3]) / 2)
+
+
+def _share(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the smaller of box and anchor that lies in the other (N)."""
+    x0, y0, x1, y1, *_ = _parts(boxes)
+    width = np.clip(np.minimum(x1, anchor[2]) - np.maximum(x0, anchor[0]), 0, None)
+    height = np.clip(np.minimum(y1, anchor[3]) - np.maximum(y0, anchor[1]), 0, None)
+    area = (x1 - x0) * (y1 - y0)
+    own = (anchor[2] - anchor[0]) * (anchor[3] - anchor[1])
+    return width * height / np.maximum(np.minimum(area, own), 1e-9)
+
+
+def _next_to(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _gap(b, a) + 0.3 * _distance(b, a)
+
+
+def _side(axis: int, sign: int) -> Callable[..., NDArray[np.float64]]:
+    def out(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+        at = (b[:, axis] + b[:, axis + 2]) / 2
+        own = (a[axis] + a[axis + 2]) / 2
+        wrong = np.maximum(0, 0.03 + sign * (own - at))
+        return 2 * wrong + (wrong > 0) * 0.1 + 0.3 * _distance(b, a)
+
+    return out
+
+
+def _depth(sign: int) -> Callable[..., NDArray[np.float64]]:
+    def out(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+        nearer = b[:, 3] - a[3]  # lower edge below the anchor's: nearer to the viewer
+        return np.maximum(0, -sign * nearer) + 0.5 * _gap(b, a) + 0.2 * _distance(b, a)
+
+    return out
+
+
+def _with(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 0.5 * (1 - _share(b, a)) + _gap(b, a) + 0.2 * _distance(b, a)
+
+
+def _on(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = np.maximum(0, (b[:, 1] + b[:, 3]) / 2 - (a[1] + a[3]) / 2)
+    return 0.5 * (1 - _share(b, a)) + _gap(b, a) + above + 0.1 * _distance(b, a)
+
+
+def _far(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1.5 - _distance(b, a)
+
+
+KINDS: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "next to": _next_to,
+    "behind": _depth(-1),
+    "in front of": _depth(1),
+    "left of": _side(0, -1),
+    "right of": _side(0, 1),
+    "above": _side(1, -1),
+    "below": _side(1, 1),
+    "between": _next_to,
+    "on": _on,
+    "in": _with,
+    "with": _with,
+    "far from": _far,
+}
+"""Relation → how far boxes N×4 (shares of the frame) are out of it to a box (4): N, 0 or more."""

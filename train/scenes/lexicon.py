@@ -1,12 +1,11 @@
 """The synonym lexicon: what English speakers call an instance of each COCO-80 class.
 
-The tiny CLIP learns from these (noun, class) text pairs that "taxi" is a car and "lady" a person,
-so that a noun phrase from a referring expression can be projected onto the 80 classes.
+The mini CLIP learns from these (noun, class) pairs that "taxi" is a car and "lady" a person, so
+that the noun of a referring expression can be projected to one of the 80 classes.
 
-The entries are general English knowledge, written by hand: synonyms, spelling variants, plurals,
-colloquial words, breeds and kinds, and parts or contents that people say for the whole. Nothing
-here was made from the list of everyday nouns that measures it (train/evaluate); the two are
-independent, and must stay so: do not copy words from that list into this one.
+Entries are general English knowledge: synonyms, spelling variants, plurals, colloquial words,
+breeds and kinds, and parts or contents that stand for the whole. The list of everyday nouns that
+measures class projection (in train/evaluate) is independent of this one: copy no word from it.
 
 Keys are the official COCO classes in their official order. Every entry is lower case and stands
 under exactly one class, the one it most often means in a photograph of an everyday scene.

@@ -109,11 +109,18 @@ class Scan:
 
     Args:
         words: plain words; "" stands for one that belongs to something else.
+        context: all words, where `words` leaves some out.
         sizable: for each word whether it may tell the key noun's size.
     """
 
-    def __init__(self, words: Sequence[str], sizable: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        sizable: Sequence[bool],
+        context: Sequence[str] | None = None,
+    ) -> None:
         self.words = list(words)
+        self._context = list(context or words)
         self.used = [False] * len(self.words)
         self.sizable = sizable
         self.places: list[Place] = []
@@ -277,7 +284,8 @@ class Scan:
 
     def _blocked(self, i: int) -> bool:
         """Whether the side word at `i` says no place of the key noun."""
-        word, before, after = self._at(i), self._at(i - 1), self._at(i + 1)
+        word, before = self._at(i), self._at(i - 1)
+        after = self._context[i + 1] if i + 1 < len(self._context) else ""
         if word in ("left", "right"):
             if after in AFTER_ADVERB and before not in ("on", "the", "far", "from", "to", "in"):
                 return after != "in" or self._at(i + 2) in ("front", "the")
@@ -285,6 +293,11 @@ class Scan:
                 return after not in SIDE_NOUNS
         if after in PARTS and not (after == "hand" and self._at(i + 2) in SIDE_NOUNS):
             return True
+        if word == "mid" and after:
+            return True
+        if after == "of" and SIDES[word][1] == MIDDLE:
+            k = self._skip(i + 2, _words("the a of"))
+            return self._at(k) not in PICTURE and bool(self._at(k))
         k = i - 1
         while self._at(k) in ("to", "towards", "toward", "the", "his", "her", "our", "slightly"):
             k -= 1
@@ -297,6 +310,8 @@ class Scan:
         if word in ("back", "rear"):
             return self._back(i)
         if word == "front":
+            if before == "the" and self._at(i - 2) == "from":
+                return True
             return before == "from" or after in ("facing", "legs", "view", "end") or (
                 after == "of" and self._at(i + 2) in ("the", "a")
             )

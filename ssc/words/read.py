@@ -59,7 +59,7 @@ def read(expression: str, nouns: SpacyNouns) -> Expression:
     taken = [False] * len(words)
     relations = _relations(words, is_noun, key, noun, taken)
     free = ["" if mine else word for word, mine in zip(words, taken)]
-    scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))])
+    scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))], words)
     sizes = list(scan.sizes)
     left = [
         i
@@ -183,7 +183,7 @@ def _relations(
     first = min(key, default=len(words))
     i = 0
     while i < len(words):
-        length, kind = _marker(words, i)
+        length, kind = _marker(words, i) if not _apart(words, i) else (1, _apart(words, i))
         if not kind:
             i += 1
             continue
@@ -217,6 +217,9 @@ def _relations(
         negated = any(word in ("not", "n't") for word in words[max(0, i - 2) : i])
         for k in range(i, stop):
             taken[k] = True
+        if _apart(words, i):
+            for k in range(max(0, i - 4), i):
+                taken[k] = taken[k] or words[k] in SIDES
         symmetric = kind in ("next to", "with", "in", "on") and same and not places and not sizes
         if (classes or not other) and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
@@ -232,6 +235,16 @@ def _marker(words: list[str], i: int) -> tuple[int, str]:
         if kind:
             return length, kind
     return 0, ""
+
+
+def _apart(words: list[str], i: int) -> str:
+    """The relation of a superlative and its "to" or "from" at `i`, parted by the key noun."""
+    before = words[max(0, i - 4) : i - 1]
+    if words[i] == "to" and {"closest", "nearest", "closer", "nearer"}.intersection(before):
+        return "next to"
+    if words[i] == "from" and {"farthest", "furthest", "farther", "further"}.intersection(before):
+        return "far from"
+    return ""
 
 
 def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int, str]:

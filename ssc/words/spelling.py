@@ -22,7 +22,7 @@ COMMON = frozenset(
 _SPOKEN = {"rite": "right", "u": "you", "r": "are", "pix": "picture", "wht": "white"}
 _GLUED = {f"{p}{t}": f"{p} the" for p in ("on", "in", "at", "of", "to", "from") for t in ("the", "teh")}
 _JOINED = frozenset(
-    ["skateboard", "surfboard", "snowboard", "baseball", "football", "basketball", "laptop", "motorcycle", "motorbike", "toothbrush", "hotdog", "handbag", "suitcase", "backpack", "airplane", "keyboard", "microwave", "wineglass", "leftmost", "rightmost", "background", "foreground", "firetruck"]
+    ["skateboard", "surfboard", "snowboard", "baseball", "football", "basketball", "laptop", "motorcycle", "motorbike", "toothbrush", "handbag", "suitcase", "backpack", "airplane", "keyboard", "microwave", "leftmost", "rightmost", "background", "foreground", "firetruck"]
 )
 
 

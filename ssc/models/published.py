@@ -198,14 +198,14 @@ def build(name: str) -> Pipeline:
     from ssc.segment import Segment
     from ssc.segment.classes import ClassProjection
     from ssc.select import Select
-    from ssc.words.nouns import SpacyNouns
+    from ssc.words.read import Reader
     from ssc.words.vocabulary import COCO_80
 
     device = best_device()
     dtype = best_dtype(device)
     projection = _clip(parts.projection, paths[parts.projection], device, dtype)
     segment = Segment(
-        SpacyNouns(),
+        Reader(),
         ClassProjection(projection, COCO_80),
         _detector(paths[parts.detector].parent, device, dtype),
         _segmenter(parts.segmenter, paths[parts.segmenter], device, dtype),

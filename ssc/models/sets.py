@@ -91,7 +91,7 @@ def _mini() -> Pipeline:
     from ssc.segment.detect import MiniDetector
     from ssc.segment.masks import MiniSegmenter
     from ssc.select import Select
-    from ssc.words.nouns import SpacyNouns
+    from ssc.words.read import Reader
     from ssc.words.vocabulary import COCO_80
 
     folder = ASSETS / "mini"
@@ -99,7 +99,7 @@ def _mini() -> Pipeline:
     network = load_mini_network(folder / "detector")
     threshold = _read_config(folder / "detector")["threshold"]
     segment = Segment(
-        SpacyNouns(),
+        Reader(),
         ClassProjection(clip, COCO_80),
         MiniDetector(network, threshold=threshold),
         MiniSegmenter(network),

@@ -42,7 +42,7 @@ AS_PLACE = {
     "behind": ("depth", LOW),
     "in front of": ("depth", HIGH),
 }
-"""Relations to one of the candidates themselves, as places: who is left of another is on the left."""
+"""Relations to one of the candidates themselves, as places: who is left of one is leftmost."""
 
 
 class Penalties(NamedTuple):
@@ -138,9 +138,10 @@ def of_place(
         out = np.where(out < 0.01, 0.0, 0.2 + out)
     elif place.end == MIDDLE:
         at = _at(place.axis, boxes)
-        ranks = np.argsort(np.argsort(at[inside], kind="stable"), kind="stable")
+        line = at[inside]  # the mean rank where several are at one place
+        ranks = [(np.sum(line < one) + np.sum(line <= one) - 1) / 2 for one in line]
         ranked = np.zeros(len(boxes))
-        ranked[inside] = np.abs(ranks - (inside.sum() - 1) / 2) / max(inside.sum(), 1)
+        ranked[inside] = np.abs(np.array(ranks) - (inside.sum() - 1) / 2) / max(inside.sum(), 1)
         out = np.abs(at - 0.5) + RANK * ranked
         if place.rank > 1:
             out = np.abs(out - np.sort(out[inside])[place.rank - 1])
@@ -174,7 +175,7 @@ def of_relation(
     measure = KINDS[relation.kind]
     if relation.kind in AS_PLACE and not relation.places and not relation.sizes:
         alike = np.abs(near[:, None] - boxes[None]).max(-1) < 0.02
-        if not relation.noun or len(near) and alike.any(0).all():  # among the candidates
+        if not relation.noun or (len(near) and alike.any(0).all()):  # among the candidates
             axis, end = AS_PLACE[relation.kind]
             place = Place(axis, end, negated=relation.negated)
             return of_place(place, boxes, np.ones(len(boxes), bool))
@@ -221,7 +222,9 @@ def _between(boxes: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[n
             a, d = others[j], others[i] - others[j]
             t = np.clip(((centres - a) @ d) / max(float(d @ d), 1e-9), 0, 1)
             off = np.hypot(*(centres - a - t[:, None] * d).T) + np.abs(t - 0.5) * 0.2
-            itself = np.minimum(*(np.abs(centres - o).max(1) for o in (others[i], others[j]))) < 0.02
+            itself = (
+                np.minimum(*(np.abs(centres - o).max(1) for o in (others[i], others[j]))) < 0.02
+            )
             out = np.where(itself, out, np.minimum(out, off))
     return np.where(np.isfinite(out), out, 1.0)
 

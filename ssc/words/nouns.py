@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
 
-    from ssc.expression import Expression
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -155,21 +153,14 @@ class SpacyNouns:
         self._nouns = PEOPLE | {words[-1] for words in names}
         self.parser = parser or Parser()
         self._cache: Cache[str] = Cache(4096)
-        self._read: Cache[Expression] = Cache(4096)
 
     def __call__(self, expression: str) -> str:
         """The key noun of `expression` in lower case, or '' where it has none; see the class."""
         return self._cache.get(expression, lambda: self._extract(expression))
 
-    def read(self, expression: str) -> Expression:
-        """All that `expression` says, as the words' own rules have it; not of the paper."""
-        from ssc.words.read import read
-
-        return self._read.get(expression, lambda: read(expression, self))
-
     def knowing(self, vocabulary: Sequence[str]) -> SpacyNouns:
         """This extractor for another vocabulary, beside COCO's names; the parser is shared."""
-        return SpacyNouns((*COCO_80, *vocabulary), self.parser)
+        return type(self)((*COCO_80, *vocabulary), self.parser)
 
     def _extract(self, expression: str) -> str:
         text = _clean(expression)

@@ -19,7 +19,9 @@ def plain(text: str) -> tuple[str, tuple[str, ...]]:
     text = re.sub(r"[’‘`´]", "'", text)
     text = re.sub(r"\s'\s?(?=s\b|t\b|re\b)", "'", text)  # "lady ' s", as tokenized lists have it
     for short, written in _SHORT.items():
-        text = re.sub(rf"(?<!\w){re.escape(short)}(?!\w)|(?<= ){re.escape(short)}(?= )", f" {written} ", text)
+        text = re.sub(
+            rf"(?<!\w){re.escape(short)}(?!\w)|(?<= ){re.escape(short)}(?= )", f" {written} ", text
+        )
     text = text.replace("w/", " with ").replace("&", " and ")
     text = re.sub(r"[|/]", " or ", text)
     dropped = []
@@ -32,7 +34,7 @@ def plain(text: str) -> tuple[str, tuple[str, ...]]:
             kept.append(character)
         else:
             kept.append(" ")
-            if not character.isspace() and character not in "-_–—\"“”+*#~=<>[]{}\\":
+            if not character.isspace() and character not in '-_–—"“”+*#~=<>[]{}\\':
                 dropped.append(character)
     text = "".join(kept)
     text = re.sub(r"([.,;:!?()])", r" \1 ", text)

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ssc.expression import Expression, Relation
+from ssc.cache import Cache
+from ssc.expression import Expression
+from ssc.words.lexis import (
+    GROUP,
+    HUMAN,
+    PERSONAL,
+    PICTURE,
+    SIDES,
+    SIZES,
+    SMALL,
+    YOUNG,
+)
 from ssc.words.nouns import (
     COLOURS,
     FAMILY,
     NEVER,
     PEOPLE,
+    Parser,
+    SpacyNouns,
     is_key,
     trim,
 )
-from ssc.words.places import PICTURE, SIDES, SIZES, VIEWER, Scan
+from ssc.words.places import Scan
 from ssc.words.plain import plain
-from ssc.words.relations import LONGEST, WORDS
+from ssc.words.related import find_relations
 from ssc.words.spelling import english, mend
 from ssc.words.table import look_up
+from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
-    from ssc.words.nouns import SpacyNouns
 
-PERSONAL = frozenset(
-    ["he", "she", "him", "her", "they", "them", "everyone", "everybody", "anyone", "anybody", "someone", "somebody", "who", "whoever", "myself", "himself", "herself", "person"]
-)
-"""Pronouns that stand for a person where nothing else is named."""
-HUMAN = frozenset(["wearing", "smiling", "talking", "laughing", "answering", "dressed", "shirtless", "bald"])
-"""What only people do or are."""
-YOUNG = frozenset(["child", "kid", "kids", "children", "toddler", "baby", "boy", "girl", "infant"])
-GROUP = frozenset(["all", "both", "every", "everything", "everyone", "everybody"])
-_DETERMINERS = frozenset(
-    ["the", "a", "an", "this", "that", "his", "her", "its", "their", "my", "our", "your", "another", "other", "some", "one", "ones", "two", "three", "both", "of", "to", "each", "four", "others"]
-)
-_LOOKS = frozenset("old young empty full wooden white plain metal open closed brick".split())
-_VAGUE = frozenset(["other", "others", "one", "ones", "two", "another", "both", "three", "it", "them", "all"])
-_PLACELIKE = frozenset(["near", "nearest", "closest", "behind", "far", "under", "above", "over", "before", "next", "by"])
-_SMALL = frozenset(
-    ["the", "a", "an", "is", "are", "was", "with", "in", "on", "of", "to", "at", "and", "or", "that", "which", "who", "it", "its", "his", "her", "their", "there", "this", "be", "being", "has", "have", "for", "from", "by", "as", "one", "ones", ",", ".", ";", ":", "!", "?", "(", ")", "'", "'s", "t", "you", "we", "i", "he", "she", "they"]
-)
+class Reader(SpacyNouns):
+    """The paper's key noun as a call; all that an expression says as `read` (not of the paper)."""
+
+    def __init__(self, vocabulary: Sequence[str] = COCO_80, parser: Parser | None = None) -> None:
+        super().__init__(vocabulary, parser)
+        self._read: Cache[Expression] = Cache(4096)
+
+    def read(self, expression: str) -> Expression:
+        """What `expression` says. Answers are cached; calls from several threads are safe."""
+        return self._read.get(expression, lambda: _read(expression, self))
 
 
-def read(expression: str, nouns: SpacyNouns) -> Expression:
+def _read(expression: str, nouns: SpacyNouns) -> Expression:
     """What `expression` says; `nouns` lends its parser and its vocabulary's words."""
     text, dropped = plain(expression)
     words, mended = mend(text.split())
@@ -57,14 +64,14 @@ def read(expression: str, nouns: SpacyNouns) -> Expression:
     is_noun = [_is_noun(token, nouns) for token in doc]
     noun, key = _key_noun(doc, is_noun, nouns)
     taken = [False] * len(words)
-    relations = _relations(words, is_noun, key, noun, taken)
+    relations = find_relations(words, is_noun, key, noun, taken)
     free = ["" if mine else word for word, mine in zip(words, taken)]
     scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))], words)
     sizes = list(scan.sizes)
     left = [
         i
         for i, word in enumerate(free)
-        if word and not scan.used[i] and word not in _SMALL and i not in key and word not in PICTURE
+        if word and not scan.used[i] and word not in SMALL and i not in key and word not in PICTURE
     ]
     known = english()
     return Expression(
@@ -103,11 +110,7 @@ def _is_noun(token: Token, nouns: SpacyNouns) -> bool:
 
 def _key_noun(doc: Doc, is_noun: list[bool], nouns: SpacyNouns) -> tuple[str, set[int]]:
     """The key noun and the indices of its run; "" and none where there is none."""
-    runs = [
-        list(run)
-        for named, run in groupby(doc, lambda token: is_noun[token.i])
-        if named
-    ]
+    runs = [list(run) for named, run in groupby(doc, lambda token: is_noun[token.i]) if named]
     keys = [run for run in runs if is_key(run)]
     first: tuple[str, set[int]] | None = None
     for number, run in enumerate(keys):
@@ -175,116 +178,6 @@ def _whole(doc: Doc, run: list[Token], runs: list[list[Token]]) -> str:
     return ""
 
 
-def _relations(
-    words: list[str], is_noun: list[bool], key: set[int], noun: str, taken: list[bool]
-) -> list[Relation]:
-    """Relations said in `words`; `taken` is set for the words of each and of its other object."""
-    found: list[Relation] = []
-    first = min(key, default=len(words))
-    i = 0
-    while i < len(words):
-        length, kind = _marker(words, i) if not _apart(words, i) else (1, _apart(words, i))
-        if not kind:
-            i += 1
-            continue
-        start = i + length
-        if words[i] in _PLACELIKE and length == 1 and ((key and i < first) or not key) and not (
-            start < len(words) and words[start] in ("the", "a", "an", "his", "her")
-        ):
-            i += 1
-            continue
-        end, other = _noun_phrase(words, is_noun, start)
-        if end == start or i in key or set(range(start, end)) & key:
-            i += 1
-            continue
-        entry = look_up(other) if other else None
-        classes = entry.classes if entry is not None else ()
-        worn = entry is not None and entry.mark == "p"
-        if kind in ("on", "in", "with") and (not other or not classes or worn):
-            i = end if other and (kind == "with" or worn) else i + 1
-            continue
-        same = bool(other) and bool(noun) and _same(other, noun)
-        inner = Scan(words[start:end], [True] * (end - start))
-        places, sizes = inner.places, inner.sizes
-        stop = end
-        if same or not other:
-            stop = _clause_end(words, end)
-            tail = Scan(words[end:stop], [False] * (stop - end))
-            if tail.places:
-                places = [*places, *tail.places]
-            else:
-                stop = end
-        negated = any(word in ("not", "n't") for word in words[max(0, i - 2) : i])
-        for k in range(i, stop):
-            taken[k] = True
-        if _apart(words, i):
-            for k in range(max(0, i - 4), i):
-                taken[k] = taken[k] or words[k] in SIDES
-        symmetric = kind in ("next to", "with", "in", "on") and same and not places and not sizes
-        if (classes or not other) and not symmetric:
-            relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
-            found.append(relation)
-        i = stop
-    return found
-
-
-def _marker(words: list[str], i: int) -> tuple[int, str]:
-    """Length and kind of the longest relation that begins at word `i`; (0, "") for none."""
-    for length in range(min(LONGEST, len(words) - i), 0, -1):
-        kind = WORDS.get(tuple(words[i : i + length]))
-        if kind:
-            return length, kind
-    return 0, ""
-
-
-def _apart(words: list[str], i: int) -> str:
-    """The relation of a superlative and its "to" or "from" at `i`, parted by the key noun."""
-    before = words[max(0, i - 4) : i - 1]
-    if words[i] == "to" and {"closest", "nearest", "closer", "nearer"}.intersection(before):
-        return "next to"
-    if words[i] == "from" and {"farthest", "furthest", "farther", "further"}.intersection(before):
-        return "far from"
-    return ""
-
-
-def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int, str]:
-    """End and noun of the noun phrase at `start`; the end is `start` where there is none."""
-    vague = False
-    for i in range(start, min(start + 6, len(words))):
-        word = words[i]
-        last = i + 1 == len(words)
-        if word in ("her", "him", "person") and (last or not is_noun[i + 1]):
-            return i + 1, "person"
-        if word in VIEWER or word in PICTURE - _VAGUE:
-            return start, ""
-        if is_noun[i]:
-            end = i
-            while end < len(words) and is_noun[end]:
-                end += 1
-            run = trim(words[i:end])
-            return (end, " ".join(run)) if run else (start, "")
-        if word in _VAGUE:
-            vague = True
-        elif not (word in _DETERMINERS or word in COLOURS or word in SIDES or word in SIZES
-                  or word in _LOOKS or word.endswith("ed")):
-            return (i, "") if vague else (start, "")
-        elif word in COLOURS and (last or _marker(words, i + 1)[1]):
-            return start, ""  # "in black next to …"
-    return (min(start + 6, len(words)), "") if vague else (start, "")
-
-
-def _clause_end(words: list[str], i: int) -> int:
-    for k in range(i, len(words)):
-        if words[k] in (",", ".", ";", "and", "but", "who", "which", "that"):
-            return k
-    return len(words)
-
-
-def _same(one: str, two: str) -> bool:
-    a, b = look_up(one), look_up(two)
-    return one == two or (a is not None and b is not None and a.classes[:1] == b.classes[:1] != ())
-
-
 def _sizes(i: int, words: list[str], is_noun: list[bool], key: set[int], noun: str) -> bool:
     """Whether a size word at `i` is said of the key noun."""
     word = words[i]
@@ -315,12 +208,10 @@ def _count(doc: Doc, key: set[int], scan: Scan) -> str:
         return "all"
     if words[0] in ("no", "none", "nothing", "nobody"):
         return "none"
-    if any(word in ("two", "three", "four", "several", "many", "couple") for word in before):
-        if not any(scan.used[k] for k in range(max(0, first - 3), first)):
-            last = max(key, default=0)
-            if "of" not in words[max(0, first - 3) : first] and doc[last].tag_ in ("NNS", "NNPS"):
-                return "several"
-    return "one"
+    counted = {"two", "three", "four", "several", "many", "couple"}.intersection(before)
+    ordered = "of" in before or any(scan.used[max(0, first - 3) : first])  # "second of the two"
+    plural = doc[max(key, default=0)].tag_ in ("NNS", "NNPS")
+    return "several" if counted and plural and not ordered else "one"
 
 
 def _without(doc: Doc, scan: Scan) -> tuple[str, ...]:
@@ -328,9 +219,17 @@ def _without(doc: Doc, scan: Scan) -> tuple[str, ...]:
     found = []
     words = [token.text for token in doc]
     for i, word in enumerate(words):
-        if word in ("not", "n't", "without", "no", "isn't") and not scan.used[i] and i + 1 < len(words):
+        if (
+            word in ("not", "n't", "without", "no", "isn't")
+            and not scan.used[i]
+            and i + 1 < len(words)
+        ):
             end = i + 1
-            while end < len(words) and end < i + 6 and words[end] not in (",", ".", "and", "but", "in", "on"):
+            while (
+                end < len(words)
+                and end < i + 6
+                and words[end] not in (",", ".", "and", "but", "in", "on")
+            ):
                 end += 1
             if end > i + 1:
                 found.append(" ".join(words[i + 1 : end]))

@@ -9,21 +9,15 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+from ssc.words.lexis import COMMON, JOINED, VERBS
 from ssc.words.nouns import COLOURS, PEOPLE, PLACES
 from ssc.words.table import look_up, noun_table
 from ssc.words.vocabulary import COCO_80
 
-VERBS = frozenset(
-    ["wearing", "holding", "standing", "sitting", "eating", "looking", "facing", "walking", "playing", "riding", "laying", "lying", "next", "behind", "between", "under", "above", "beside", "with", "without"]
-)
-COMMON = frozenset(
-    ["the", "and", "with", "one", "shirt", "jacket", "dress", "glasses", "white", "person", "player", "closest", "farthest", "furthest", "nearest", "biggest", "smallest", "second", "third", "fourth", "fifth", "striped", "middle", "center", "background", "foreground", "corner", "picture", "monitor", "computer", "sandwich", "chocolate", "sprinkles", "partially", "visible", "pants", "shorts", "helmet", "uniform", "slice", "piece", "tallest", "tractor", "vehicle", "flowers", "animal", "couch", "sofa", "pastry", "doughnut"]
-)
-_SPOKEN = {"rite": "right", "u": "you", "r": "are", "pix": "picture", "wht": "white"}
-_GLUED = {f"{p}{t}": f"{p} the" for p in ("on", "in", "at", "of", "to", "from") for t in ("the", "teh")}
-_JOINED = frozenset(
-    ["skateboard", "surfboard", "snowboard", "baseball", "football", "basketball", "laptop", "motorcycle", "motorbike", "toothbrush", "handbag", "suitcase", "backpack", "airplane", "keyboard", "microwave", "leftmost", "rightmost", "background", "foreground", "firetruck"]
-)
+_SPOKEN = {"rite": "right", "u": "you", "r": "are", "pix": "picture"}
+_GLUED = {
+    f"{p}{t}": f"{p} the" for p in ("on", "in", "at", "of", "to", "from") for t in ("the", "teh")
+}
 
 
 @cache
@@ -70,7 +64,7 @@ def _is_pair(word: str, after: str, joined: str) -> bool:
     """Whether two words are one that was parted ("skate board", "ri ght")."""
     if not (word.isalpha() and after.isalpha()):
         return False
-    if joined in _JOINED:
+    if joined in JOINED:
         return True
     parted = word not in english() or after not in english()
     return parted and len(joined) > 4 and joined in _wanted()

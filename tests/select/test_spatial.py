@@ -14,10 +14,10 @@ from ssc.select import Select
 from ssc.select.spatial import guide
 from ssc.types import Candidates, ClassMatch
 from ssc.words.geometry import penalties
-from ssc.words.nouns import SpacyNouns
+from ssc.words.read import Reader
 
 W, H = 320, 240
-READER = SpacyNouns()
+READER = Reader()
 
 
 def guided(scores, texts, boxes, height, width):

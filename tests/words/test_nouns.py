@@ -75,7 +75,7 @@ def test_an_extractor_for_another_vocabulary_shares_the_parser():
     other = NOUNS.knowing(["slow loris"])
     assert other("slow loris on the left") == "slow loris"
     assert other("hot dog on the left") == "hot dog"
-    assert other._parser is NOUNS._parser
+    assert other.parser is NOUNS.parser
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 python -m train.mini.noun_classes --wordnet /usr/share/wordnet   # Debian's package wordnet-base
 
 A noun has the classes that it is a kind of by WordNet 3.0 (a sense's hypernyms), those of the
-synonym lexicon, and those of `SEVERAL`, the likeliest first. Lines are noun, classes' numbers, and a
-mark: "p" for what people wear or are made of, "f" for a thing that is of no class. WordNet's licence
+synonym lexicon, and those of `SEVERAL`, the likeliest first. Lines are noun, classes' numbers, and
+a mark: "p" for what people wear or are made of, "f" for a thing of no class. WordNet's licence
 (https://wordnet.princeton.edu/license-and-commercial-use) allows use with its notice, which stands
 in the table's first lines.
 """
@@ -26,10 +26,7 @@ NOTICE = """# Made by train.mini.noun_classes from WordNet 3.0 and the synonym l
 """
 
 # Class → WordNet synsets (lemma, sense number from 1) whose hyponyms it takes in.
-SYNSETS = {
-    name: [(name.replace(" ", "_"), 1)]
-    for name in COCO_80
-}
+SYNSETS = {name: [(name.replace(" ", "_"), 1)] for name in COCO_80}
 SYNSETS |= {
     "person": [("person", 1), ("people", 1), ("uniform", 1)],
     "bicycle": [("bicycle", 1), ("tricycle", 1)],
@@ -92,137 +89,70 @@ WORN = [
 ]  # fmt: skip
 THINGS = [("physical_entity", 1)]
 
+_SEVERAL = """
+    bike, cycle: bicycle, motorcycle; scooter: motorcycle, skateboard; glass: cup, wine glass;
+    drink: cup, wine glass, bottle; wine: wine glass, bottle; beer: bottle, cup, wine glass;
+    water, juice: cup, bottle; computer: laptop, tv, keyboard; monitor: tv, laptop; screen: tv,
+    laptop, cell phone; phone: cell phone; bag: handbag, backpack, suitcase; luggage: suitcase,
+    backpack, handbag; board: surfboard, skateboard, snowboard; bat: baseball bat; racket,
+    racquet: tennis racket; glove: baseball glove, person; mitt: baseball glove; ball: sports
+    ball; sofa, couch: couch, chair; seat: chair, bench, couch; stool: chair; armchair: chair,
+    couch; love seat, loveseat: couch; pillow: couch, bed, chair; cushion: couch, chair, bed;
+    table, desk, counter: dining table; pastry, sprinkle, chocolate: donut, cake; dessert,
+    frosting, icing: cake, donut; bread: sandwich, donut; roll, bun: sandwich, hot dog; burger:
+    sandwich; plant, flower: potted plant, vase; pot: potted plant, vase, bowl; van: car, truck,
+    bus; suv, cab: car, truck; trailer: truck; tram, trolley: train, bus; plate, tray: bowl,
+    dining table; dish, soup: bowl, cup; salad: bowl, broccoli; mug: cup; container: bowl, cup,
+    bottle, vase; jar: bottle, vase, cup; bull: cow; animal: dog, cat, horse, sheep, cow,
+    elephant, bear, zebra, giraffe, bird; pet: cat, dog; food: pizza, sandwich, donut, cake, hot
+    dog, broccoli, carrot, banana, apple, orange, bowl; vegetable, veggie: broccoli, carrot;
+    fruit: banana, apple, orange; vehicle: car, truck, bus, motorcycle, train, boat, airplane,
+    bicycle; furniture: chair, couch, bed, dining table, bench; toy, teddy, stuffed animal: teddy
+    bear; doll: teddy bear, person; bear: bear, teddy bear; calf: cow, elephant, giraffe; cub:
+    bear; foal, mane: horse, zebra; lamb: sheep; tie: tie, person; umbrella: umbrella; cover:
+    book, bed; blanket: bed, couch, person; sheet, mattress, bunk: bed; magazine: book; stove:
+    oven; fridge: refrigerator; sign: stop sign; knife: knife; utensil: fork, spoon, knife; meat:
+    sandwich, hot dog, pizza; sausage: hot dog, pizza; cheese, crust: pizza, sandwich; topping:
+    pizza, donut; sail: boat; trunk: elephant, suitcase, car; tusk: elephant; stripe: zebra; tire:
+    car, truck, motorcycle, bicycle; wheel: bicycle, motorcycle, car, truck; windshield: car, bus,
+    truck; engine: train, airplane, motorcycle; florets, floret: broccoli; wii, controller:
+    remote; kitten: cat; wing: airplane, bird; tail: airplane, horse, cow, elephant, giraffe;
+    horn: cow, sheep; case: suitcase; thumb, player, crowd, couple, guy, catcher, head, police:
+    person; slice: pizza, cake, sandwich, orange, apple; pitcher: person, cup; chicken: bird,
+    sandwich;
+"""
 SEVERAL = {
-    "bike": "bicycle, motorcycle",
-    "cycle": "bicycle, motorcycle",
-    "scooter": "motorcycle, skateboard",
-    "glass": "cup, wine glass",
-    "drink": "cup, wine glass, bottle",
-    "wine": "wine glass, bottle",
-    "beer": "bottle, cup, wine glass",
-    "water": "cup, bottle",
-    "juice": "cup, bottle",
-    "computer": "laptop, tv, keyboard",
-    "monitor": "tv, laptop",
-    "screen": "tv, laptop, cell phone",
-    "phone": "cell phone",
-    "bag": "handbag, backpack, suitcase",
-    "luggage": "suitcase, backpack, handbag",
-    "board": "surfboard, skateboard, snowboard",
-    "bat": "baseball bat",
-    "racket": "tennis racket",
-    "racquet": "tennis racket",
-    "glove": "baseball glove, person",
-    "mitt": "baseball glove",
-    "ball": "sports ball",
-    "sofa": "couch, chair",
-    "couch": "couch, chair",
-    "seat": "chair, bench, couch",
-    "stool": "chair",
-    "armchair": "chair, couch",
-    "love seat": "couch",
-    "loveseat": "couch",
-    "pillow": "couch, bed, chair",
-    "cushion": "couch, chair, bed",
-    "table": "dining table",
-    "desk": "dining table",
-    "counter": "dining table",
-    "pastry": "donut, cake",
-    "dessert": "cake, donut",
-    "bread": "sandwich, donut",
-    "roll": "sandwich, hot dog",
-    "burger": "sandwich",
-    "bun": "sandwich, hot dog",
-    "plant": "potted plant, vase",
-    "flower": "potted plant, vase",
-    "pot": "potted plant, vase, bowl",
-    "van": "car, truck, bus",
-    "suv": "car, truck",
-    "cab": "car, truck",
-    "trailer": "truck",
-    "tram": "train, bus",
-    "trolley": "train, bus",
-    "plate": "bowl, dining table",
-    "dish": "bowl, cup",
-    "tray": "bowl, dining table",
-    "soup": "bowl, cup",
-    "salad": "bowl, broccoli",
-    "mug": "cup",
-    "container": "bowl, cup, bottle, vase",
-    "jar": "bottle, vase, cup",
-    "bull": "cow",
-    "animal": "dog, cat, horse, sheep, cow, elephant, bear, zebra, giraffe, bird",
-    "pet": "cat, dog",
-    "food": "pizza, sandwich, donut, cake, hot dog, broccoli, carrot, banana, apple, orange, bowl",
-    "vegetable": "broccoli, carrot",
-    "veggie": "broccoli, carrot",
-    "fruit": "banana, apple, orange",
-    "vehicle": "car, truck, bus, motorcycle, train, boat, airplane, bicycle",
-    "furniture": "chair, couch, bed, dining table, bench",
-    "toy": "teddy bear",
-    "doll": "teddy bear, person",
-    "bear": "bear, teddy bear",
-    "teddy": "teddy bear",
-    "stuffed animal": "teddy bear",
-    "calf": "cow, elephant, giraffe",
-    "cub": "bear",
-    "foal": "horse, zebra",
-    "lamb": "sheep",
-    "tie": "tie, person",
-    "umbrella": "umbrella",
-    "cover": "book, bed",
-    "blanket": "bed, couch, person",
-    "sheet": "bed",
-    "mattress": "bed",
-    "bunk": "bed",
-    "magazine": "book",
-    "stove": "oven",
-    "fridge": "refrigerator",
-    "sign": "stop sign",
-    "knife": "knife",
-    "utensil": "fork, spoon, knife",
-    "meat": "sandwich, hot dog, pizza",
-    "sausage": "hot dog, pizza",
-    "cheese": "pizza, sandwich",
-    "sprinkle": "donut, cake",
-    "frosting": "cake, donut",
-    "icing": "cake, donut",
-    "topping": "pizza, donut",
-    "crust": "pizza, sandwich",
-    "chocolate": "donut, cake",
-    "sail": "boat",
-    "trunk": "elephant, suitcase, car",
-    "tusk": "elephant",
-    "mane": "horse, zebra",
-    "stripe": "zebra",
-    "tire": "car, truck, motorcycle, bicycle",
-    "wheel": "bicycle, motorcycle, car, truck",
-    "windshield": "car, bus, truck",
-    "engine": "train, airplane, motorcycle",
-    "florets": "broccoli",
-    "floret": "broccoli",
-    "wii": "remote",
-    "controller": "remote",
-    "kitten": "cat",
-    "wing": "airplane, bird",
-    "tail": "airplane, horse, cow, elephant, giraffe",
-    "horn": "cow, sheep",
-    "case": "suitcase",
-    "thumb": "person",
-    "player": "person",
-    "slice": "pizza, cake, sandwich, orange, apple",
-    "crowd": "person",
-    "couple": "person",
-    "guy": "person",
-    "catcher": "person",
-    "pitcher": "person, cup",
-    "head": "person",
-    "police": "person",
-    "chicken": "bird, sandwich",
+    noun: classes
+    for entry in " ".join(_SEVERAL.split()).split(";")[:-1]
+    for nouns, classes in [entry.split(": ")]
+    for noun in nouns.strip().split(", ")
 }
-PARTS = {"tie", "head", "body", "trunk", "tusk", "mane", "tire", "wheel", "windshield", "engine", "sail", "wing", "tail",
-         "horn", "crust", "sprinkle", "topping", "frosting", "icing", "trailer"}  # fmt: skip
 """Nouns of everyday English that several classes share, the likeliest first."""
+PARTS = frozenset(
+    [
+        "tie",
+        "head",
+        "body",
+        "trunk",
+        "tusk",
+        "mane",
+        "tire",
+        "wheel",
+        "windshield",
+        "engine",
+        "sail",
+        "wing",
+        "tail",
+        "horn",
+        "crust",
+        "sprinkle",
+        "topping",
+        "frosting",
+        "icing",
+        "trailer",
+    ]
+)
+"""Nouns of `SEVERAL` that are parts of a thing, or worn."""
 
 
 class WordNet:
@@ -297,8 +227,10 @@ def make(folder: Path) -> dict[str, tuple[tuple[str, ...], str]]:
         for noun in (name, *nouns):
             noun = noun.replace("-", " ")
             own, mark = table.get(noun, ((), ""))
-            if name == "person" and any(worn.intersection(net.above(s)) for s in
-                                        net.senses.get(noun.replace(" ", "_"), ())[:3]):
+            if name == "person" and any(
+                worn.intersection(net.above(s))
+                for s in net.senses.get(noun.replace(" ", "_"), ())[:3]
+            ):
                 mark = "p"
             others = (c for c in own if c not in (name, "person"))
             table[noun] = (name, *others)[:2], mark.replace("f", "")

@@ -15,7 +15,7 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.select.spatial import STRENGTH, guide
-from ssc.words.nouns import SpacyNouns
+from ssc.words.read import Reader
 from train.data import Dataset, Picture, open_dataset
 from train.pseudo.provenance import describe, revision
 from train.pseudo.store import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 LOG = "log.jsonl"
-NOUNS = SpacyNouns()
+NOUNS = Reader()
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:

@@ -148,8 +148,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--paper",
         action="store_true",
         default=None,
-        help="the paper's rule: one nearest class for a noun, and only looks count; by default words "
-        "for place, size and relation count too",
+        help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
+        "words for place, size and relation count too",
     )
     parser.add_argument(
         "--correct",

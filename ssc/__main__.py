@@ -148,7 +148,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--paper",
         action="store_true",
         default=None,
-        help="the paper's rule: one nearest class for a noun, and only looks count; by default "
+        help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
         "words for place, size and relation count too",
     )
     parser.add_argument(

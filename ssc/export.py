@@ -21,14 +21,14 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         score         the detector's confidence
         quality       the segmenter's own estimate of the mask's IoU
         clip_score    CLIP's cosine similarity with the expressions
-        guided_score  that with spatial guidance; null where it did not count
+        guided_score  the score with words counted; null where they do not count
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
       selected        stage 2, S+S; null before it has run
         candidate     number of its choice
         prompt, rule  of `ssc.select`
-        spatial       whether spatial guidance counted
+        spatial       whether words for place, size or relation count
       corrected       stage 3, S+S+C; null without
         mask          its own
         threshold     the mask is where the probability is above it

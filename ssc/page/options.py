@@ -77,8 +77,8 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     parts["spatial"] = gr.Checkbox(
         pipeline.select.spatial,
         label=f"Words count{of}",
-        info="Place, size and relation (“left”, “big”, “next to the car”) count beside CLIP."
-        " Off: the paper's rule.",
+        info="Words for place, size and relation (“left”, “big”, “next to the car”) count beside "
+        "CLIP's score. Off: the paper's rule.",
     )
     parts["correct"] = gr.Dropdown(
         [(TITLES.get(name, name), name) for name in corrects],

@@ -74,7 +74,7 @@ def _step(match: ClassMatch) -> str:
 def score_bars(result: Result) -> str:
     """Scores as bars, best first, each as long as its share of the softmax.
 
-    CLIP's similarity and, where spatial guidance counts, the guided score beside it.
+    CLIP's similarity and, where words count, the score with them beside it.
     """
     selection = result.selection
     if selection is None or not len(selection.scores):
@@ -84,9 +84,9 @@ def score_bars(result: Result) -> str:
     if selection.clip_scores is not None:
         columns = {
             "CLIP score": selection.clip_scores,
-            "CLIP score with spatial guidance": selection.scores,
+            "Score with words counted": selection.scores,
         }
-        said = "CLIP score of each candidate, the same with spatial guidance, and its share"
+        said = "CLIP score of each candidate, the score with words counted, and its share"
     rows = [
         _bar(
             i,

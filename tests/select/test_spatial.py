@@ -169,12 +169,12 @@ def test_guided_scores_are_told_from_clips_own():
     assert np.array_equal(
         right.selection.scores, guided(unguided.selection.scores, ["right dog"], boxes, H, W)
     )
-    assert "(spatially guided score 0.500, next" in explain(right)
+    assert "(score 0.500 with words counted, next" in explain(right)
     record = result_record("a.png", IMAGE, right)
     assert record["selected"]["spatial"] is True
     for name, scores in (("clip", unguided.selection.scores), ("guided", right.selection.scores)):
         assert [c[f"{name}_score"] for c in record["candidates"]] == scores.tolist()
-    assert "CLIP score with spatial guidance" in score_bars(right)
+    assert "Score with words counted" in score_bars(right)
     for result in (big, unguided):  # it names no place; guidance is off
         assert not result.selection.spatial
         record = result_record("a.png", IMAGE, result)

@@ -56,7 +56,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
         ],
         "Table 3: stage 2 by visual prompt and CLIP": [random, best, *prompts],
         "§4.3: objects of a picture choose together": [plain, matched(pipeline)],
-        "Beyond the paper: spatial guidance": [plain, spatial(pipeline)],
+        "Beyond the paper: words count": [plain, spatial(pipeline)],
     }
 
 

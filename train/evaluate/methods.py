@@ -119,7 +119,7 @@ def matched(pipeline: Pipeline) -> Row:
 
 
 def spatial(pipeline: Pipeline) -> Row:
-    """S+S whose stages 1 and 2 heed words (`ssc.words`, `ssc.select.spatial`); not in the paper."""
+    """S+S where words count in stages 1 and 2 (not in the paper; `ssc.select.spatial`)."""
 
     def masks(asked: Asked) -> list[Mask]:
         return [mask_of(result.selected) for result in _heeding(pipeline, asked)]
@@ -158,7 +158,7 @@ def joint(pipeline: Pipeline) -> Row:
 
 
 def joint_spatial(pipeline: Pipeline) -> Row:
-    """`joint` with spatial guidance in stage 2."""
+    """`joint` where words count in stages 1 and 2."""
     _needs_stage_3(pipeline)
     assert pipeline.correct is not None
     correct = pipeline.correct

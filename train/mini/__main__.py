@@ -105,7 +105,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--store", type=Path, help="S1 and S2 of --data, by train.pseudo")
     add("--val", default="refsprites:val:100", help="data for the curve; chooses nothing")
     add("--bootstrap-epochs", type=float, default=4, help="3: on S2")
-    add("--spatial-epochs", type=float, default=5, help="4: on S2 with spatial guidance")
+    add("--spatial-epochs", type=float, default=5, help="4: on S2 with words counted")
     add("--correct-epochs", type=float, default=8, help="5: matching")
     add("--again-epochs", type=float, default=5, help="6: a second round of matching")
     add("--wide", default="refsprites:train:16000", help="pictures for steps 7 to 9")

@@ -2,7 +2,7 @@
 
 1. Pixel classification in rendered scenes, in place of ImageNet's weights.
 2. Class names in the same scenes, in place of BERT's knowledge.
-3. Bootstrap on S2. 4. Bootstrap on S2 with spatial guidance.
+3. Bootstrap on S2. 4. Bootstrap on S2 with words counted.
 5. and 6. Two rounds of matching. 7. A third round on four times as many pictures.
 8. The same with S2 as a prior. 9. With larger pictures. 10. On new pictures.
 
@@ -42,7 +42,7 @@ ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M
 144×192 pixels (96×128 until its last two steps). It learns from images and grouped expressions by
 the paper's stage 3, and reads no true mask of a referred object. It starts on the masks that stages
 1 and 2 of this model set choose (ZSBootstrap). Beyond the paper, it goes on with those they choose
-with spatial guidance. Constrained greedy matching over all candidates follows: on the same
+where words for places count. Constrained greedy matching over all candidates follows: on the same
 pictures, on four times as many, with stage 2's choice as a prior, with larger pictures, and on new
 ones. In place of ImageNet's weights, its visual layers begin with pixel classification on other
 rendered scenes; in place of BERT's weights, the whole network learns class names there ("dog": the
@@ -113,7 +113,7 @@ def train_lavt(args: argparse.Namespace) -> None:
 
 
 def _guided(args: argparse.Namespace, data: str, store: Path | None, name: str) -> Path:
-    """A store with S2 of `store` chosen with spatial guidance."""
+    """A store with words counted in S2 of `store`."""
     if not store or not store.exists():
         raise InputError(f"expected pseudo-masks of {data} by train.pseudo, got {store}")
     choose_anew(store, args.runs / name)

@@ -4,7 +4,7 @@ S1 is all candidates of each object, S2 the chosen one (paper §3.1, §3.2).
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
 torchrun --nproc_per_node 4 -m train.pseudo --data … --out … --workers 1
-python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 with spatial guidance
+python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 with words counted
 
 Processes with the same --out share the work, however they are started. The same command continues
 a killed run, and the result has the same bytes.
@@ -30,8 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--from",
         dest="source",
         type=Path,
-        help="a store instead of --data: keeps its S1 and scores, and chooses S2 with spatial "
-        "guidance",
+        help="a store instead of --data: keeps its S1 and scores, and counts words in S2",
     )
     parser.add_argument("--models", default="mini", help="model set; default: mini")
     parser.add_argument("--out", type=Path, required=True, help="folder of the store to write")

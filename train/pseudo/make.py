@@ -177,7 +177,7 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
 
 
 def choose_anew(source: Path, out: Path) -> None:
-    """Writes a store with the same S1 and scores, and S2 by spatial guidance (not in the paper).
+    """Writes a store with the same S1 and scores, and words counted in S2 (not in the paper).
 
     No network runs, so it takes seconds; see `ssc.select.spatial`.
 

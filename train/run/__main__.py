@@ -10,7 +10,7 @@ there are true masks or boxes, report (train report). Each step is a command tha
 step with complete output is skipped. The same command continues a killed run. To repeat a step,
 delete its folder and those of the steps after it.
 
-Recipes: paper follows the paper. best adds spatial guidance to S2 and a second round of matching.
+Recipes: paper follows the paper. best counts words in S2 and adds a second round of matching.
 tune is best without the bootstrap and with one round, for a checkpoint that is already good, such
 as the bundled one. supervised trains on true masks, the upper bound.
 

@@ -25,7 +25,7 @@ class Recipe:
 
     Attributes:
         methods: of `train.fit`; each training starts from the one before.
-        spatial: whether S2 is chosen with spatial guidance (`ssc.select.spatial`).
+        spatial: whether words count in S2 (`ssc.select.spatial`).
         prior: added to the score of S2's choice in matching; `python -m train matching` measures
             what it is worth.
     """
@@ -49,7 +49,7 @@ RECIPES = {
 """Name → recipe.
 
 - paper: one round of matching, by soft IoU alone (§3.3).
-- best: beyond the paper, with spatial guidance in S2, a prior for S2, and two rounds of matching.
+- best: beyond the paper, with words counted in S2, a prior for S2, and two rounds of matching.
 - tune: for a checkpoint that is already corrected; a bootstrap teaches it S2's mistakes again.
 - supervised: as many trainings as best, on true masks: the upper bound.
 """
@@ -121,7 +121,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         plan.append(Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked))
     if recipe.spatial:
         anew = ["--from", str(store), "--out", str(guided)]
-        plan.append(Step("S2 with spatial guidance", "train.pseudo", anew, guided))
+        plan.append(Step("S2 with words counted", "train.pseudo", anew, guided))
         store = guided
     trainings: list[Step] = []
     for number, method in enumerate(recipe.methods):

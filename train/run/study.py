@@ -1,4 +1,4 @@
-"""What stage 3 is worth: the paper's Table 4 and figure 6, anew, over several seeds.
+"""What stage 3 is worth: the paper's Table 4 and figure 6, over several seeds.
 
 python -m train study                                   # RefSprites of 16 classes, a nano LAVT
 python -m train study --seeds 0 --more                  # also another rate, and no grouping
@@ -7,8 +7,8 @@ python -m train study --data refer:data/refcoco:unc:train --model-set paper --mo
 
 Stages 1 and 2 look at the data once. Then each seed trains from fresh weights: ZSBootstrap on S2;
 from there the same again (+ N), the paper's matching (S+S+C), and, beyond the paper, the best
-recipe, whose S2 heeds words for a place and counts in matching; and on true masks (supervised), for
-as many updates in all. Each seed's figures are written to `--figures` as it ends, and then their
+recipe, which counts words in S2 and S2 in matching; and on true masks (supervised), for as many
+updates in all. Each seed's figures are written to `--figures` as it ends, and then their
 mean and spread. A killed run goes on where it stopped when the same command is given again.
 """
 
@@ -87,7 +87,7 @@ def looking(args: argparse.Namespace) -> list[Step]:
         steps.append(Step(f"S1 and S2 ({name})", "train.pseudo", options, folder))
     folder = args.out / "spatial"
     options = ["--from", str(args.out / "pseudo"), "--out", str(folder)]
-    return [*steps, Step("S2 with words for a place", "train.pseudo", options, folder)]
+    return [*steps, Step("S2 with words counted", "train.pseudo", options, folder)]
 
 
 def ungrouped(data: str) -> str:

@@ -62,7 +62,7 @@ def test_the_best_recipe_counts_what_it_adds(described):
     rows, whole = described("--recipe", "best")
     assert rows == {
         "S1 and S2, stages 1 and 2": ("5.0 min", "100.0 MB"),
-        "S2 with spatial guidance": ("0 s", "100.0 MB"),  # no network
+        "S2 with words counted": ("0 s", "100.0 MB"),  # no network
         "bootstrap, on the masks of S2": ("8.3 min", "500.0 MB"),
         "correct, by matching over S1": ("16.7 min", "300.0 MB"),
         "correct, by matching over S1, round 2": ("16.7 min", "600.0 MB"),

@@ -105,7 +105,7 @@ def test_the_best_recipe(data, tmp_path, capsys):
     command += ["--steps", "1", *QUICK]
     run.main(command)
     said = capsys.readouterr().out
-    assert "Step 2 of 7: S2 with spatial guidance" in said
+    assert "Step 2 of 7: S2 with words counted" in said
     assert "Step 5 of 7: correct, by matching over S1, round 2" in said
     assert f"--checkpoint ZSBootstrap={out / 'bootstrap'} S+S+C={out / 'checkpoint'}" in said
     plain, guided = Store.open(out / "pseudo"), Store.open(out / "spatial")

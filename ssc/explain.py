@@ -42,7 +42,8 @@ def _of_selection(result: Result) -> str:
         return "S+S chose no candidate: matching gave each of them to another object"
     if n == 1:
         return f"S+S chose the only {looked_for} found"
-    score = f"{'spatially guided ' * selection.spatial}score {scores[chosen]:.3f}"
+    guided = "spatially guided " * selection.spatial
+    score = f"{'words-alone ' if selection.by_words else guided}score {scores[chosen]:.3f}"
     if chosen == order[0]:
         return f"S+S chose candidate {chosen + 1} ({score}, next {scores[order[1]]:.3f})"
     return (

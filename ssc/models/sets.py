@@ -115,6 +115,7 @@ def _published(name: str) -> Pipeline:
 
 MODEL_SETS = {
     "mini": _mini,
+    "pocket": partial(_published, "pocket"),
     "base": partial(_published, "base"),
     "paper": partial(_published, "paper"),
 }

@@ -119,7 +119,9 @@ class Segment:
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, wanted)
             others = {
-                relation.noun: self._detect(image, self._wanted(self.classes.several([relation.noun])))[0]
+                relation.noun: self._detect(
+                    image, self._wanted(self.classes.several([relation.noun]))
+                )[0]
                 for said in words
                 for relation in said.relations
                 if relation.noun

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssc.errors import InputError
+from ssc.errors import ResourceError, WeightsError
 from ssc.segment.sam import BoxPrompted
 
 if TYPE_CHECKING:
@@ -84,14 +84,15 @@ def load_onnx(path: Path) -> Any:
     """An onnxruntime session on the processor.
 
     Raises:
-        InputError: onnxruntime is not installed, or the file is missing or damaged.
+        ResourceError: onnxruntime is not installed.
+        WeightsError: the file is missing or damaged.
     """
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(
-            "the pocket set: expected onnxruntime, which runs its masks, found none; "
-            "run pip install onnxruntime"
+        raise ResourceError(
+            "the pocket set: expected onnxruntime, which runs its masks, found none; run "
+            "pip install onnxruntime"
         ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -100,4 +101,4 @@ def load_onnx(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no class of their own
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: expected an ONNX network, got: {reason}") from error
+        raise WeightsError(f"{path}: expected an ONNX network, got: {reason}") from error

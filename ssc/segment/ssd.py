@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssc.cache import Cache, content_key
-from ssc.errors import InputError
-from ssc.segment.detect import as_known
+from ssc.errors import WeightsError
+from ssc.segment.detect import as_known, check_threshold
 from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class SsdDetector:
 
     classes = COCO_80
 
-    def __init__(self, network: Any, threshold: float = THRESHOLD, tiles: bool = True) -> None:
+    def __init__(self, network: Any, *, threshold: float = THRESHOLD, tiles: bool = True) -> None:
+        check_threshold("box_threshold", threshold)
         self.network = network
         self.threshold = threshold
         self.tiles = tiles
@@ -57,7 +58,7 @@ class SsdDetector:
         self._found: Cache[Boxes] = Cache(KEPT)
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
-        """As `Detector.detect`; raises InputError for a class that the network does not know."""
+        """As `Detector.detect`; raises OptionError for a class that the network does not know."""
         wanted = set(as_known(class_names, self.classes))
         boxes, scores, labels = self._found.get(
             (content_key(image), self.tiles), lambda: self._look_all(image)
@@ -120,14 +121,14 @@ def load_ssd(graph: Path, text: Path) -> Any:
         text: OpenCV's description of it, `.pbtxt`.
 
     Raises:
-        InputError: a file is missing, damaged or another network's.
+        WeightsError: a file is missing, damaged or another network's.
     """
     import cv2
 
     try:
-        return cv2.dnn.readNetFromTensorflow(graph.read_bytes(), text.read_bytes())
-    except (OSError, cv2.error) as error:
+        return cv2.dnn.readNetFromTensorflow(str(graph), str(text))
+    except cv2.error as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
+        raise WeightsError(
             f"{graph}: expected a frozen graph of an SSD, got: {reason}; download it again"
         ) from error

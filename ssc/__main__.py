@@ -97,7 +97,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="mini, base or paper; default: $SSC_MODELS, else the best set that is present",
+        help="mini, pocket, base or paper; default: $SSC_MODELS, else the best set that is present",
     )
     parser.add_argument(
         "--vocabulary",
@@ -247,7 +247,8 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     words = None if args.vocabulary is None else read_words(args.vocabulary)
     correct = {None: True, "off": False}.get(args.correct, args.correct)
     models = args.models or default_set()
-    pipeline = (load or ssc.load)(models, correct=correct)
+    by_picture = args.models is None and models == "pocket" and not os.environ.get("SSC_MODELS")
+    pipeline = (load or ssc.load)(None if by_picture else models, correct=correct)
     if pipeline.correct is None and correct:
         print(
             f"The {models} set has no model for stage 3: the answer is S+S alone. "

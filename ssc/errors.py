@@ -36,7 +36,7 @@ class InputError(ValueError):
     ...     ssc.load("bsae")
     ... except ssc.InputError as error:
     ...     print(error)
-    model set: expected one of mini, base, paper, got 'bsae'; did you mean base?
+    model set: expected one of mini, pocket, base, paper, got 'bsae'; did you mean base?
     """
 
 

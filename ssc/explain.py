@@ -42,7 +42,9 @@ def _of_selection(result: Result) -> str:
         return "S+S chose no candidate: matching gave each of them to another object"
     if n == 1:
         return f"S+S chose the only {looked_for} found"
-    score = f"score {scores[chosen]:.3f}{' with words counted' * selection.spatial}"
+    alone = "words-alone " * selection.by_words
+    counted = " with words counted" * (selection.spatial and not selection.by_words)
+    score = f"{alone}score {scores[chosen]:.3f}{counted}"
     if chosen == order[0]:
         return f"S+S chose candidate {chosen + 1} ({score}, next {scores[order[1]]:.3f})"
     return (

@@ -224,6 +224,7 @@ class Selection(Value):
             `scores` are those: it was off, or no expression says anything of geometry.
         parts: "place", "size", "relation" → float32 N, what each candidate is out of it, the mean
             over the expressions; of those only that are said. Not compared.
+        by_words: whether no CLIP looked, and words and the detector's score alone chose.
     """
 
     prompts: NDArray[np.uint8]
@@ -233,6 +234,7 @@ class Selection(Value):
     rule: str = "argmax"
     clip_scores: NDArray[np.float32] | None = None
     parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
+    by_words: bool = False
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):

@@ -53,7 +53,8 @@ def find(
         picture: a path, the bytes of a file, a PIL image or an array; see `ssc.load_image`.
         expressions: one sentence for one result; or a list with one entry per object, its
             sentence or several that all name it, for a list of results.
-        models: mini, base or paper; None for $SSC_MODELS, else the best set that is present.
+        models: mini, pocket, base or paper; None for $SSC_MODELS, else the best set that is
+            present, as `ssc.load` has it.
         correct: stage 3; see `ssc.load`.
         options: see `ssc.pipeline.Options`.
 
@@ -73,7 +74,7 @@ def find(
     >>> left.selected.index != right.selected.index
     True
     """
-    pipeline = _kept(models or default_set(), correct).with_options(**options)
+    pipeline = _kept(models, default_set(), correct).with_options(**options)
     if isinstance(expressions, str):
         [result] = pipeline(picture, [expressions])
         return result
@@ -81,5 +82,5 @@ def find(
 
 
 @lru_cache(maxsize=8)
-def _kept(models: str, correct: bool | str | Path) -> Pipeline:
+def _kept(models: str | None, default: str, correct: bool | str | Path) -> Pipeline:
     return load(models, correct=correct)

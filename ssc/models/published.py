@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssc.errors import WeightsError, unknown
+from ssc.models.pocket import POCKET, POCKET_WEIGHTS, build_pocket
 from ssc.weights.files import Weights
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def _clip(repository: str, revision: str, size: int, sha256: str) -> Weights:
 
 
 WEIGHTS: dict[str, tuple[Weights, ...]] = {
+    **POCKET_WEIGHTS,
     "grounding-dino-tiny": (
         _dino(
             "model.safetensors",
@@ -150,7 +152,8 @@ class Parts(NamedTuple):
     selection: str
 
 
-SETS = {
+SETS: dict[str, Parts | tuple[str, ...]] = {
+    "pocket": POCKET,
     "base": Parts("clip-vit-b-32", "grounding-dino-tiny", "sam-vit-b", "clip-vit-b-16"),
     "paper": Parts("clip-vit-b-32", "grounding-dino-tiny", "sam-vit-h", "clip-vit-l-14-336"),
 }
@@ -189,8 +192,11 @@ def build(name: str) -> Pipeline:
     Raises:
         WeightsError: weights are missing; the message says how to get them.
     """
-    parts = SETS[name]
     _require(name)
+    if name == "pocket":
+        return build_pocket(_best_clip())
+    parts = SETS[name]
+    assert isinstance(parts, Parts)
     paths = {part: WEIGHTS[part][0].path for part in parts}
 
     from ssc.devices import best_device, best_dtype
@@ -211,6 +217,17 @@ def build(name: str) -> Pipeline:
         _segmenter(parts.segmenter, paths[parts.segmenter], device, dtype),
     )
     return Pipeline(segment, Select(_clip(parts.selection, paths[parts.selection], device, dtype)))
+
+
+def _best_clip() -> Clip | None:
+    """The best of the published CLIPs that are here; None where none is."""
+    from ssc.devices import best_device, best_dtype
+
+    device = best_device()
+    for name in reversed(CLIPS):
+        if WEIGHTS[name][0].present:
+            return _clip(name, WEIGHTS[name][0].path, device, best_dtype(device))
+    return None
 
 
 def _require(name: str) -> None:

@@ -33,7 +33,9 @@ def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipel
     """The pipeline of a model set; each of its models is loaded once per process.
 
     Args:
-        name: a key of `MODEL_SETS`; None for `default_set()`.
+        name: a key of `MODEL_SETS`; None for `default_set()`, but where that is pocket, since
+            no better set is here, for pocket where a picture looks like a photograph and mini
+            elsewhere (`ssc.models.by_picture`).
         correct: stage 3: True for the set's own model, where it has one; False for none; or a
             checkpoint, its folder or its id on the Hub.
 
@@ -49,7 +51,12 @@ def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipel
     from ssc.pipeline import Pipeline
     from ssc.weights.checkpoints import find_checkpoint
 
-    name = default_set() if name is None else name
+    if name is None:
+        name = default_set()
+        if name == "pocket" and not os.environ.get("SSC_MODELS"):
+            from ssc.models.by_picture import ByPicture
+
+            return ByPicture(load("mini", correct=correct), load("pocket", correct=correct))
     if name not in MODEL_SETS:
         raise unknown("model set", name, MODEL_SETS)
     if correct is True:
@@ -64,7 +71,8 @@ def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipel
 
 def default_set() -> str:
     """The set that the environment variable SSC_MODELS names, else the best whose weights are all
-    on this machine: paper before base before mini. Nothing is loaded or asked of the network.
+    on this machine: paper before base before pocket before mini. Nothing is loaded or asked of the
+    network.
 
     Raises:
         OptionError: SSC_MODELS names no set.
@@ -115,6 +123,7 @@ def _published(name: str) -> Pipeline:
 
 MODEL_SETS = {
     "mini": _mini,
+    "pocket": partial(_published, "pocket"),
     "base": partial(_published, "base"),
     "paper": partial(_published, "paper"),
 }

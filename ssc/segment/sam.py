@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ssc.cache import Cache, content_key
 from ssc.devices import in_chunks
@@ -20,36 +21,27 @@ if TYPE_CHECKING:
 BOXES = 64  # prompts decoded at once; bounds memory, not results
 PIXELS = 2**26  # of masks enlarged at once, likewise
 KEPT_IMAGES = 4  # embeddings, 4 MB each
+MASK_THRESHOLD = 0.0  # a logit over it is the object: segment-anything's
 
 ARCHITECTURES = ("vit_b", "vit_l", "vit_h")
 """The published sizes, as segment-anything names them."""
 
 
-class SamSegmenter:
-    """segment-anything's SAM, prompted with boxes.
+class BoxPrompted:
+    """What every SAM does with boxes: resize, embed once, decode each box, enlarge.
 
-    An image is embedded once, however often it is asked about; all its boxes go through the mask
-    decoder in one call. Of the three masks that SAM gives for a box, the one of the highest
-    predicted quality is taken. Only the image encoder runs in `dtype`: it is nearly all of the
-    time, while the decoder's logits decide on pixels.
+    An image is embedded once, however often it is asked about. A subclass says how it embeds and
+    decodes.
 
     Args:
-        model: a `segment_anything.modeling.Sam`, for example of `load_sam`.
-        device: where it runs.
-        dtype: of the image encoder.
+        device: where masks are enlarged.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        *,
-        device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.model = model.eval().to(device)
-        self.model.image_encoder.to(dtype)
+    side = 1024
+    """Pixels of the square that the encoder sees: the image at its top left, then padding."""
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        self.dtype = dtype
         self._embeddings: Cache[Tensor] = Cache(KEPT_IMAGES)
 
     @torch.inference_mode()
@@ -68,25 +60,66 @@ class SamSegmenter:
         prompts = torch.from_numpy(self._resize.apply_boxes(boxes, (h, w))).float()
         decoded = in_chunks(lambda part: self._decode(embedding, part), prompts, BOXES, "boxes")
         logits, qualities = (torch.cat(parts) for parts in zip(*decoded))
-        inside = self._resize.get_preprocess_shape(h, w, self._side)
         masks = in_chunks(
-            lambda part: self._enlarge(part, inside, (h, w)),
+            lambda part: self._enlarge(part, (h, w)),
             logits,
-            max(1, PIXELS // max(h * w, self._side**2)),
+            max(1, PIXELS // max(h * w, self.side**2)),
             "masks",
         )
         return np.concatenate(masks), qualities.clamp(0, 1).cpu().numpy()
 
     @property
-    def _side(self) -> int:
-        """Pixels of the square that the encoder sees: the image at its top left, then padding."""
-        return self.model.image_encoder.img_size
-
-    @property
     def _resize(self) -> Any:
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        return ResizeLongestSide(self._side)
+        return ResizeLongestSide(self.side)
+
+    def _embed(self, image: NDArray[np.uint8]) -> Tensor:
+        """float 1×C×s×s."""
+        raise NotImplementedError
+
+    def _decode(self, embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """float N×s×s mask logits of the encoder's frame, and float N predicted qualities."""
+        raise NotImplementedError
+
+    def _enlarge(self, logits: Tensor, frame: tuple[int, int]) -> NDArray[np.bool_]:
+        """bool N×H×W: logits without the padding, in the image's frame, over SAM's threshold."""
+        h, w = self._resize.get_preprocess_shape(*frame, self.side)
+        square = (self.side, self.side)
+        whole = F.interpolate(logits[:, None], square, mode="bilinear", align_corners=False)
+        inside = whole[..., :h, :w]
+        masks = F.interpolate(inside, frame, mode="bilinear", align_corners=False)  # N×1×H×W
+        return (masks[:, 0] > MASK_THRESHOLD).cpu().numpy()
+
+
+class SamSegmenter(BoxPrompted):
+    """segment-anything's SAM, prompted with boxes.
+
+    All of an image's boxes go through the mask decoder in one call. Of the three masks that SAM
+    gives for a box, the one of the highest predicted quality is taken. Only the image encoder runs
+    in `dtype`: it is nearly all of the time, while the decoder's logits decide on pixels.
+
+    Args:
+        model: a `segment_anything.modeling.Sam`, for example of `load_sam`.
+        device: where it runs.
+        dtype: of the image encoder.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(device)
+        self.model = model.eval().to(device)
+        self.model.image_encoder.to(dtype)
+        self.dtype = dtype
+
+    @property
+    def side(self) -> int:  # type: ignore[override]
+        return self.model.image_encoder.img_size
 
     def _embed(self, image: NDArray[np.uint8]) -> Tensor:
         """float 1×C×s×s."""
@@ -113,13 +146,6 @@ class SamSegmenter:
         best = qualities.argmax(dim=1)  # N×3 → N
         rows = torch.arange(len(best), device=best.device)
         return logits[rows, best], qualities[rows, best]
-
-    def _enlarge(
-        self, logits: Tensor, inside: tuple[int, int], frame: tuple[int, int]
-    ) -> NDArray[np.bool_]:
-        """bool N×H×W: logits without the padding, in the image's frame, over SAM's threshold."""
-        whole = self.model.postprocess_masks(logits[:, None], inside, frame)  # N×1×H×W
-        return (whole[:, 0] > self.model.mask_threshold).cpu().numpy()
 
 
 def load_sam(architecture: str, path: Path) -> Any:

@@ -14,6 +14,7 @@ from ssc.result import Result
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
 from ssc.select.spatial import guide
+from ssc.select.words_alone import score_words
 from ssc.timing import Clock
 from ssc.types import Candidates, Selection
 
@@ -47,7 +48,8 @@ class Select:
     an image runs no image encoder. Safe to use from several threads.
 
     Args:
-        clip: text and image encoder.
+        clip: text and image encoder; None has words alone choose, of colour and, with `spatial`,
+            of place, size and relation (`ssc.select.words_alone`; not in the paper).
         prompt: a key of `prompts.VISUAL_PROMPTS`.
         sigma: of the blur; see `prompts.make_prompts`.
         rule: a key of `choose.RULES`.
@@ -61,7 +63,7 @@ class Select:
 
     def __init__(
         self,
-        clip: Encoder,
+        clip: Encoder | None,
         *,
         prompt: str = "reverse_blur",
         sigma: float = SIGMA,
@@ -124,7 +126,10 @@ class Select:
             image, [result.candidates for result in results], clock
         )
         with clock("scores"):
-            similarity = self._score([result.expressions for result in results], embeddings)
+            if self.clip is None:
+                similarity = [score_words(image, result) for result in results]
+            else:
+                similarity = self._score([result.expressions for result in results], embeddings)
             scores, parts = similarity, [{} for _ in results]  # of each object
             if self.spatial:
                 guided = [
@@ -144,6 +149,7 @@ class Select:
                 self.rule,
                 similarity[number] if guided else None,
                 parts[number],
+                by_words=self.clip is None,
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
@@ -180,7 +186,8 @@ class Select:
             shown = made if isinstance(made, np.ndarray) else made.cpu().numpy()
         with clock("scores"):
             if new:
-                rows = zip(shown, self.clip.encode_images(made))
+                none = np.zeros((len(shown), 0), np.float32)
+                rows = zip(shown, none if self.clip is None else self.clip.encode_images(made))
                 # Copies, lest one prompt in the cache keeps its whole batch in memory.
                 seen.update(
                     {key: (prompt.copy(), row.copy()) for key, (prompt, row) in zip(new, rows)}

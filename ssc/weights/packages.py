@@ -82,9 +82,9 @@ def _fetch(package: Package, staging: Path, total: int, bar: Any) -> Path:
         while client.poll() is None:
             time.sleep(EVERY)
             share = min(_bytes_in(staging) / package.size, 1.0)
-            if (now := int(share * total)) > told:
-                bar.update(now - told)
-                told = now
+            now = max(told, int(share * total))
+            bar.update(now - told)  # where nothing came too: it may tell to stop
+            told = now
     except BaseException:  # told to stop, or interrupted: the client stops too
         _stop(client)
         raise

@@ -43,7 +43,7 @@ def test_download(cache, monkeypatch, capsys):
     assert asked == [files_of("paper"), files_of("sam-vit-l")]
     assert "nothing to download" in capsys.readouterr().out
     assert main(["models", "--download", "nothing"]) == 2
-    assert "expected one of base, paper" in capsys.readouterr().err
+    assert "expected one of pocket, base, paper" in capsys.readouterr().err
 
 
 def test_asking_for_base_without_weights_is_one_line(cache, tmp_path, capsys):

@@ -78,6 +78,8 @@ def test_the_default_is_the_best_set_that_is_here(cache, monkeypatch):
     monkeypatch.delenv("SSC_MODELS", raising=False)
     monkeypatch.setattr("socket.socket", None)  # nothing is asked of the network
     assert default_set() == "mini"
+    bring("pocket")
+    assert default_set() == "pocket"
     bring("base")
     assert default_set() == "base"
     bring("paper")
@@ -118,7 +120,7 @@ print(code, [name for name in ("torch", "transformers", "open_clip") if name in 
 
 def test_names(cache):
     assert {file.file for file in files_of("sam-vit-l")} == {"sam_vit_l_0b3195.pth"}
-    with pytest.raises(InputError, match=r"expected one of base, paper, .* got 'large'"):
+    with pytest.raises(InputError, match=r"expected one of pocket, base, paper, .* got 'large'"):
         files_of("large")
 
 

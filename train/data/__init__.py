@@ -151,7 +151,8 @@ def _class_names(category: str) -> tuple[str, ...]:
 
 CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
-refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file; ungrouped:SOURCE makes
+refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file,
+photos:FOLDER or coco62:FOLDER; ungrouped:SOURCE makes
 each sentence of one an object of its own"""
 
 
@@ -162,6 +163,7 @@ def open_dataset(text: str) -> Dataset:
       and `:classes=16` at the end restricts them to 16 classes.
     - `classes:SPLIT:COUNT`, likewise: the same scenes with one object per class.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
+    - `photos:FOLDER`, `coco62:FOLDER`: photographs with expressions; `train.data.photographs`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
     - the path of a `.jsonl` or `.csv` file: your own pictures; `train.data.files`.
 
@@ -182,6 +184,10 @@ def open_dataset(text: str) -> Dataset:
         if len(parts) != 3:
             raise InputError(f"data: expected refer:FOLDER:BY:SPLIT, got {text!r}")
         return Refer(Path(parts[0]), *parts[1:])
+    if kind in ("photos", "coco62"):
+        from train.data.photographs import Photographs
+
+        return Photographs(kind, Path(rest))
     if Path(text).suffix.lower() in (".jsonl", ".csv"):
         from train.data.files import Files
 

@@ -1,0 +1,56 @@
+"""Scores without CLIP: what the words say of colour, and how sure the detector is.
+
+Places, sizes and relations are `ssc.select.spatial`'s, which counts them beside any scores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssc.select.colour import colour_shares
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.result import Result
+
+COLOUR = 0.3
+"""Weight of the share of pixels in a colour that is named."""
+SURE = 0.05
+"""Weight of the detector's score: it decides where words do not."""
+
+
+def score_words(image: NDArray[np.uint8], result: Result) -> NDArray[np.float32]:
+    """The scores of an object's candidates by words alone.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        result: stage 1 of the object.
+
+    Returns:
+        float32 N in [0, 1].
+    """
+    candidates = result.candidates
+    scores = SURE * candidates.scores
+    people = np.array([label == "person" for label in candidates.labels], np.bool_)
+    texts = [_own_words(text, result, k) for k, text in enumerate(result.expressions)]
+    told = [colour_shares(text, image, candidates.masks, people) for text in texts]
+    known = [shares for shares in told if shares is not None]
+    if known:
+        scores = scores + COLOUR * np.sum(known, axis=0) / len(texts)
+    return scores.astype(np.float32)
+
+
+def _own_words(text: str, result: Result, k: int) -> str:
+    """An expression up to the first object that it sets its own beside."""
+    if k >= len(result.words):
+        return text
+    said = result.words[k]
+    nouns = [relation.noun for relation in said.relations if relation.noun]
+    starts = [at for noun in nouns if (at := said.text.find(noun.split()[0])) > 0]
+    cut = said.text[: min(starts)] if starts else said.text
+    if not starts:
+        return cut
+    return cut.rsplit(" ", 3)[0] if cut.count(" ") > 3 else cut

@@ -1,6 +1,11 @@
-"""The tiers of tests, by what they use."""
+"""One thread for all tests, and their tiers, by what they use."""
+
+import os
 
 import pytest
+
+# Networks this small take longer on more threads. Processes of tests inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 APART = {"browser", "process", "long", "slow"}
 

@@ -48,6 +48,7 @@ def folder(tmp_path):
     return photos
 
 
+@pytest.mark.process
 def test_help_is_quick():
     times = []
     for _ in range(3):

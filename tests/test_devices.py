@@ -27,6 +27,7 @@ def test_off_by_default(monkeypatch, value):
     assert network._compiled_call_impl is None
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler here")
 def test_a_compiled_network_answers_the_same(monkeypatch):
     monkeypatch.setenv("SSC_COMPILE", "1")

@@ -26,6 +26,7 @@ def test_links_and_paths_are_there(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.process
 def test_commands_are_there(page):
     text = page.read_text()
     assert {*re.findall(r"python -m train ([a-z][\w-]*)", text)} <= {*COMMANDS}

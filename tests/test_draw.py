@@ -79,6 +79,7 @@ def test_heat_map_is_brighter_where_it_is_likelier_and_outlines_the_threshold():
     assert not changed[10:140].any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (7, 5), (1500, 2000)])
 @pytest.mark.parametrize("n", [1, 12])
 def test_any_size(size, n):

@@ -38,6 +38,7 @@ def answers(pipeline):
     return rows
 
 
+@pytest.mark.long
 def test_candidates_are_good(answers):
     oracle = Scores()
     for scene, target, _, result in answers:
@@ -47,12 +48,14 @@ def test_candidates_are_good(answers):
     assert oracle.miou > 0.71
 
 
+@pytest.mark.long
 def test_attributes_are_chosen_rightly(answers):
     attribute = [row for row in answers if row[2]["kind"] == "attribute"]
     right = [chosen_instance(r.selected.mask, s.masks) == target for s, target, _, r in attribute]
     assert np.mean(right) > 0.78
 
 
+@pytest.mark.long
 def test_stage_3_corrects_positions_and_relations(answers):
     placed = [row for row in answers if row[2]["kind"] in ("position", "relation")]
     zero_shot, corrected, snapped = (
@@ -68,6 +71,7 @@ def test_stage_3_corrects_positions_and_relations(answers):
     assert snapped > zero_shot + 0.25
 
 
+@pytest.mark.long
 def test_the_plain_answer_is_the_best(answers):
     by_name = {}
     for scene, target, _, result in answers:
@@ -77,6 +81,7 @@ def test_the_plain_answer_is_the_best(answers):
     assert max(miou, key=miou.get) == "S+S and S+S+C", miou
 
 
+@pytest.mark.long
 def test_the_corrected_masks_are_good(answers):
     zero_shot, corrected = Scores(), Scores()
     for scene, target, _, result in answers:
@@ -86,6 +91,7 @@ def test_the_corrected_masks_are_good(answers):
     assert corrected.miou > zero_shot.miou + 0.1
 
 
+@pytest.mark.long
 def test_everything_intermediate_is_there(answers):
     for scene, _, expression, result in answers:
         n = len(result.candidates)

@@ -113,7 +113,7 @@ def build_original(tokenizer: Any, *, bert: BertConfig | None = None, **options:
         raise ResourceError(
             f"the authors' Grounding DINO needs a package that is not installed ({error}): "
             'pip install "segment-select-correct[original]", then '
-            "pip install --no-deps groundingdino-py==0.4.0 supervision==0.6.0"
+            "pip install --no-deps groundingdino-py==0.4.0"
         ) from error
     config = {k: v for k, v in vars(published).items() if not k.startswith("_")} | options
     # Checkpointing trades time for memory in training; it only warns here.

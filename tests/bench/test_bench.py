@@ -30,6 +30,7 @@ def pipeline():
     return random_pipeline("base", torch.device("cpu"), torch.float32, tiny=True)
 
 
+@pytest.mark.long
 def test_both_ways_give_the_same_answers(pipeline):
     settings = Settings(boxes=3, expressions=2, repeats=2, warmup=1)
     measured = measure(pipeline, settings, peak=0.5)
@@ -48,6 +49,7 @@ def test_both_ways_give_the_same_answers(pipeline):
         assert rows[step]["difference"] <= limit, step
 
 
+@pytest.mark.long
 def test_a_difference_is_seen(pipeline, monkeypatch):
     one, other = np.zeros(3, np.float32), np.array([0, 0.5, 0], np.float32)
     assert difference([one], [other]) == 0.5
@@ -85,6 +87,7 @@ def test_fresh_keeps_nothing_and_shares_networks(pipeline):
     assert [len(cache._values) for cache in caches] == [1, 0]
 
 
+@pytest.mark.long
 def test_the_reference_is_in_float32():
     half = random_pipeline("base", torch.device("cpu"), torch.bfloat16, tiny=True)
     other = in_float32(half)
@@ -103,6 +106,7 @@ def test_the_reference_is_in_float32():
     assert 0 < rows["select"]["difference"] < 0.1
 
 
+@pytest.mark.long
 def test_command(tmp_path, capsys):
     quick = ["--tiny", "--repeats", "1", "--warmup", "0", "--device", "cpu"]
     some = ["--boxes", "2", "--expressions", "1", "--out", str(tmp_path / "out")]

@@ -117,6 +117,7 @@ def test_nan_is_never_matched(match):
     assert match(torch.tensor([[torch.nan, 0.2], [torch.nan, torch.nan]])).tolist() == [1, -1]
 
 
+@pytest.mark.long
 @BOTH
 @PATIENT
 @given(tables=st.lists(problems(), max_size=5))

@@ -56,6 +56,7 @@ def test_asking_for_base_without_weights_is_one_line(cache, tmp_path, capsys):
     assert "run python -m ssc models --download base" in told
 
 
+@pytest.mark.process
 def test_help_loads_nothing_heavy():
     heavy = "torch transformers open_clip segment_anything huggingface_hub"
     code = (

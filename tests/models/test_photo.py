@@ -29,6 +29,7 @@ def test_confidence_is_the_mean_of_the_best_three(scores, mean):
     assert confidence(np.array(scores, np.float32)) == pytest.approx(mean)
 
 
+@pytest.mark.long
 def test_no_example_gets_the_note(detector):
     pictures = sorted((ASSETS / "examples").glob("*.jpg"))
     assert pictures

@@ -94,6 +94,7 @@ def test_the_default_is_the_best_set_that_is_here(cache, monkeypatch):
         load()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("offline", ["0", "1"])
 def test_clean_cache_in_a_process_of_its_own(tmp_path, offline):
     """The default is found, and `base` refused in one line, before anything heavy is loaded."""
@@ -124,6 +125,7 @@ def test_names(cache):
         files_of("large")
 
 
+@pytest.mark.long
 def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
     """Files of tiny random networks in the cache; all else is what real weights go through."""
     import segment_anything

@@ -26,6 +26,7 @@ def test_code_to_copy_is_the_call(open_page, tmp_path):
         assert "S+S chose candidate" in done.stdout, done
 
 
+@pytest.mark.long
 def test_named_endpoints(url):
     answer = segment(url, "left laptop")
     [record] = answer["results"]

@@ -20,6 +20,11 @@ from ssc.segment.grounding_original import (
     load_original,
 )
 
+pytestmark = [  # what their package does by itself
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore:torch.meshgrid:UserWarning"),
+]
+
 PROMPTS = ["person . hot dog . traffic light .", "dog ."]
 
 

@@ -85,6 +85,7 @@ def test_blur_is_near_the_exact_one(size, sigma):
 PICTURES = [(480, 640), (333, 501), (60, 80), (9, 640), (640, 1), (2, 3), (1, 1)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", PICTURES)
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 3, 8, 20, 50])
 def test_blur_on_a_device_is_opencvs(size, sigma):
@@ -103,6 +104,7 @@ def test_blur_on_a_device_is_opencvs(size, sigma):
         assert min(size) < 60 or np.abs(blurred.numpy() - of_bytes).max() <= 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", VISUAL_PROMPTS)
 @pytest.mark.parametrize("size", [(60, 80), (90, 700), (480, 640)])
 def test_prompts_on_a_device_are_the_same(name, size):

@@ -110,6 +110,7 @@ def test_case_and_marks_do_not_matter():
         assert NOUNS(expression) == "dog"
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_gives_a_lower_case_noun_that_is_no_place(expression: str):

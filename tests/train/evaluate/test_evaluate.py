@@ -182,6 +182,7 @@ def test_what_is_wrong_is_told_in_one_line(monkeypatch, capsys, arguments, messa
     assert "error: " in last
 
 
+@pytest.mark.long
 def test_the_bundled_set_on_scenes_and_its_ablations(tmp_path, monkeypatch, capsys):
     out = tmp_path / "report.json"
     rows = ("random", "oracle", "s+s", "matched", "spatial", "best-box", "gl-clip")
@@ -225,6 +226,7 @@ def tiny_published():
     return Pipeline(segment, Select(tiny_clip(resnet=False)))
 
 
+@pytest.mark.long
 def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ssc.segment.grounding.SHORT_SIDE", 64)
     parts = tiny_published()

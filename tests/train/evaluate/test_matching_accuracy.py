@@ -115,6 +115,7 @@ def run_lengths(mask):
     return {"size": list(mask.shape), "counts": code["counts"].decode()}
 
 
+@pytest.mark.long
 def test_the_command_with_true_masks_and_without(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(matching, "times", lambda: {"soft IoU": 1.0})
     true, bare = (write_data(tmp_path / f"{k}.jsonl", k == "true") for k in ("true", "bare"))

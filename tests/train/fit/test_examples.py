@@ -132,6 +132,7 @@ def test_sentences_are_counted_and_read_in_order(cache):
             found.expression_counts(index)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_pictures(tmp_path):
     """Python's and NumPy's own, after a look at all of them."""
     held = {}

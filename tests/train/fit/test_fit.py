@@ -59,6 +59,7 @@ def miou(model, dataset):
     return float(np.mean(ious))
 
 
+@pytest.mark.long
 def test_bootstrap_learns_and_leaves_a_checkpoint(cache, tmp_path):
     trained = toy.train("bootstrap", tmp_path, 120, cache, share=0.0)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -73,6 +74,7 @@ def test_bootstrap_learns_and_leaves_a_checkpoint(cache, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_correct_recovers_from_a_store_that_errs(cache, tmp_path):
     boot = toy.train("bootstrap", tmp_path / "boot", 200, cache)
     before = miou(boot, toy.Squares(40))
@@ -104,6 +106,7 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
     assert [own.item() for own in assignment] == learnt
 
 
+@pytest.mark.process
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     updates, kills = 40, 5
     launch(tmp_path / "whole", updates)
@@ -127,6 +130,7 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     assert log.read_text() == whole
 
 
+@pytest.mark.process
 def test_two_processes_learn_what_one_does(tmp_path):
     launch(tmp_path / "one", 20, "--calm", dropout=0.0)
     launch(tmp_path / "two", 20, "--calm", dropout=0.0, processes=2)
@@ -145,6 +149,7 @@ def test_a_state_of_another_run_is_refused(cache, tmp_path):
         toy.train("bootstrap", tmp_path, 2, cache, lr=1e-3)
 
 
+@pytest.mark.process
 def test_an_input_error_ends_it_with_one_line(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     command = ["--data", "refsprites:train:2", "--out", str(tmp_path / "out"), "--cpu"]
@@ -155,6 +160,7 @@ def test_an_input_error_ends_it_with_one_line(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.process
 def test_of_two_processes_one_says_the_input_error(tmp_path):
     """One that the main process meets in a worker, while the other waits for it."""
     Image.new("RGB", (32, 24)).save(tmp_path / "a.png")

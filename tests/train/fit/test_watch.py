@@ -27,6 +27,7 @@ def watched(trained):
     return {name: read_watched(trained / name) for name in ("bootstrap", "correct")}
 
 
+@pytest.mark.long
 def test_it_looks_at_the_start_now_and_then_and_at_the_end(watched):
     assert sorted(watched["bootstrap"].matched) == [0, 4, 6]
     assert sorted(watched["correct"].matched) == [0, 4, 8]
@@ -39,6 +40,7 @@ def test_it_looks_at_the_start_now_and_then_and_at_the_end(watched):
     assert np.abs(first.astype(int) - last).max() > 5
 
 
+@pytest.mark.long
 def test_bootstrap_keeps_to_s2_and_matching_to_its_constraints(watched):
     for matched in watched["bootstrap"].matched.values():
         assert np.array_equal(matched, watched["bootstrap"].chosen)
@@ -49,6 +51,7 @@ def test_bootstrap_keeps_to_s2_and_matching_to_its_constraints(watched):
         assert all(mask in own for mask, own in zip(matched, w.allowed))
 
 
+@pytest.mark.long
 def test_truth_is_that_of_the_pictures(watched):
     w, data = watched["correct"], toy.Squares(64)
     data.picture_name = lambda index: data[index].name
@@ -72,6 +75,7 @@ def test_truth_is_that_of_the_pictures(watched):
     assert "S2 got these wrong" in text
 
 
+@pytest.mark.long
 def test_without_truth_the_changed_ones_are_drawn(watched, tmp_path):
     class Unreadable:
         name = "squares"
@@ -96,6 +100,7 @@ def test_without_truth_the_changed_ones_are_drawn(watched, tmp_path):
     assert titles.count("correct 8: another") == len(objects)
 
 
+@pytest.mark.long
 def test_watching_changes_nothing_that_is_learnt(tmp_path):
     options = {"eval_every": 2}
     plain, seen = (

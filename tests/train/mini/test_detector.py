@@ -91,6 +91,7 @@ def test_the_mask_target_pasted_back_is_the_object():
         assert (mask & object_).sum() / (mask | object_).sum() > 0.9
 
 
+@pytest.mark.long
 def test_a_few_steps_lower_every_loss():
     torch.manual_seed(0)
     small = {"widths": [8, 16, 16, 32], "blocks": [0, 1, 1, 1], "pyramid": 32, "convolutions": 1}

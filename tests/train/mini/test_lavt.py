@@ -90,6 +90,7 @@ class Truth:
         )
 
 
+@pytest.mark.long
 def test_the_whole_recipe(tmp_path, monkeypatch):
     small = {**CONFIGS["mini"], "lavt": {**CONFIG["lavt"], "language_dim": 128}}
     monkeypatch.setitem(CONFIGS, "mini", small)

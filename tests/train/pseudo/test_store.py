@@ -155,10 +155,12 @@ def whole(tmp_path_factory):
     return content(out)
 
 
+@pytest.mark.process
 def test_the_run_is_complete(whole):
     assert len(whole) == 22
 
 
+@pytest.mark.process
 def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
     rng = random.Random(0)
     for _ in range(10):
@@ -176,6 +178,7 @@ def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
     assert len(list(tmp_path.iterdir())) == len(whole) + 1  # nor is anything left behind
 
 
+@pytest.mark.process
 def test_two_processes_do_each_shard_once(tmp_path, whole):
     out, log = tmp_path / "out", tmp_path / "log"
     processes = [start(out, log) for _ in range(2)]

@@ -47,6 +47,7 @@ def content(folder):
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
+@pytest.mark.process
 def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["--data", data[0], "--out", str(out), "--val", data[1], "--steps", "4", *QUICK]
@@ -99,6 +100,7 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
         run.main(["--steps" if part == "--batch" else part for part in command])
 
 
+@pytest.mark.long
 def test_the_best_recipe(data, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["--data", data[0], "--out", str(out), "--val", data[1], "--recipe", "best"]
@@ -121,6 +123,7 @@ def test_the_best_recipe(data, tmp_path, capsys):
         run.main(["paper" if part == "best" else part for part in command])
 
 
+@pytest.mark.long
 def test_a_checkpoint_is_tuned_without_a_bootstrap(data, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["--data", data[0], "--out", str(out), "--val", data[1], "--recipe", "tune"]
@@ -149,6 +152,7 @@ def test_trainings_of_the_best_recipe_start_from_each_other(data, tmp_path):
     assert [(own.seed, own.prior) for own in parsed] == [(3, 0.0), (3, 0.5), (4, 0.5)]
 
 
+@pytest.mark.long
 def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     here.mkdir()
@@ -170,6 +174,7 @@ def test_a_dry_run_writes_nothing(data, tmp_path, capsys, monkeypatch):
     assert "are free" in said
 
 
+@pytest.mark.long
 def test_a_shard_that_is_missing_is_made_again(data, tmp_path):
     step = steps.steps(run.parse(["--data", data[0], "--out", str(tmp_path), *QUICK]))[0]
     assert not steps.complete(step)
@@ -287,6 +292,7 @@ def test_processes_share_the_cores(tmp_path, monkeypatch):
     assert given == ["4", None, "3"]
 
 
+@pytest.mark.process
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
     step = steps.Step("", "train.run.report", [str(tmp_path)], tmp_path / "report.md", launch=())
     with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.run\.report"):

@@ -72,6 +72,7 @@ def test_ungrouped_sentences_are_objects_of_their_own():
     assert (parts[0].mask == whole.objects[0].mask).all()
 
 
+@pytest.mark.long
 def test_a_study_from_beginning_to_end(tmp_path, capsys):
     scenes = list(pictures(5))
     data = export(scenes[:4], tmp_path / "train.jsonl", masks=True)

@@ -40,6 +40,7 @@ def test_a_scene_is_a_function_of_split_index_and_seed():
 
 
 @needs_font
+@pytest.mark.long
 def test_scenes_are_as_the_design_says(scenes):
     for split, rendered in scenes.items():
         for scene in rendered:
@@ -58,6 +59,7 @@ def test_scenes_are_as_the_design_says(scenes):
 
 
 @needs_font
+@pytest.mark.long
 def test_every_object_has_three_distinct_expressions_and_some_objects_none(scenes):
     unreferred = 0
     for rendered in scenes.values():
@@ -69,6 +71,7 @@ def test_every_object_has_three_distinct_expressions_and_some_objects_none(scene
     assert unreferred > COUNT
 
 
+@pytest.mark.long
 @needs_font
 def test_the_mix_of_kinds_is_refcocos():
     expressions = [e for i in range(250) for t in render("val", i, 2).referred.values() for e in t]
@@ -133,6 +136,7 @@ def _reading(meaning, scene):
 
 
 @needs_font
+@pytest.mark.long
 def test_an_expression_names_exactly_one_object(scenes):
     seen = Counter()
     for rendered in scenes.values():

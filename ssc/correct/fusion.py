@@ -1,4 +1,4 @@
-"""Where the words meet the pixels: LAVT's attention module and language gate (Yang et al. 2022).
+"""Fusion of words and pixels: LAVT's attention module and language gate (Yang et al. 2022).
 
 Equations are those of "LAVT: Language-Aware Vision Transformer for Referring Image Segmentation"
 (arXiv:2112.02244), section 3.1 and 3.2.
@@ -102,12 +102,23 @@ class Fusion(nn.Module):
         self.image_lang_att = PixelWordAttention(dim, language_dim, heads, words_norm)
         self.project_mm = nn.Sequential(Pointwise(dim, dim), nn.GELU())
 
-    def see(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What depends on the pixels alone: two of float B×P×C, of pixels float B×P×C."""
-        return self.vis_project(x), self.image_lang_att.f_query(x)
+    def forward(
+        self, x: Tensor, words: Tensor, mask: Tensor, image_index: Tensor | None = None
+    ) -> Tensor:
+        """Fuses pixels and words.
 
-    def forward(self, visual: Tensor, query: Tensor, words: Tensor, mask: Tensor) -> Tensor:
-        """float N×P×C of the two that `see` gave (N×P×C), words N×L×D and mask N×L×1."""
+        Args:
+            x: float B×P×C, P pixels of B images.
+            words: float N×L×D.
+            mask: N×L×1, 1 for a word and 0 for padding.
+            image_index: int64 N, the image of each expression; None for N = B in the same order.
+
+        Returns:
+            float N×P×C.
+        """
+        visual, query = self.vis_project(x), self.image_lang_att.f_query(x)
+        if image_index is not None:  # what needs no words is computed once for an image
+            visual, query = (part.index_select(0, image_index) for part in (visual, query))
         return self.project_mm(visual * self.image_lang_att(query, words, mask))
 
 

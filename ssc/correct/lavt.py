@@ -1,16 +1,15 @@
-"""LAVT (Yang et al. 2022, arXiv:2112.02244): a Swin Transformer that reads while it looks."""
+"""LAVT (Yang et al. 2022, arXiv:2112.02244): a Swin Transformer that reads words at each stage."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssc.correct.fusion import Fusion, Gate
-from ssc.correct.swin import PatchEmbed, PatchMerging, SwinBlock
+from ssc.correct.backbone import Backbone
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "nano": {
@@ -45,143 +44,57 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-class ImageFeatures(NamedTuple):
-    """What LAVT knows of B images before it has read a word.
-
-    Attributes:
-        pixels: float B×h×w×C, h×w at a quarter of the image's size: stage 1's blocks.
-        visual, query: float B×hw×C, stage 1's fusion module on these pixels.
-    """
-
-    pixels: Tensor
-    visual: Tensor
-    query: Tensor
-
-    def repeat(self, image_index: Tensor) -> ImageFeatures:
-        """The features of image `image_index[n]` for each expression n; int64 N, on its device."""
-        return ImageFeatures(*(part.index_select(0, image_index) for part in self))
+PUBLISHED = {f"backbone.norms.{i}.": f"backbone.norm{i}." for i in range(4)} | {
+    f"classifier.joins.{4 - level}.{part}{k}.": f"classifier.{part}{k}_{level}."
+    for level in (4, 3, 2)
+    for k in (1, 2)
+    for part in ("conv", "bn")
+}
+"""Beginning of a parameter's name in `LAVT` → in the published checkpoints, where they differ."""
 
 
-class Stage(nn.Module):
-    """One stage of the backbone: Swin blocks, fusion with the words, gate, patch merging."""
+class Join(nn.Module):
+    """A map joined with the next finer one: upsampled, concatenated, two 3×3 convolutions."""
 
-    def __init__(
-        self,
-        dim: int,
-        window: int,
-        heads: int,
-        drop_paths: Sequence[float],
-        language_dim: int,
-        fusion_heads: int,
-        words_norm: bool,
-        last: bool,
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(
-            *(
-                SwinBlock(dim, window, heads, window // 2 if i % 2 else 0, drop_path)
-                for i, drop_path in enumerate(drop_paths)
-            )
-        )
-        self.fusion = Fusion(dim, language_dim, fusion_heads, words_norm)
-        self.res_gate = Gate(dim)
-        self.downsample = None if last else PatchMerging(dim)
-        if last:  # in checkpoints, but nothing comes after it: it gets no gradient
-            self.res_gate.requires_grad_(False)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
 
-
-class Backbone(nn.Module):
-    """Four stages of strides 4, 8, 16, 32."""
-
-    def __init__(
-        self,
-        embed_dim: int,
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        window_size: int,
-        num_heads_fusion: Sequence[int],
-        language_dim: int,
-        words_norm: bool,
-        drop_path: float,
-    ) -> None:
-        super().__init__()
-        self.patch_embed = PatchEmbed(embed_dim)
-        self.layers = nn.ModuleList()
-        rates = torch.linspace(0, drop_path, sum(depths), device="cpu").split(list(depths))
-        for i, heads in enumerate(num_heads):
-            dim = embed_dim * 2**i
-            last = i == len(depths) - 1
-            self.layers.append(
-                Stage(
-                    dim,
-                    window_size,
-                    heads,
-                    rates[i].tolist(),
-                    language_dim,
-                    num_heads_fusion[i],
-                    words_norm,
-                    last,
-                )
-            )
-            self.add_module(f"norm{i}", nn.LayerNorm(dim))
-        for module in self.layers.modules():
-            if isinstance(module, SwinBlock | PatchMerging):
-                _initialise(module)
-
-    def see(self, image: Tensor) -> ImageFeatures:
-        """Patch embedding, stage 1's blocks, and stage 1's fusion as far as pixels alone go."""
-        stage = self.layers[0]
-        pixels = stage.blocks(self.patch_embed(image))
-        return ImageFeatures(pixels, *stage.fusion.see(pixels.flatten(1, 2)))  # B×hw×C
-
-    def forward(self, features: ImageFeatures, words: Tensor, mask: Tensor) -> list[Tensor]:
-        """Each stage's fused map, float N×C×h×w, finest first, of words N×L×D, mask N×L×1."""
-        x, visual, query = features
-        maps = []
-        for i, stage in enumerate(self.layers):
-            if i:
-                x = stage.blocks(x)
-                visual, query = stage.fusion.see(x.flatten(1, 2))  # N×h×w×C → N×hw×C
-            fused = stage.fusion(visual, query, words, mask).view(x.shape)  # N×hw×C → N×h×w×C
-            normed = self.get_submodule(f"norm{i}")(fused)
-            maps.append(normed.permute(0, 3, 1, 2))  # N×h×w×C → N×C×h×w, channels last in memory
-            if stage.downsample is not None:
-                x = stage.downsample(x + stage.res_gate(fused))
-        return maps
+    def forward(self, x: Tensor, finer: Tensor) -> Tensor:
+        """float N×C×h×w of x, coarser or as fine, and `finer` float N×C'×h×w."""
+        x = F.interpolate(x, finer.shape[2:], mode="bilinear", align_corners=True)
+        x = torch.cat([x, finer], dim=1)
+        x = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(x)))
 
 
 class Decoder(nn.Module):
-    """From the coarsest map up: upsample, join with the next finer map, two 3×3 convolutions."""
+    """From the coarsest map up to the finest, then two logits."""
 
     def __init__(self, embed_dim: int, width: int) -> None:
         super().__init__()
-        before = 8 * embed_dim
-        for level in (4, 3, 2):  # named after the coarser of the two maps that are joined
-            skip = embed_dim * 2 ** (level - 2)
-            for k, inputs in ((1, before + skip), (2, width)):
-                conv = nn.Conv2d(inputs, width, 3, padding=1, bias=False)
-                self.add_module(f"conv{k}_{level}", conv)
-                self.add_module(f"bn{k}_{level}", nn.BatchNorm2d(width))
-            before = width
+        skips = [4 * embed_dim, 2 * embed_dim, embed_dim]
+        befores = [8 * embed_dim, width, width]
+        self.joins = nn.ModuleList(
+            Join(before + skip, width) for before, skip in zip(befores, skips)
+        )
         self.conv1_1 = nn.Conv2d(width, 2, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """float N×2×h×w logits at the finest of four maps, finest first."""
-        x = maps[3]
-        for level in (4, 3, 2):
-            skip = maps[level - 2]
-            x = F.interpolate(x, skip.shape[2:], mode="bilinear", align_corners=True)
-            x = torch.cat([x, skip], dim=1)
-            for k in (1, 2):
-                x = self.get_submodule(f"conv{k}_{level}")(x)
-                x = F.relu(self.get_submodule(f"bn{k}_{level}")(x))
+        *finer, x = maps
+        for join, skip in zip(self.joins, reversed(finer)):
+            x = join(x, skip)
         return self.conv1_1(x)
 
 
 class LAVT(nn.Module):
     """Image and words → logits of background and object.
 
-    Parameter names and shapes are those of the published checkpoints.
+    Names and shapes of `state_dict` are those of the published checkpoints, see `PUBLISHED`.
 
     Args:
         embed_dim: channels of the first stage; they double with each stage.
@@ -220,20 +133,8 @@ class LAVT(nn.Module):
             drop_path,
         )
         self.classifier = Decoder(embed_dim, decoder_dim or 4 * embed_dim)
-
-    def see(self, image: Tensor) -> ImageFeatures:
-        """The part that needs no words, of float B×3×H×W: once per image, for any expression."""
-        return self.backbone.see(image)
-
-    def read(self, features: ImageFeatures, text: Tensor, mask: Tensor) -> Tensor:
-        """The part that needs words: logits float N×2×h×w at a quarter of the image's size.
-
-        Args:
-            features: of N images, see `ImageFeatures.repeat`.
-            text: float N×D×L word features.
-            mask: N×L×1, 1 for a word and 0 for padding.
-        """
-        return self.classifier(self.backbone(features, text.transpose(1, 2), mask))  # N×L×D
+        self.register_state_dict_post_hook(_publish)
+        self.register_load_state_dict_pre_hook(_unpublish)
 
     def forward(
         self, image: Tensor, text: Tensor, mask: Tensor, image_index: Tensor | None = None
@@ -261,17 +162,31 @@ class LAVT(nn.Module):
                 f"expected an expression per image or per image_index, got {n} expressions for "
                 + (f"{len(image)} images" if image_index is None else f"{len(image_index)} indices")
             )
-        features = self.see(image)
-        if image_index is not None:
-            features = features.repeat(image_index)
-        logits = self.read(features, text, mask)
+        words = text.transpose(1, 2)  # N×D×L → N×L×D
+        logits = self.classifier(self.backbone(image, words, mask, image_index))
         return F.interpolate(logits, image.shape[2:], mode="bilinear", align_corners=True)
 
+    def embed(self, image: Tensor) -> Tensor:
+        """`Backbone.embed`: for inference, which keeps it of an image for other expressions."""
+        return self.backbone.embed(image)
 
-def _initialise(module: nn.Module) -> None:
-    """Swin's initialisation of the linear layers below `module`."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear):
-            nn.init.trunc_normal_(part.weight, std=0.02)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+    def read(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
+        """`forward` of what `embed` gave: logits float N×2×h×w, a quarter of the image's size."""
+        words = text.transpose(1, 2)  # N×D×L → N×L×D
+        return self.classifier(self.backbone.read(pixels, words, mask, image_index))
+
+
+def _publish(_module: nn.Module, weights: dict[str, Any], prefix: str, _metadata: Any) -> None:
+    _rename(weights, prefix, PUBLISHED)
+
+
+def _unpublish(_module: nn.Module, weights: dict[str, Any], prefix: str, *_others: Any) -> None:
+    _rename(weights, prefix, {theirs: ours for ours, theirs in PUBLISHED.items()})
+
+
+def _rename(weights: dict[str, Any], prefix: str, names: dict[str, str]) -> None:
+    """Renames in place those under `prefix` that begin as a key of `names`; the order stays."""
+    for name in [name for name in weights if name.startswith(prefix)]:
+        own = name.removeprefix(prefix)
+        old = next((old for old in names if own.startswith(old)), "")
+        weights[prefix + names.get(old, "") + own.removeprefix(old)] = weights.pop(name)

@@ -1,4 +1,4 @@
-"""Stage 3 at work (paper §3.3): image and expressions → where each one's object is, as learnt."""
+"""Inference of stage 3 (paper §3.3): image and expressions → each object's probability map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ssc.cache import Cache, content_key
 from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
-from ssc.correct.lavt import LAVT, ImageFeatures
+from ssc.correct.lavt import LAVT
 from ssc.errors import PictureError, WeightsError
 from ssc.weights.reading import load_weights, unfilled
 
@@ -102,13 +102,13 @@ def preprocess(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class Corrector:
-    """A trained model at work. It keeps the features of the last images it was shown.
+    """Inference with a trained model. It keeps the pixel features of the last images.
 
     Args:
         model: trained; put into evaluation mode.
         tokenizer: of the model's BERT.
-        size: (height, width) in pixels at which the model looks at images.
-        words: tokens read of an expression; what is beyond is cut.
+        size: (height, width) in pixels to which images are scaled for the model.
+        words: largest number of tokens of an expression; further ones are cut.
         dtype: in which it computes, under autocast; the weights are float32.
     """
 
@@ -126,10 +126,10 @@ class Corrector:
         self.tokenizer = tokenizer
         self.size = tuple(size)
         self.words = words
-        self._features: Cache[ImageFeatures] = Cache(4)
+        self._embedded: Cache[Tensor] = Cache(4)
 
     def predict(self, image: NDArray[np.uint8], expressions: Sequence[str]) -> NDArray[np.float32]:
-        """Where the object of each expression is.
+        """Locates the object of each expression.
 
         Args:
             image: RGB uint8 H×W×3.
@@ -154,23 +154,23 @@ class Corrector:
     @torch.inference_mode()
     def _read(self, image: NDArray[np.uint8], expressions: list[str]) -> NDArray[np.float32]:
         device = next(self.model.parameters()).device
-        features = self._features.get(content_key(image), lambda: self._see(image, device))
+        pixels = self._embedded.get(content_key(image), lambda: self._embed(image, device))
         tokens = self.tokenizer(
             expressions, padding=True, truncation=True, max_length=self.words, return_tensors="pt"
         ).to(device)
         index = torch.zeros(len(expressions), dtype=torch.long, device=device)
         with self._precision(device):
             text, mask = self.model.words(tokens["input_ids"], tokens["attention_mask"])
-            logits = self.model.lavt.read(features.repeat(index), text, mask).float()
+            logits = self.model.lavt.read(pixels, text, mask, index).float()
         object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
         # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
         object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
         return object_[:, 0].sigmoid().cpu().numpy()
 
-    def _see(self, image: NDArray[np.uint8], device: torch.device) -> ImageFeatures:
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+    def _embed(self, image: NDArray[np.uint8], device: torch.device) -> Tensor:
+        pixels = torch.from_numpy(np.array(image)).to(device)
         with self._precision(device):
-            return self.model.lavt.see(preprocess(pixels[None], self.size))
+            return self.model.lavt.embed(preprocess(pixels[None], self.size))
 
     def _precision(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32)
@@ -204,10 +204,10 @@ class Corrector:
             raise WeightsError(
                 f"{folder}: expected the tokenizer's files, got: {reason}"
             ) from error
-        if len(tokenizer) > (known := model.bert.config.vocab_size):
+        if len(tokenizer) > (vocabulary := model.bert.config.vocab_size):
             raise WeightsError(
-                f"{folder}: expected a tokenizer of at most {known} tokens, as many as the model "
-                f"knows, got {len(tokenizer)}; take the one that the model was trained with"
+                f"{folder}: expected a tokenizer of at most {vocabulary} tokens, as many as the "
+                f"model knows, got {len(tokenizer)}; take the one that the model was trained with"
             )
         return cls(model, tokenizer, size=size, words=words)
 

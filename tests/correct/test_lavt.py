@@ -158,7 +158,7 @@ def test_fusion_equals_its_equations(heads):
     expected = conv(
         module.project_mm, (F.gelu(conv(module.vis_project, x)) * gathered).transpose(1, 2)
     )
-    fused = module(*module.see(x), words, mask)
+    fused = module(x, words, mask)
     torch.testing.assert_close(fused, F.gelu(expected).transpose(1, 2), rtol=1e-4, atol=1e-5)
 
 
@@ -176,7 +176,8 @@ def test_without_the_words_norm_one_word_reaches_all_pixels_alike():
     x, words, mask = torch.randn(2, 30, 8), torch.randn(2, 1, 12), torch.ones(2, 1, 1)
     for norm in (True, False):
         module = Fusion(8, 12, 1, norm)
-        factor = module.image_lang_att(module.see(x)[1], words, mask)
+        attention = module.image_lang_att
+        factor = attention(attention.f_query(x), words, mask)
         torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), rtol=0, atol=1e-4)
         if norm:
             assert factor.abs().max() < 0.01  # nothing of the word is left

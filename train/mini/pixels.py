@@ -45,7 +45,7 @@ class PixelClasses(nn.Module):
         self.lavt = lavt
         classes = 1 + len(COCO_80)
         lavt.classifier.conv1_1 = nn.Conv2d(lavt.classifier.conv1_1.in_channels, classes, 1)
-        norms = (lavt.backbone.get_submodule(f"norm{i}") for i in range(3))
+        norms = lavt.backbone.norms[:3]
         self.heads = nn.ModuleList(nn.Conv2d(len(norm.weight), classes, 1) for norm in norms)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -53,12 +53,11 @@ class PixelClasses(nn.Module):
         backbone = self.lavt.backbone
         x = backbone.patch_embed(image)
         maps = []
-        for i, stage in enumerate(backbone.layers):
+        for stage, norm in zip(backbone.layers, backbone.norms):
             x = stage.blocks(x)
             fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
             fused = fused.view(x.shape)  # B×hw×C → B×h×w×C
-            normed = backbone.get_submodule(f"norm{i}")(fused)
-            maps.append(normed.permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
+            maps.append(norm(fused).permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
             if stage.downsample is not None:
                 x = stage.downsample(x + stage.res_gate(fused))
         return [self.lavt.classifier(maps), *(head(m) for head, m in zip(self.heads, maps))]

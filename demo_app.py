@@ -21,7 +21,7 @@ import numpy as np
 
 import ssc.page.gpu as gpu
 from ssc.errors import InputError
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed

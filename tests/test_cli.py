@@ -129,7 +129,7 @@ def test_box_threshold(run, tmp_path):
 
 def test_spatial_guidance(run, tmp_path):
     for words, end in (("left laptop", min), ("right laptop", max)):
-        assert run(PHOTO, words, "--spatial")[0] == 0
+        assert run(PHOTO, words)[0] == 0
         [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
         across = [c["box"][0] + c["box"][2] for c in record["candidates"]]
         assert across[record["selected"]["candidate"] - 1] == end(across)

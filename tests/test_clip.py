@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from ssc import clip as module
 from ssc.clip import OPENAI, Clip, load_openai_clip
 from ssc.errors import InputError
-from ssc.models.sets import MEAN, STD
+from ssc.models.bundled import MEAN, STD
 from tests.tiny_clip import TINY, tiny
 
 TEXTS = ["the man in blue", "a dog", "left zebra " * 100, "日本語", ""]

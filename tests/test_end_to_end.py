@@ -16,7 +16,7 @@ import ssc
 from ssc.errors import InputError
 from ssc.explain import explain
 from ssc.metrics import Scores, chosen_instance, pairwise_iou
-from ssc.models.sets import ASSETS, load_mini_clip, load_mini_network
+from ssc.models.bundled import ASSETS, load_mini_clip, load_mini_network
 from ssc.types import ANY_CLASS
 from train.data.slice import read_slice
 from train.evaluate.__main__ import NOUNS

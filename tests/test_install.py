@@ -70,7 +70,7 @@ def test_the_wheel_has_the_packages_and_what_they_read(wheel):
 
 
 def test_the_commands_answer_outside_of_the_checkout(installed, tmp_path):
-    code = "import ssc, train; from ssc.models.sets import ASSETS; print(ssc.__file__, ASSETS)"
+    code = "import ssc, train; from ssc.models.bundled import ASSETS; print(ssc.__file__, ASSETS)"
     module, assets = map(Path, run(installed / "python", "-c", code, cwd=tmp_path).split())
     environment = installed.parent
     assert module.is_relative_to(environment)

@@ -5,7 +5,7 @@ from open_clip import get_tokenizer
 from open_clip.model import CLIP
 
 from ssc.clip import Clip
-from ssc.models.sets import MEAN, STD
+from ssc.models.bundled import MEAN, STD
 
 TINY = {
     "embed_dim": 24,

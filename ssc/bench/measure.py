@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ssc.bench.steps import PIPELINE, REFERENCE, Task, fresh, in_float32
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from ssc.types import Candidates
 from ssc.words.vocabulary import COCO_80
 

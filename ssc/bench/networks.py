@@ -111,7 +111,7 @@ def select_without_encoder(device: torch.device) -> Select:
     from torch import nn
 
     from ssc.clip import Clip
-    from ssc.models.sets import MEAN, STD
+    from ssc.models.bundled import MEAN, STD
     from ssc.select import Select
 
     class NoEncoder(nn.Module):
@@ -136,8 +136,8 @@ def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Cl
     from open_clip.model import CLIP
 
     from ssc.clip import Clip
+    from ssc.models.bundled import MEAN, STD
     from ssc.models.published import CLIPS
-    from ssc.models.sets import MEAN, STD
 
     config = TINY_CLIP if tiny else get_model_config(CLIPS[name])
     size = config["vision_cfg"]["image_size"]

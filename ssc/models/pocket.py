@@ -73,7 +73,7 @@ def build_pocket(clip: Clip | None) -> Pipeline:
         WeightsError: a file is damaged.
         ResourceError: onnxruntime is not installed.
     """
-    from ssc.models.sets import ASSETS, load_mini_clip
+    from ssc.models.bundled import ASSETS, load_mini_clip
     from ssc.pipeline import Pipeline
     from ssc.segment import Segment
     from ssc.segment.classes import ClassProjection

@@ -81,7 +81,7 @@ def test_fresh_keeps_nothing_and_shares_networks(pipeline):
     other = fresh(pipeline)
     assert other.segment.segmenter.model is pipeline.segment.segmenter.model
     assert other.segment.nouns is not pipeline.segment.nouns
-    assert other.segment.nouns._parser is pipeline.segment.nouns._parser  # loaded once
+    assert other.segment.nouns.parser is pipeline.segment.nouns.parser  # loaded once
     caches = [pipeline.segment.segmenter._embeddings, other.segment.segmenter._embeddings]
     assert isinstance(caches[1], Cache)
     assert [len(cache._values) for cache in caches] == [1, 0]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ssc
+from ssc.models.bundled import ASSETS
 from ssc.models.photo import THRESHOLD, confidence, is_unknown
-from ssc.models.sets import ASSETS
 from tests.fake_pipeline import fake_pipeline
 from train.measure.photo_note import choose, vary
 

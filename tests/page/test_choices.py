@@ -131,13 +131,13 @@ def test_a_folder_without_a_checkpoint_is_one_line_at_start(tmp_path):
 
 
 def test_an_unknown_model_set_is_one_line_at_start():
-    with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, pocket, base, paper"):
+    with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, pocket, base"):
         demo_app.main(["--models", "huge"])
 
 
 def test_the_environment_is_checked_at_start_too(monkeypatch):
     monkeypatch.setenv("SSC_MODELS", "huge")
-    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, pocket, base, paper"):
+    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, pocket, base"):
         demo_app.main([])
 
 

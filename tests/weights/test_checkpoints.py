@@ -6,7 +6,7 @@ import pytest
 
 import ssc
 from ssc.errors import InputError
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from ssc.weights.checkpoints import find_checkpoint
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from train.scenes.render import Scene, render
 
 if TYPE_CHECKING:

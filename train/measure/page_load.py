@@ -22,7 +22,7 @@ from pathlib import Path
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from train.measure.page import start_page
 
 SCENES = sorted((ASSETS / "examples").glob("*.jpg"))

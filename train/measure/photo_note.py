@@ -90,7 +90,7 @@ def main() -> None:
     from tqdm import tqdm
 
     from ssc.images import load_image
-    from ssc.models.sets import ASSETS, load_mini_network
+    from ssc.models.bundled import ASSETS, load_mini_network
     from train.scenes import render
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 
 MINI = ASSETS / "mini"
 
@@ -35,7 +35,7 @@ HEAD_CLIP = "zero-shot-image-classification", "clip"
 
 
 def detector(args: argparse.Namespace) -> None:
-    from ssc.models.sets import load_mini_network
+    from ssc.models.bundled import load_mini_network
     from ssc.segment.mini import CONFIG
     from train.mini.card import head, write_card, write_model
     from train.mini.detector import choose_threshold, measure, train_detector
@@ -65,7 +65,7 @@ def detector(args: argparse.Namespace) -> None:
 def clip(args: argparse.Namespace) -> None:
     from open_clip.tokenizer import SimpleTokenizer
 
-    from ssc.models.sets import load_mini_clip
+    from ssc.models.bundled import load_mini_clip
     from train.mini.card import head, write_card, write_model
     from train.mini.clip import config, measure, train_clip
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ssc.clip import Clip
-from ssc.models.sets import MEAN, STD
+from ssc.models.bundled import MEAN, STD
 from ssc.result import Result
 from ssc.select import Select
 from ssc.types import Candidates

@@ -40,8 +40,8 @@ def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any
 
 def _weights(models: str) -> dict[str, str]:
     """SHA-256 of each file that stages 1 and 2 load."""
+    from ssc.models.bundled import ASSETS
     from ssc.models.published import SETS, files_of
-    from ssc.models.sets import ASSETS
 
     if models in SETS:
         return {

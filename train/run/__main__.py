@@ -185,7 +185,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--dry-run", action="store_true", help="measure a sample, show the plan, and stop")
     args, args.fit = parser.parse_known_args(argv)
 
-    from ssc.models.sets import ASSETS
+    from ssc.models.bundled import ASSETS
     from train.fit.options import parse as parse_fit
 
     args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")

@@ -40,7 +40,7 @@ def test_refsprites_by_name():
         with pytest.raises(InputError, match="expected refsprites:SPLIT:COUNT"):
             open_dataset(text)
     for text in ("coco:val:3", "pictures", "x.json"):
-        with pytest.raises(InputError, match=r"expected refsprites:.* or a \.jsonl or \.csv file"):
+        with pytest.raises(InputError, match=r"expected refsprites:.* a \.jsonl or \.csv file"):
             open_dataset(text)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from train.data.slice import SLICE, read_slice
 from train.evaluate import matching_accuracy as matching
 from train.evaluate.matching_accuracy import _choice, agreement

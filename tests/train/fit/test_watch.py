@@ -72,7 +72,7 @@ def test_truth_is_that_of_the_pictures(watched):
     figure, text = over_time.draw(watched, truth, objects)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles.count("bootstrap 0: wrong") == len(objects)
-    assert "S2 got these wrong" in text
+    assert "Objects S2 gets wrong" in text
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import ModelCard
 from torch import nn
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from train.mini import __main__, lavt
 from train.mini.card import head, write_card
 

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
-from ssc.models.sets import ASSETS
+from ssc.models.bundled import ASSETS
 from ssc.segment.mini import CONFIG, STRIDES, MiniFCOS, paste_masks
 from train.mini import detector
 from train.mini.detector import _crops, average_precision, example, losses, match

@@ -190,7 +190,7 @@ def test_a_shard_that_is_missing_is_made_again(data, tmp_path):
 
 
 def test_where_training_starts(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("ssc.models.sets.ASSETS", tmp_path)
+    monkeypatch.setattr("ssc.models.bundled.ASSETS", tmp_path)
     command = ["--data", data[0], "--out", str(tmp_path / "out")]
     assert run.parse(command).init is None  # nothing is bundled there
     bundled = tmp_path / "mini" / "lavt"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from ssc.expression import Expression
 
-JOINT = 0.6
-"""Similarity that a soft IoU of 1 is worth where stages 2 and 3 choose together, by RefSprites' val
-with the mini set, among 0.05 to 1.6; from 0.4 to 0.8 it hardly matters."""
+JOINT, JOINT_WITH_WORDS = 0.6, 0.15
+"""What a soft IoU of 1 is worth in stage 2's score where stages 2 and 3 choose together: by the
+paper's rule, and where words count. By RefSprites' val with the mini set, among 0 to 0.8."""
 
 NOTHING, YOURS = "nothing yet", "your choice"
 SELECTED, CORRECTED = "S+S", "S+S+C"
@@ -219,15 +219,20 @@ class Result(Masked):
         return self._of_stage_3(SNAPPED, self.correction.snapped_index)
 
     @property
+    def joint_weight(self) -> float:
+        """`JOINT`, or `JOINT_WITH_WORDS` where words count in stage 2's scores."""
+        return JOINT_WITH_WORDS if self.selection is not None and self.selection.spatial else JOINT
+
+    @property
     def joint(self) -> Answer | None:
         """The candidate that stages 2 and 3 prefer together, else stage 3's own mask.
 
-        Not in the paper. The highest of stage 2's score plus `JOINT` times the corrected model's
-        agreement: CLIP knows looks better, the corrected model places.
+        Not in the paper. The highest of stage 2's score plus `joint_weight` times the corrected
+        model's agreement: CLIP knows looks better, the corrected model places.
         """
         if self.selection is None or self.correction is None:
             return None
-        scores = self.selection.scores + JOINT * self.correction.agreement
+        scores = self.selection.scores + self.joint_weight * self.correction.agreement
         return self._of_stage_3(BOTH, int(scores.argmax()) if self.found else -1)
 
     @property

@@ -12,7 +12,7 @@ from ssc.correct import SNAP_IOU
 from ssc.draw import colour_of, ink_of
 from ssc.explain import explain
 from ssc.metrics import mask_iou
-from ssc.result import JOINT, Result
+from ssc.result import Result
 from ssc.types import ANY_CLASS, Candidates, ClassMatch
 
 
@@ -124,7 +124,7 @@ def iou_bars(result: Result) -> str:
     caption = (
         "How well S+S+C agrees with each candidate: soft IoU of its probability, and IoU of its "
         f"mask. “S+S+C” marks the highest soft IoU, if it reaches the line ({SNAP_IOU}). “Both” "
-        f"marks the highest sum of stage 2's score and {JOINT} × soft IoU."
+        f"marks the highest sum of stage 2's score and {result.joint_weight} × soft IoU."
     )
     return _table(caption, ("Candidate", "Soft IoU as a bar", "Soft IoU", "IoU"), rows)
 

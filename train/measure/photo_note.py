@@ -93,7 +93,9 @@ def main() -> None:
     from ssc.models.bundled import ASSETS, load_mini_network
     from train.scenes import render
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train photo-note", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--scenes", type=int, default=150, help="scenes in each half; default: 150")
     scenes = parser.parse_args().scenes
     network: MiniNetwork = load_mini_network(ASSETS / "mini" / "detector")

@@ -115,6 +115,15 @@ def _mini() -> Pipeline:
     return Pipeline(segment, Select(clip))
 
 
+@cache
+def _pocket() -> Pipeline:
+    from ssc.models.pocket import build_pocket
+    from ssc.models.published import best_clip, require
+
+    require("pocket")
+    return build_pocket(load_mini_clip(ASSETS / "mini" / "clip"), best_clip())
+
+
 def _published(name: str) -> Pipeline:
     from ssc.models.published import build
 
@@ -123,7 +132,7 @@ def _published(name: str) -> Pipeline:
 
 MODEL_SETS = {
     "mini": _mini,
-    "pocket": partial(_published, "pocket"),
+    "pocket": _pocket,
     "base": partial(_published, "base"),
     "paper": partial(_published, "paper"),
 }

@@ -61,19 +61,17 @@ POCKET_WEIGHTS: dict[str, tuple[Weights, ...]] = {
 """Name of a part → its files."""
 
 
-def build_pocket(clip: Clip | None) -> Pipeline:
+def build_pocket(projection: Clip, selection: Clip | None) -> Pipeline:
     """Stages 1 and 2 of the pocket set, on the processor, of files that are here.
 
-    Nouns are projected by the table of nouns and the mini CLIP.
-
     Args:
-        clip: of stage 2; None has words alone choose.
+        projection: the CLIP that nouns beyond the table of nouns are projected with.
+        selection: the CLIP of stage 2; None has words alone choose.
 
     Raises:
         WeightsError: a file is damaged.
         ResourceError: onnxruntime is not installed.
     """
-    from ssc.models.bundled import ASSETS, load_mini_clip
     from ssc.pipeline import Pipeline
     from ssc.segment import Segment
     from ssc.segment.classes import ClassProjection
@@ -86,8 +84,8 @@ def build_pocket(clip: Clip | None) -> Pipeline:
     boxes, masks = ([file.path for file in POCKET_WEIGHTS[part]] for part in POCKET)
     segment = Segment(
         SpacyNouns(),
-        ClassProjection(load_mini_clip(ASSETS / "mini" / "clip"), COCO_80),
+        ClassProjection(projection, COCO_80),
         SsdDetector(load_ssd(*boxes)),
         OnnxSamSegmenter(*map(load_onnx, masks)),
     )
-    return Pipeline(segment, Select(clip))
+    return Pipeline(segment, Select(selection))

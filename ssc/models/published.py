@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssc.errors import WeightsError, unknown
-from ssc.models.pocket import POCKET, POCKET_WEIGHTS, build_pocket
+from ssc.models.pocket import POCKET, POCKET_WEIGHTS
 from ssc.weights.files import Weights
 
 if TYPE_CHECKING:
@@ -187,14 +187,12 @@ def build(name: str) -> Pipeline:
     are most of the time. Grounding DINO is not: its sizes change with the picture and its words.
 
     Args:
-        name: a key of `SETS`.
+        name: a key of `SETS` but pocket.
 
     Raises:
         WeightsError: weights are missing; the message says how to get them.
     """
-    _require(name)
-    if name == "pocket":
-        return build_pocket(_best_clip())
+    require(name)
     parts = SETS[name]
     assert isinstance(parts, Parts)
     paths = {part: WEIGHTS[part][0].path for part in parts}
@@ -219,7 +217,7 @@ def build(name: str) -> Pipeline:
     return Pipeline(segment, Select(_clip(parts.selection, paths[parts.selection], device, dtype)))
 
 
-def _best_clip() -> Clip | None:
+def best_clip() -> Clip | None:
     """The best of the published CLIPs that are here; None where none is."""
     from ssc.devices import best_device, best_dtype
 
@@ -230,7 +228,7 @@ def _best_clip() -> Clip | None:
     return None
 
 
-def _require(name: str) -> None:
+def require(name: str) -> None:
     """Raises WeightsError where files of a set are missing, and says what to do."""
     from huggingface_hub import constants
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssc.errors import unknown
-from ssc.models.bundled import ASSETS, build_mini
+from ssc.models.bundled import ASSETS, build_mini, load_mini_clip
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
@@ -77,6 +77,15 @@ def default_set() -> str:
     return next(present)
 
 
+@cache
+def _pocket() -> Pipeline:
+    from ssc.models.pocket import build_pocket
+    from ssc.models.published import best_clip, require
+
+    require("pocket")
+    return build_pocket(load_mini_clip(ASSETS / "mini" / "clip"), best_clip())
+
+
 def _published(name: str) -> Pipeline:
     from ssc.models.published import build
 
@@ -85,7 +94,7 @@ def _published(name: str) -> Pipeline:
 
 MODEL_SETS = {
     "mini": build_mini,
-    "pocket": partial(_published, "pocket"),
+    "pocket": _pocket,
     "base": partial(_published, "base"),
     "paper": partial(_published, "paper"),
 }

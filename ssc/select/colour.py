@@ -47,7 +47,7 @@ _PARTS = {
 }
 """Part of a standing person → where it begins and ends, as shares of the height, and its words."""
 
-_WORD = re.compile(r"\b(" + "|".join(_SAID) + r")\b((?:\W+\w+){0,2})")
+_WORD = re.compile(r"\b(" + "|".join(_SAID) + r")\b(?=((?:\W+\w+){0,2}))")
 _LIGHTNESS = 0.5  # its weight beside the two of colour: a shirt in the shade keeps its colour
 _MOST = 4096  # pixels of a mask that are asked; more say the same
 

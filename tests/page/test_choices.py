@@ -131,13 +131,13 @@ def test_a_folder_without_a_checkpoint_is_one_line_at_start(tmp_path):
 
 
 def test_an_unknown_model_set_is_one_line_at_start():
-    with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, pocket, base"):
+    with pytest.raises(SystemExit, match=r"^error: model set: expected one of mini, pocket"):
         demo_app.main(["--models", "huge"])
 
 
 def test_the_environment_is_checked_at_start_too(monkeypatch):
     monkeypatch.setenv("SSC_MODELS", "huge")
-    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, pocket, base"):
+    with pytest.raises(SystemExit, match=r"^error: SSC_MODELS: expected one of mini, pocket"):
         demo_app.main([])
 
 
@@ -147,12 +147,12 @@ def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, bes
     monkeypatch.setattr("ssc.weights.files.Weights.present", present)
     monkeypatch.setattr(ssc, "load", lambda *_, **__: fake_pipeline())
     assert find_choices().models == best
-    assert list(find_choices("base").sets) == ["base", "mini", "paper"]
+    assert list(find_choices("base").sets) == ["base", "mini", "pocket", "paper"]
 
 
 def test_the_sets_that_there_are(monkeypatch):
     choices = find_choices("mini", ["off"])
-    assert list(choices.sets) == ["mini", "base", "paper"]
+    assert list(choices.sets) == ["mini", "pocket", "base", "paper"]
     assert choices.corrects == ["off"]
     assert choices.sets["mini"].missing() == ""
     assert choices.pipeline("mini").segment is ssc.load("mini").segment

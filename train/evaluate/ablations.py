@@ -85,11 +85,14 @@ def without_projection(pipeline: Pipeline) -> Row:
 
 def clips(pipeline: Pipeline, models: str) -> dict[str, Clip]:
     """The CLIPs of a model set by name: stage 2's, and the projection's if it is another one."""
-    from ssc.models.published import SETS
+    from ssc.models.published import SETS, Parts
 
     selection = pipeline.select.clip
     projection = pipeline.segment.classes.clip
-    if models not in SETS:
+    parts = SETS.get(models)
+    if not isinstance(parts, Parts):
+        if selection is None:
+            raise InputError(f"ablations: expected a set with a CLIP in stage 2, got {models}")
         return {f"{models} CLIP": selection}
-    named = {SETS[models].selection: selection}
-    return named if projection is selection else {SETS[models].projection: projection, **named}
+    named = {parts.selection: selection}
+    return named if projection is selection else {parts.projection: projection, **named}

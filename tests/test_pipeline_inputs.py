@@ -120,7 +120,7 @@ def test_varied_settings_of_stage_1():
     ).segment
     assert (other.project, other.detector.text_threshold) == (False, 0.4)
     assert other.classes.vocabulary == ("dog", "laptop")  # in the detector's spelling
-    assert other.nouns._parser is stage.nouns._parser  # one spaCy, however many vocabularies
+    assert other.nouns.parser is stage.nouns.parser  # one spaCy, however many vocabularies
     assert (stage.project, stage.detector.text_threshold) == (True, 0.25)
     assert len(stage.classes.vocabulary) == 80
     again = Pipeline(other, pipeline.select).with_options().segment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ssc.result import YOURS
+from ssc.types import NO_CLASS
 
 if TYPE_CHECKING:
     from ssc.result import Result
@@ -14,8 +15,9 @@ def explain(result: Result) -> str:
     """The answer, what was looked for and what came of it, in plain sentences."""
     words = f"{_of_answer(result)}{_of_selection(result)}{_of_correction(result)}."
     if result.nearest:
-        words += f" Found instead: {', '.join(name for name, _ in result.nearest)}."
-    return words
+        found = "Nearest classes" if NO_CLASS in result.classes else "Found instead"
+        words += f" {found}: {', '.join(name for name, _ in result.nearest)}."
+    return words + _of_words(result)
 
 
 def _of_answer(result: Result) -> str:
@@ -33,6 +35,8 @@ def _of_answer(result: Result) -> str:
 def _of_selection(result: Result) -> str:
     looked_for = " or ".join(result.classes)
     n, selection = len(result.candidates), result.selection
+    if not n and NO_CLASS in result.classes:
+        return f'"{result.matches[0].noun}" is none of the classes that are looked for'
     if not n:
         return f'No {looked_for} found for "{result.expressions[0]}"'
     if selection is None:
@@ -51,6 +55,25 @@ def _of_selection(result: Result) -> str:
         f"S+S chose candidate {chosen + 1} ({score}) by matching, "
         f"as candidate {order[0] + 1} ({scores[order[0]]:.3f}) went to another object"
     )
+
+
+def _of_words(result: Result) -> str:
+    """What of the expressions was read otherwise than typed, or not at all."""
+    notes = []
+    for said in result.words:
+        if not said.english:
+            notes.append("Only English is read.")
+            continue
+        notes += [f"“{typed}” was read as “{new}”." for typed, new in said.mended]
+        if said.unread:
+            notes.append(f"Not understood: {', '.join(said.unread)}.")
+        if said.count in ("all", "several"):
+            notes.append("One object is answered, though several are asked for.")
+        if said.count == "none" or said.without:
+            notes.append("What is said not to be there counts for little.")
+        absent = [p for p in said.places if p.rank > max(len(result.candidates), 1)]
+        notes += [f"There is no {place}." for place in absent if result.found]
+    return "".join(f" {note}" for note in dict.fromkeys(notes))
 
 
 def _of_correction(result: Result) -> str:

@@ -127,12 +127,20 @@ def test_box_threshold(run, tmp_path):
         assert len(record["candidates"]) == found
 
 
-def test_spatial_guidance(run, tmp_path):
-    for words, end in (("left laptop", min), ("right laptop", max)):
-        assert run(PHOTO, words)[0] == 0
-        [record] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
-        across = [c["box"][0] + c["box"][2] for c in record["candidates"]]
-        assert across[record["selected"]["candidate"] - 1] == end(across)
+def test_words_count_unless_the_papers_rule_is_asked_for(tmp_path, monkeypatch, capsys):
+    made = []
+    with_options = Pipeline.with_options
+
+    def spy(self, **options):
+        made.append(with_options(self, **options))
+        return made[-1]
+
+    monkeypatch.setattr(Pipeline, "with_options", spy)
+    monkeypatch.chdir(tmp_path)
+    for words, paper in (((), False), (("--paper",), True)):
+        assert main([str(PHOTO), "left laptop", *words], lambda name, correct: fake_pipeline()) == 0
+        assert made[-1].segment.paper is paper
+        assert made[-1].select.spatial is not paper
 
 
 def test_sigma_and_text_threshold_reach_the_stages(tmp_path, monkeypatch, capsys):

@@ -34,6 +34,8 @@ RELATION = 1.0
 
 ALIKE = 0.0
 """Difference up to which two candidates are alike, in shares of the frame."""
+LEFT_TO_LOOKS = ("with", "on", "in")
+"""Relations whose boxes choose no better than chance on the val lists: read, but not counted."""
 AS_PLACE = {
     "left of": ("x", LOW),
     "right of": ("x", HIGH),
@@ -172,6 +174,8 @@ def of_relation(
     Args:
         near: float64 M×4, the other objects; where the relation names none, the boxes themselves.
     """
+    if relation.kind in LEFT_TO_LOOKS:
+        return None
     measure = KINDS[relation.kind]
     if relation.kind in AS_PLACE and not relation.places and not relation.sizes:
         alike = np.abs(near[:, None] - boxes[None]).max(-1) < 0.02

@@ -8,12 +8,16 @@ from ssc.pipeline import Pipeline
 from ssc.result import Result
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch
+from ssc.words.read import Reader
 from train.data import Picture, Referred
 
 H, W = 32, 48
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 WORDS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 OTHER = (0.6, 0.57, 0.56)
+
+
+READER = Reader()
 
 
 def squares():
@@ -59,7 +63,9 @@ class Squares:
         found = candidates_of(squares()[1])
         if "unicorn" in expressions[0]:
             found = Candidates.empty(H, W)
-        return Result(tuple(expressions), (ClassMatch("square", "square", 1.0),), found)
+        words = tuple(READER.read(text) for text in expressions)
+        match = ClassMatch("square", "square", 1.0)
+        return Result(tuple(expressions), (match,), found, words=words)
 
     def with_options(self, **options):
         return self

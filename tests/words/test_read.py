@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.explain import explain
 from ssc.expression import HIGH, LOW, MIDDLE, Place
+from ssc.result import Result
+from ssc.types import NO_CLASS, Candidates, ClassMatch
 from ssc.words.geometry import penalties
 from ssc.words.plain import plain
 from ssc.words.read import Reader
@@ -219,3 +222,23 @@ def test_phrases_with_known_answers_over_random_layouts():
         assert right, (text, boxes)
         good += right
     assert good >= 0.98 * 600
+
+
+def test_a_message_says_what_was_not_read_as_typed():
+    match = ClassMatch("giraffe", "giraffe", 1.0)
+    ones = np.ones(2, np.float32)
+    boxes = np.array([[0, 0, 9, 9], [20, 0, 29, 9]], np.float32)
+    candidates = Candidates(boxes, ones, ("giraffe",) * 2, np.ones((2, H, W), bool), ones)
+
+    def said(text: str) -> str:
+        return explain(Result((text,), (match,), candidates, words=(NOUNS.read(text),)))
+
+    assert "“girrafe” was read as “giraffe”." in said("left girrafe")
+    assert "There is no 5 from left." in said("fifth giraffe from the left")
+    assert "though several are asked for" in said("all the giraffes")
+    assert "Only English is read." in said("左边的男人")
+    assert said("left giraffe") == "Found 2 candidates of class giraffe."
+    far = ClassMatch("sky", NO_CLASS, 0.0, (("kite", 0.4),))
+    none = Result(("sky",), (far,), Candidates.empty(H, W), far.runners_up)
+    assert explain(none).startswith('"sky" is none of the classes')
+    assert "Nearest classes: kite." in explain(none)

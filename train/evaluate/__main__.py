@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssc.errors import InputError
+from train.evaluate import words
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
 from train.evaluate.counting import evaluate, mean
@@ -128,6 +129,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
+def measured_words(args: argparse.Namespace) -> dict[str, Any]:
+    """The report of --words."""
+    import ssc
+
+    return words.measure(ssc.load(args.models, correct=False), args.words, args.scenes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -157,6 +165,13 @@ def main() -> None:
         metavar="NAME=FOLDER",
         help="more rows: checkpoints of stage 3",
     )
+    parser.add_argument(
+        "--words",
+        nargs="+",
+        metavar="LIST",
+        help="how well words alone are understood (train.evaluate.words): JSONL lists of image, "
+        "expression, box, width and height, or data sets as of --data",
+    )
     parser.add_argument("--ablations", action="store_true", help="the paper's Tables 2 and 3")
     parser.add_argument("--json", type=Path, help="also write the report here")
     args = parser.parse_args()
@@ -166,10 +181,10 @@ def main() -> None:
     if args.ablations and (args.rows or args.checkpoint):
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
     try:
-        report = run(args)
+        report = measured_words(args) if args.words else run(args)
     except (InputError, OSError) as error:
         parser.exit(1, f"error: {error}\n")
-    print(markdown(report))
+    print(words.markdown(report) if args.words else markdown(report))
     if args.json:
         write_json(args.json, report)
 

@@ -1,0 +1,268 @@
+"""How well words alone are understood: real expressions, true boxes, blank pixels.
+
+The pipeline is the project's own, with a detector that knows the truth, a segmenter that fills
+boxes and a CLIP to which everything looks alike, so that only what the words say can decide.
+
+Truth: the objects of a picture are the distinct boxes that any list names in it; an object's class
+is the COCO class that most of its expressions name outright. An object of which no expression tells
+it is never the one meant, but stands among the candidates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.errors import InputError
+from ssc.metrics import mask_box, pairwise_box_iou
+from ssc.pipeline import Pipeline
+from ssc.segment import Segment
+from ssc.select import Select
+from ssc.words.vocabulary import COCO_80
+from train.data import open_dataset
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDE = 128
+"""Pixels; boxes are brought to a square frame of this side."""
+SAME, FOUND = 0.9, 0.7
+"""IoU from which two boxes are one object, and from which a candidate is the one meant."""
+PEOPLE = frozenset(
+    [
+        "person",
+        "man",
+        "woman",
+        "guy",
+        "lady",
+        "girl",
+        "boy",
+        "kid",
+        "child",
+        "baby",
+        "player",
+        "men",
+        "women",
+        "people",
+    ]
+)
+OUTRIGHT = {
+    **{name: name for name in COCO_80},
+    **{f"{name}s": name for name in COCO_80},
+    **dict.fromkeys(PEOPLE, "person"),
+}
+"""Nouns that name a class outright."""
+
+
+@dataclass
+class Thing:
+    """An object of a picture.
+
+    Attributes:
+        box: float32 4, XYXY in the pixels of a square of `SIDE`.
+        named: how many expressions name each class outright.
+    """
+
+    box: NDArray[np.float32]
+    named: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str | None:
+        return self.named.most_common(1)[0][0] if self.named else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An expression and the object that it names, by its number in its picture."""
+
+    picture: str
+    expression: str
+    number: int
+
+
+class Alike:
+    """A CLIP to which all texts and pictures look alike."""
+
+    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.ones((len(texts), 1), np.float32)
+
+    encode_images = encode_text
+
+
+class Truth:
+    """A detector that gives the objects of the picture that it is shown."""
+
+    threshold = 0.3
+
+    def show(self, things: Sequence[Thing], meant: str) -> None:
+        self.things, self.meant = things, meant
+        self.asked: list[tuple[str, ...]] = []
+
+    def detect(self, image: Any, wanted: Sequence[str]) -> Any:
+        self.asked.append(tuple(wanted))
+        known = [
+            t for t in self.things if t.name in wanted or (not t.name and self.meant in wanted)
+        ]
+        boxes = np.array([t.box for t in known], np.float32).reshape(-1, 4)
+        return (
+            boxes,
+            np.full(len(known), 0.9, np.float32),
+            tuple(t.name or wanted[0] for t in known),
+        )
+
+
+class Filled:
+    """A segmenter that fills boxes."""
+
+    def segment(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Any:
+        masks = np.zeros((len(boxes), *image.shape[:2]), bool)
+        for mask, (x0, y0, x1, y1) in zip(masks, np.round(boxes).astype(int)):
+            mask[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
+        return masks, np.ones(len(boxes), np.float32)
+
+
+def measure(
+    pipeline: Pipeline, sources: Sequence[str], limit: int | None = None
+) -> dict[str, dict[str, float]]:
+    """The figures of each list.
+
+    Args:
+        pipeline: lends its reader of words and its classes.
+        sources: JSONL files with image, expression, box (XYWH), width and height a line, or data
+            sets as `train.data.open_dataset` names them.
+        limit: expressions of each list, drawn with a seed; None for all.
+
+    Returns:
+        List → percent of those with two objects or more to choose from: "right" (where several
+        score alike, 1 / how many), "chance", "decided" (words make a difference), "decided right";
+        and of all, "class" (the object's class is looked for), "looked for" (classes, where there
+        is a noun), "expressions".
+
+    Raises:
+        InputError: a list cannot be read.
+    """
+    things: dict[str, list[Thing]] = defaultdict(list)
+    lists = {Path(source).stem: _rows(source, things) for source in sources}
+    for rows in lists.values():
+        for row in rows:
+            name = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
+            if name:
+                things[row.picture][row.number].named[name] += 1
+    truth = Truth()
+    stage = Segment(pipeline.segment.nouns, pipeline.segment.classes, truth, Filled())  # type: ignore[arg-type]
+    heeding = Pipeline(stage, Select(Alike()))
+    return {
+        name: _figures(heeding, truth, things, _drawn(rows, limit)) for name, rows in lists.items()
+    }
+
+
+def _drawn(rows: list[Row], limit: int | None) -> list[Row]:
+    order = np.random.default_rng(0).permutation(len(rows))
+    return [rows[i] for i in sorted(order[:limit])]
+
+
+def _figures(
+    pipeline: Pipeline, truth: Truth, things: dict[str, list[Thing]], rows: list[Row]
+) -> dict[str, float]:
+    from tqdm import tqdm
+
+    rng = np.random.default_rng(0)
+    counts: dict[str, list[float]] = defaultdict(list)
+    for row in tqdm(rows, unit="expression", mininterval=2):
+        own = things[row.picture]
+        meant = own[row.number]
+        if meant.name is None:
+            continue
+        truth.show(own, meant.name)
+        # Noise, so that no two pictures are one to a cache.
+        image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        [result] = pipeline(image, [row.expression])
+        asked = truth.asked[0] if truth.asked else ()
+        counts["class"].append(meant.name in asked)
+        if len(asked) < len(COCO_80):
+            counts["looked for"].append(len(asked))
+        alternatives = sum(thing.name in (None, meant.name) for thing in own)
+        if alternatives < 2:
+            continue
+        counts["chance"].append(1 / alternatives)
+        scores = result.selection.scores if result.selection else np.zeros(0)
+        best = np.flatnonzero(scores >= scores.max() - 1e-6) if len(scores) else []
+        right = 0.0
+        if len(best):
+            overlaps = pairwise_box_iou(result.candidates.boxes, meant.box[None])[:, 0]
+            right = float(np.mean(overlaps[best] >= FOUND))
+        counts["right"].append(right)
+        counts["decided"].append(0 < len(best) < len(scores))
+        if counts["decided"][-1]:
+            counts["decided right"].append(right)
+    means = {name: float(np.mean(values)) for name, values in counts.items()}
+    percents = {n: v if n == "looked for" else 100 * v for n, v in means.items()}
+    return {"expressions": len(rows), **percents}
+
+
+def _rows(source: str, things: dict[str, list[Thing]]) -> list[Row]:
+    rows = []
+    for picture, expression, box in _read(source):
+        own = things[picture]
+        boxes = np.array([thing.box for thing in own], np.float32).reshape(-1, 4)
+        same = pairwise_box_iou(boxes, box[None])[:, 0] >= SAME
+        number = int(same.argmax()) if same.any() else len(own)
+        if number == len(own):
+            own.append(Thing(box))
+        rows.append(Row(picture, expression, number))
+    return rows
+
+
+def _read(source: str) -> list[tuple[str, str, NDArray[np.float32]]]:
+    """Picture, expression and box, in the pixels of the square, of each expression."""
+    found = []
+    if source.endswith(".jsonl"):
+        try:
+            lines = Path(source).read_text("utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise InputError(f"{source}: expected a list of expressions, got: {error}") from error
+        return [_parsed(line, f"{source}, line {n}") for n, line in enumerate(lines, 1)]
+    data = open_dataset(source)
+    for i in range(len(data)):
+        picture = data[i]
+        for thing in picture.objects:
+            box = mask_box(thing.mask) if thing.mask is not None else thing.box
+            if box is not None:
+                square = _squared(box, *picture.image.shape[:2])
+                found += [(picture.name, text, square) for text in thing.expressions]
+    return found
+
+
+def _parsed(line: str, where: str) -> tuple[str, str, NDArray[np.float32]]:
+    try:
+        row = json.loads(line)
+        x, y, w, h = row["box"]
+        box = _squared([x, y, x + w, y + h], row["height"], row["width"])
+        return str(row["image"]), str(row["expression"]), box
+    except (ValueError, TypeError, LookupError) as error:
+        raise InputError(
+            f"{where}: expected image, expression, box, width and height, got: {error!r}"
+        ) from error
+
+
+def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
+    scale = np.array([SIDE / width, SIDE / height] * 2)
+    return np.clip(np.asarray(box, np.float64) * scale, 0, SIDE).astype(np.float32)
+
+
+def markdown(report: dict[str, dict[str, float]]) -> str:
+    """The figures as a table."""
+    names = ("right", "chance", "decided", "decided right", "class", "looked for")
+    lines = [f"| list | expressions | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for name, figures in report.items():
+        values = (
+            f"{figures.get(n, float('nan')):.{2 if n == 'looked for' else 1}f}" for n in names
+        )
+        lines.append(f"| {name} | {figures['expressions']:.0f} | {' | '.join(values)} |")
+    return "\n".join(lines)

@@ -38,6 +38,7 @@ MAX_WORDS = 300
 
 NEEDS = {
     "mini": "Comes with the program and runs anywhere, but knows only rendered scenes.",
+    "pocket": "For photographs on any processor: COCO's 80 classes, chosen by words alone.",
     "base": "For photographs: real networks in their smaller sizes. Faster on a GPU.",
     "paper": "For photographs: the networks of the paper. Needs a GPU, or patience.",
 }

@@ -109,4 +109,4 @@ def test_controls(steps, monkeypatch, case):
     assert len(radios) == (case == "some absent")
     if radios:
         assert [value for _, value in radios[0].choices] == ["pocket", "base", "paper"]
-        assert radios[0].choices[0][0].startswith("base, 2.3 GB. ")
+        assert radios[0].choices[1][0].startswith("base, 2.3 GB. ")

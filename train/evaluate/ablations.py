@@ -44,7 +44,10 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     """
     best, random = oracle(pipeline), random_candidate(pipeline)
     prompts = [
-        selected(f"{prompt}, {name}", Select(clip, prompt=prompt, sigma=pipeline.select.sigma))
+        selected(
+            f"{prompt}, {name}",
+            Select(clip, prompt=prompt, sigma=pipeline.select.sigma, spatial=False),
+        )
         for prompt in VISUAL_PROMPTS
         for name, clip in clips(pipeline, models).items()
     ]

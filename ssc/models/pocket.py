@@ -78,12 +78,12 @@ def build_pocket(projection: Clip, selection: Clip | None) -> Pipeline:
     from ssc.segment.onnx_sam import OnnxSamSegmenter, load_onnx
     from ssc.segment.ssd import SsdDetector, load_ssd
     from ssc.select import Select
-    from ssc.words.nouns import SpacyNouns
+    from ssc.words.read import Reader
     from ssc.words.vocabulary import COCO_80
 
     boxes, masks = ([file.path for file in POCKET_WEIGHTS[part]] for part in POCKET)
     segment = Segment(
-        SpacyNouns(),
+        Reader(),
         ClassProjection(projection, COCO_80),
         SsdDetector(load_ssd(*boxes)),
         OnnxSamSegmenter(*map(load_onnx, masks)),

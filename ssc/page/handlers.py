@@ -83,7 +83,7 @@ class Handlers:
     def note(self, session: Session) -> gr.HTML:
         if not session.unknown:
             return gr.HTML("", visible=False)
-        real = (n for n in ("base", "paper") if n in self.choices.sets)
+        real = (n for n in ("base", "paper", "pocket") if n in self.choices.sets)
         present = next((n for n in real if not self.choices.sets[n].missing()), None)
         return gr.HTML(photo_note(present), visible=True)
 

@@ -34,9 +34,8 @@ def photo_note(real: str | None) -> str:
     else:
         here = "" if downloads_are_off() else f"under {DOWNLOADS}, or "
         remedy = (
-            f"For photographs, download the real networks once, {here}with "
-            "<code>python -m ssc models --download base</code>. Then choose that model set under "
-            "Options."
+            f"For photographs, download another model set once, {here}with "
+            "<code>python -m ssc models --download base</code>. Then choose it under Options."
         )
     return (
         '<div class="note" role="note"><p>This looks like a photograph. The bundled models '

@@ -69,11 +69,12 @@ def sam_select(pipeline: Pipeline) -> Row:
         InputError: the model set has no SAM; the mini set's segmenter needs boxes.
     """
     everything = _everything(pipeline)
+    select = pipeline.select.with_options(spatial=False)  # the paper's rule
 
     def masks(asked: Asked) -> list[Mask]:
         found = everything(asked.image)
         among = [replace(result, candidates=found, nearest=()) for result in asked.results]
-        return [mask_of(result.selected) for result in pipeline.select(asked.image, among)]
+        return [mask_of(result.selected) for result in select(asked.image, among)]
 
     return Row("SAM + Select", masks)
 

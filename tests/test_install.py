@@ -80,5 +80,5 @@ def test_the_commands_answer_outside_of_the_checkout(installed, tmp_path):
     assert "faces.jpg, guy with a turban: " in said
     [result] = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
     assert result["candidates"]
-    assert result["correction"]
+    assert result["corrected"]["mask"]
     assert "sentences to a checkpoint" in run(installed / "ssc-train", "--help", cwd=tmp_path)

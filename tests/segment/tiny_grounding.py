@@ -66,7 +66,9 @@ def tiny_original(tokenizer, seed=1):
 
     options = {"hidden_dim": 256, "nheads": 8, "num_queries": 20, "dim_feedforward": 48}
     with patch.object(theirs, "build_swin_transformer", small):
-        model = build_original(tokenizer, BertConfig(**BERT), **options, enc_layers=2, dec_layers=2)
+        model = build_original(
+            tokenizer, bert=BertConfig(**BERT), **options, enc_layers=2, dec_layers=2
+        )
     return shake(model.eval(), seed)
 
 

@@ -1,6 +1,9 @@
 """The house stays in order: arrows run down, files stay short, each module says what it is for."""
 
 import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ from importlinter.cli import lint_imports
 ROOT = Path(__file__).parents[1]
 LONGEST = 300  # lines of a file
 DATA = {"train/scenes/catalogue.py", "train/scenes/lexicon.py"}  # tables, as long as they must be
+OPTIONAL = {"groundingdino", "spaces", "supervision"}  # imported where they are installed
+OTHERS = {"gradio_client", "playwright", "typing_extensions"}  # of gradio, of dev, for types alone
 MODULES = sorted(path for package in ("ssc", "train") for path in (ROOT / package).rglob("*.py"))
 
 
@@ -36,3 +41,30 @@ def test_requirements_are_those_of_the_package():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (ROOT / "requirements.txt").read_text().splitlines()[1:] == project["dependencies"]
+
+
+def test_imported_packages_are_declared():
+    listed = (ROOT / "requirements.txt").read_text().splitlines()[1:]
+    declared = {_normal(re.split(r"[<>=]", line)[0]) for line in listed}
+    homes = packages_distributions()
+    imported = {
+        name.partition(".")[0]
+        for path in [*MODULES, ROOT / "demo_app.py"]
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _absolute_names(node)
+    }
+    imported -= {"ssc", "train", *sys.stdlib_module_names, *OPTIONAL, *OTHERS}
+    missing = {
+        name for name in imported if declared.isdisjoint(map(_normal, homes.get(name, [name])))
+    }
+    assert missing == set()
+
+
+def _absolute_names(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+
+
+def _normal(name):
+    return name.lower().replace("_", "-")

@@ -12,7 +12,8 @@ from importlinter.cli import lint_imports
 ROOT = Path(__file__).parents[1]
 LONGEST = 300  # lines of a file
 DATA = {"train/scenes/catalogue.py", "train/scenes/lexicon.py"}  # tables, as long as they must be
-OPTIONAL = {"groundingdino", "spaces", "supervision"}  # imported where they are installed
+# Imported where they are installed.
+OPTIONAL = {"groundingdino", "onnxruntime", "spaces", "supervision"}
 OTHERS = {"gradio_client", "playwright", "typing_extensions"}  # of gradio, of dev, for types alone
 MODULES = sorted(path for package in ("ssc", "train") for path in (ROOT / package).rglob("*.py"))
 

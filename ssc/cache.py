@@ -43,9 +43,13 @@ class Cache(Generic[T]):
                 self._values.move_to_end(key)
                 return self._values[key]
         value = compute()
+        self.put(key, value)
+        return value
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Keeps `value` as the one used last."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
             while len(self._values) > self.size:
                 self._values.popitem(last=False)
-        return value

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssc.cache import Cache, content_key
 from ssc.errors import OptionError, unknown
 from ssc.result import Result
 from ssc.select.choose import RULES
-from ssc.select.prompts import SIGMA, VISUAL_PROMPTS, blur, make_prompts
+from ssc.select.prompt_cache import Encoder, PromptCache
+from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
 from ssc.select.spatial import guide
 from ssc.select.words_alone import score_words
 from ssc.timing import Clock
-from ssc.types import Candidates, Selection
+from ssc.types import Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
-
-KEPT_IMAGES = 4  # blurred copies, 0.9 MB each
-KEPT_PROMPTS = 64  # prompts with their embeddings, 0.9 MB each
-
-
-class Encoder(Protocol):
-    """Both encoders of a CLIP, as unit vectors; `ssc.clip.Clip` is one.
-
-    One that runs on an accelerator names it in an attribute `device`, and takes tensors on it.
-    """
-
-    def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """float32 N×D, rows of length 1."""
-        ...
-
-    def encode_images(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float32]:
-        """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3."""
-        ...
 
 
 class Select:
@@ -81,11 +62,7 @@ class Select:
         self.sigma = sigma
         self.rule = rule
         self.spatial = spatial
-        device = getattr(clip, "device", None)
-        # On the processor OpenCV and NumPy are faster than torch.
-        self._device = None if device is None or device.type == "cpu" else device
-        self._blurred: Cache[NDArray[np.uint8] | Tensor] = Cache(KEPT_IMAGES)
-        self._seen: Cache[tuple[NDArray[np.uint8], NDArray[np.float32]]] = Cache(KEPT_PROMPTS)
+        self._cache = PromptCache(clip)
 
     def with_options(
         self,
@@ -107,7 +84,7 @@ class Select:
             rule=self.rule if rule is None else rule,
             spatial=self.spatial if spatial is None else spatial,
         )
-        other._blurred, other._seen = self._blurred, self._seen
+        other._cache = self._cache
         return other
 
     def __call__(self, image: NDArray[np.uint8], results: Sequence[Result]) -> list[Result]:
@@ -122,104 +99,67 @@ class Select:
             has an empty selection. Time is counted with the first object, as it is shared.
         """
         clock = Clock()
-        keys, prompts, embeddings = self._look(
-            image, [result.candidates for result in results], clock
-        )
+        with clock("prompts"):
+            candidates = [result.candidates for result in results]
+            prompts = self._cache.prompts(image, candidates, self.prompt, self.sigma)
         with clock("scores"):
+            images = self._cache.embeddings(prompts)
+            # Equation 1: the similarity of each candidate, and the best one.
             if self.clip is None:
-                similarity = [score_words(image, result) for result in results]
+                similarities = [score_words(image, result) for result in results]
             else:
-                similarity = self._score([result.expressions for result in results], embeddings)
-            scores, parts = similarity, [{} for _ in results]  # of each object
-            if self.spatial:
-                guided = [
-                    guide(row, r.words, r.candidates.boxes, *image.shape[:2], r.others)
-                    for row, r in zip(similarity, results)
-                ]
-                scores, parts = [row for row, _ in guided], [part for _, part in guided]
-            chosen = RULES[self.rule](scores, keys)
+                texts = self._embed(self.clip, results)
+                similarities = [similarity(own, text) for own, text in zip(images, texts)]
+            guided = [self._guide(own, r, image) for own, r in zip(similarities, results)]
+            chosen = RULES[self.rule]([scores for scores, _ in guided], prompts.keys)
         selected = []
-        for number, result in enumerate(results):
-            guided = scores[number] is not similarity[number]
+        for number, (result, shown) in enumerate(zip(results, prompts.of_objects())):
+            scores, parts = guided[number]
+            clip_scores = similarities[number] if scores is not similarities[number] else None
             selection = Selection(
-                prompts[number],
-                scores[number],
+                shown,
+                scores,
                 chosen[number],
                 self.prompt,
                 self.rule,
-                similarity[number] if guided else None,
-                parts[number],
+                clip_scores,
+                parts,
                 by_words=self.clip is None,
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
         return selected
 
-    def _look(
-        self, image: NDArray[np.uint8], objects: Sequence[Candidates], clock: Clock
-    ) -> tuple[list[list[Hashable]], list[NDArray[np.uint8]], list[NDArray[np.float32]]]:
-        """Each object's candidates' keys, prompts uint8 N×h×w×3, and embeddings float32 N×D.
+    @staticmethod
+    def _embed(clip: Encoder, results: Sequence[Result]) -> list[NDArray[np.float32]]:
+        """float32 M×D of each object's expressions, in one call; M×0 where nothing is to choose."""
+        expressions = [text for result in results for text in result.expressions]
+        if any(len(result.candidates) for result in results):
+            rows = clip.encode_text(expressions)
+        else:
+            rows = np.zeros((len(expressions), 0), np.float32)
+        ends = np.cumsum([len(result.expressions) for result in results])
+        return np.split(rows, ends[:-1])
 
-        A key is equal for equal mask and box. Only masks not seen before are prompted and
-        embedded, each once.
-        """
-        with clock("prompts"):
-            shown_as = content_key(image), self.prompt, self.sigma
-            keys = [
-                [
-                    (shown_as, content_key(mask), box.tobytes())
-                    for mask, box in zip(candidates.masks, candidates.boxes)
-                ]
-                for candidates in objects
-            ]
-            seen = {key: self._seen.peek(key) for row in keys for key in row}
-            new = {}  # key → (mask, box)
-            for row, candidates in zip(keys, objects):
-                for key, mask, box in zip(row, candidates.masks, candidates.boxes):
-                    if seen[key] is None:
-                        new[key] = mask, box
-            masks = [mask for mask, _ in new.values()]
-            boxes = np.array([box for _, box in new.values()], np.float32).reshape(-1, 4)
-            made = make_prompts(
-                self.prompt, image, masks, boxes, self.sigma, self._blur, self._device
-            )
-            shown = made if isinstance(made, np.ndarray) else made.cpu().numpy()
-        with clock("scores"):
-            if new:
-                none = np.zeros((len(shown), 0), np.float32)
-                rows = zip(shown, none if self.clip is None else self.clip.encode_images(made))
-                # Copies, lest one prompt in the cache keeps its whole batch in memory.
-                seen.update(
-                    {key: (prompt.copy(), row.copy()) for key, (prompt, row) in zip(new, rows)}
-                )
-        for key, value in seen.items():  # also marks those held as just used
-            self._seen.get(key, lambda value=value: value)
-        none = np.zeros((0, *shown.shape[1:]), np.uint8), np.zeros((0, 0), np.float32)
-        pairs = [
-            [np.stack(part) for part in zip(*(seen[key] for key in row))] if row else none
-            for row in keys
-        ]
-        return keys, [prompts for prompts, _ in pairs], [embedded for _, embedded in pairs]
+    def _guide(
+        self, scores: NDArray[np.float32], result: Result, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Scores less what a candidate is out of place, and the parts of that; see `guide`."""
+        if not self.spatial:
+            return scores, {}
+        return guide(scores, result.words, result.candidates.boxes, *image.shape[:2], result.others)
 
-    def _score(
-        self, objects: Sequence[Sequence[str]], embeddings: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
-        """float32 N per object: cosine similarity, the mean over its expressions."""
-        if not any(len(embedded) for embedded in embeddings):
-            return [np.zeros(0, np.float32) for _ in objects]
-        texts = self.clip.encode_text([text for expressions in objects for text in expressions])
-        scores = []
-        start = 0
-        for expressions, embedded in zip(objects, embeddings):
-            rows = texts[start : start + len(expressions)]  # M×D
-            start += len(expressions)
-            if len(embedded):
-                mean = (embedded @ rows.T).mean(axis=1)  # N×M → N
-                scores.append(np.clip(mean, -1, 1).astype(np.float32))
-            else:
-                scores.append(np.zeros(0, np.float32))
-        return scores
 
-    def _blur(self, image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8] | Tensor:
-        key = content_key(image), sigma
-        return self._blurred.get(key, lambda: blur(image, sigma, self._device))
+def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine similarity of candidates and an object's expressions, the mean over the latter.
+
+    Args:
+        images: float32 N×D, rows of length 1.
+        texts: float32 M×D, rows of length 1.
+
+    Returns:
+        float32 N in [-1, 1].
+    """
+    if not len(images):
+        return np.zeros(0, np.float32)
+    return np.clip((images @ texts.T).mean(axis=1), -1, 1).astype(np.float32)  # N×M → N

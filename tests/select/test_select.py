@@ -197,8 +197,8 @@ def test_on_an_accelerator_prompts_stay_there_for_the_encoder():
 
     clip = OnDevice()
     select = Select(clip)
-    assert select._device is clip.device
-    select._device = torch.device("cpu")
+    assert select._cache._device is clip.device
+    select._cache._device = torch.device("cpu")
     image, stripe = stripes()
     [out] = select(image, [result(stripe, "blue")])
     [tensor] = seen
@@ -210,7 +210,7 @@ def test_on_an_accelerator_prompts_stay_there_for_the_encoder():
     [other] = select(image, [result(stripe, "red")])
     assert len(seen) == 1  # kept
     assert other.selection.index == 0
-    assert Select(FakeClip())._device is None
+    assert Select(FakeClip())._cache._device is None
 
 
 @pytest.mark.parametrize("what", ["image", "mask", "box"])
@@ -251,12 +251,12 @@ def test_order_of_objects_and_candidates_does_not_matter():
 
 
 def test_memory_is_bounded_and_more_candidates_than_are_kept_work(monkeypatch):
-    monkeypatch.setattr("ssc.select.KEPT_PROMPTS", 2)
+    monkeypatch.setattr("ssc.select.prompt_cache.KEPT_PROMPTS", 2)
     image, stripe = stripes()
     select = cropping(FakeClip())
     [out] = select(image, [result(stripe, "blue")])
     assert out.selection.index == 2
-    assert len(select._seen._values) == 2
+    assert len(select._cache._embedded._values) == 2
 
 
 def test_threads_get_their_own_answers():

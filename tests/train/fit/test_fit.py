@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from ssc.correct.matching import matched_loss
 from ssc.correct.predict import Corrector
 from ssc.errors import InputError
 from tests.train import toy
@@ -22,6 +23,7 @@ from train.data import open_dataset
 from train.fit.__main__ import main
 from train.fit.assign import assign
 from train.fit.batches import Batch
+from train.fit.options import Options, parse
 from train.fit.tokenizer import EVERYDAY, learn_tokenizer
 
 ROOT = Path(__file__).parents[3]
@@ -185,6 +187,48 @@ def test_a_loss_that_is_not_finite_stops_with_the_pictures(cache, tmp_path):
         network.lavt.classifier.conv1_1.weight.fill_(float("nan"))
     with pytest.raises(RuntimeError, match=r"update 0: the loss is nan on squares-\d{3}, squares"):
         toy.train("bootstrap", tmp_path, 2, cache, network=network)
+
+
+def test_the_first_loss_that_is_not_finite_is_named_and_nothing_is_saved(
+    cache, tmp_path, monkeypatch
+):
+    """One between two lines of the log, before a checkpoint is due."""
+    calls = []
+
+    def poisoned(*arguments):
+        calls.append(arguments)
+        return matched_loss(*arguments) * (torch.nan if len(calls) == 2 else 1)
+
+    monkeypatch.setattr("train.fit.loop.matched_loss", poisoned)
+    with pytest.raises(RuntimeError, match=r"update 1: the loss is nan on squares-\d{3}, squares"):
+        toy.train("bootstrap", tmp_path, 80, cache, save_every=3)  # logs every fourth update
+    assert len(calls) == 3
+    assert not (tmp_path / "state.pt").exists()
+    assert not (tmp_path / "log.jsonl").read_text()
+
+
+def test_the_options_are_kept_as_json(cache, tmp_path):
+    toy.train("bootstrap", tmp_path, 2, cache, prior=0.5)
+    kept = json.loads((tmp_path / "options.json").read_text())
+    assert Options(**kept | {name: Path(kept[name]) for name in ("out", "cache")}) == toy.options(
+        "bootstrap", tmp_path, 2, prior=0.5
+    )
+
+
+def test_the_command_lines_defaults_are_those_of_the_options_and_the_model(capsys):
+    command = ["bootstrap", "--data", "x", "--out", "y", "--store", "z"]
+    options = parse([*command, "--model", "nano", "--no-flip", "--size", "24", "32"])
+    assert (options.lr, options.batch, options.warmup) == (1e-3, 16, 100)
+    assert (options.weight_decay, options.match, options.seed) == (1e-2, "greedy", 0)
+    assert (options.flip, options.size, options.expressions) == (False, (24, 32), 1)
+    assert parse(command).flip
+    assert parse(["correct", *command[1:], "--init", "w"]).expressions == 0
+    assert options.updates(100) == 50
+    assert parse([*command, "--steps", "7"]).updates(100) == 7
+    for wrong in (["correct", *command[1:]], ["supervised", *command[1:]], command[:5]):
+        with pytest.raises(SystemExit):
+            parse(wrong)
+        assert "error: " in capsys.readouterr().err
 
 
 def test_the_vocabulary_is_learnt_and_has_the_everyday_words():

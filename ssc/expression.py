@@ -127,14 +127,6 @@ class Expression:
             raise ValueError(f"count: expected one of {', '.join(COUNTS)}, got {self.count!r}")
 
     @property
-    def chips(self) -> tuple[str, ...]:
-        """What was read, each part in a word or two."""
-        parts = (*self.places, *self.sizes, *self.relations)
-        several = (self.count,) if self.count != "one" else ()
-        without = tuple(f"not {phrase}" for phrase in self.without)
-        return (*several, *filter(None, (self.noun,)), *map(str, parts), *without)
-
-    @property
     def decides(self) -> bool:
         """Whether it says anything of geometry."""
         return bool(self.places or self.sizes or self.relations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ ARCHITECTURES = ("vit_b", "vit_l", "vit_h")
 """The published sizes, as segment-anything names them."""
 
 
-class BoxPrompted:
+class BoxPrompted(ABC):
     """What every SAM does with boxes: resize, embed once, decode each box, enlarge.
 
     An image is embedded once, however often it is asked about. A subclass says how it embeds and
@@ -74,13 +75,13 @@ class BoxPrompted:
 
         return ResizeLongestSide(self.side)
 
+    @abstractmethod
     def _embed(self, image: NDArray[np.uint8]) -> Tensor:
         """float 1×C×s×s."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _decode(self, embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """float N×s×s mask logits of the encoder's frame, and float N predicted qualities."""
-        raise NotImplementedError
 
     def _enlarge(self, logits: Tensor, frame: tuple[int, int]) -> NDArray[np.bool_]:
         """bool N×H×W: logits without the padding, in the image's frame, over SAM's threshold."""

@@ -14,8 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What people called colours on their screens: the most frequent names of the xkcd colour survey
-# (Munroe 2010, public domain), each basic colour term with its light and dark forms.
+# What people called colours on their screens, by the xkcd colour survey (Munroe 2010, public
+# domain, matplotlib's XKCD_COLORS): each basic colour term with its light and dark forms. `SHADED`
+# are ours: black in the light, and white in the shade.
+SHADED = ("1d1d1d", "ebebeb")
 COLOURS: dict[str, tuple[str, ...]] = {
     "red": ("e50000", "840000", "650021"),
     "orange": ("f97306", "c65102", "fdaa48"),

@@ -21,7 +21,7 @@ SIDES: dict[str, tuple[str, int]] = {
             "depth",
             LOW,
         ): """back rear background backmost farthest furthest farther further distance distant
-        backround farest far behind""",
+        far behind""",
         (
             "depth",
             HIGH,
@@ -38,7 +38,7 @@ SIZES: dict[str, tuple[str, int]] = {
         (
             "area",
             HIGH,
-        ): """big bigger biggest large larger largest huge giant largets enormous massive main""",
+        ): """big bigger biggest large larger largest huge giant enormous massive main""",
         (
             "area",
             LOW,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from ssc.words.lexis import COMMON, JOINED, VERBS
+from ssc.words.lexis import COMMON, JOINED, SIZES, VERBS
 from ssc.words.nouns import COLOURS, PEOPLE, PLACES
 from ssc.words.table import look_up, noun_table
 from ssc.words.vocabulary import COCO_80
@@ -32,7 +32,7 @@ def english() -> frozenset[str]:
 def _wanted() -> tuple[str, ...]:
     """The words that an unknown one may mean, those of classes first."""
     names = dict.fromkeys(word for name in COCO_80 for word in name.split())
-    rest = sorted(PEOPLE | PLACES | COLOURS | VERBS | COMMON)
+    rest = sorted(PEOPLE | PLACES | COLOURS | VERBS | COMMON | SIZES.keys())
     return tuple(w for w in dict.fromkeys((*names, *rest)) if len(w) > 2)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssc.select.colour import COLOURS, colour_shares
+from ssc.select.colour import COLOURS, SHADED, colour_shares
 
 
 def masks_of(image):
@@ -66,3 +66,10 @@ def test_the_shares_of_all_colours_are_all_pixels(name, seed):
     assert sum(shares) == pytest.approx(1)
     plain = np.full((4, 4, 3), list(bytes.fromhex(COLOURS[name][0])), np.uint8)
     assert colour_shares(name, plain, np.ones((1, 4, 4), np.bool_), THINGS[:1])[0] == 1
+
+
+def test_colours_are_those_of_the_survey():
+    from matplotlib.colors import XKCD_COLORS
+
+    survey = {code.removeprefix("#") for code in XKCD_COLORS.values()}
+    assert {code for codes in COLOURS.values() for code in codes} <= survey | set(SHADED)

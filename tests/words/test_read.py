@@ -151,6 +151,7 @@ def test_count_negation_and_what_is_not_english():
 
 def test_what_was_mended_is_said():
     assert NOUNS.read("girrafe lft").mended == (("girrafe", "giraffe"), ("lft", "left"))
+    assert NOUNS.read("largets dog").mended == (("largets", "largest"),)
 
 
 @given(st.sampled_from(sorted(english())))

@@ -29,7 +29,7 @@ def expressions() -> dict[str, float]:
     from train.data.slice import read_slice
 
     start = time.perf_counter()
-    pipeline = ssc.load("mini").with_options(paper=True)
+    pipeline = ssc.load("mini")
     scenes = read_slice()[: COUNT + 1]
     pipeline(scenes.pop().image, ["dog"])
     loaded = time.perf_counter() - start

@@ -28,7 +28,7 @@ def _of_answer(result: Result) -> str:
         return "The answer is a region that S+S+C marked. "
     if answer.by == YOURS:
         return f"The answer is candidate {answer.number} of {n}, your choice. "
-    favoured = ", which their scores together favour" if result.disagrees else ""
+    favoured = ", which S+S and S+S+C favour together" if result.disagrees else ""
     return f"The answer is candidate {answer.number} of {n}{favoured}. "
 
 

@@ -71,7 +71,7 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
     assert result.correction.ious == pytest.approx(expected)
     said = "agrees" if not result.disagrees else f"chose candidate {leftmost + 1} instead"
     assert explain(result).endswith(f"; S+S+C {said}.")
-    favoured = ", which their scores together favour" * result.disagrees
+    favoured = ", which S+S and S+S+C favour together" * result.disagrees
     start = f"The answer is candidate {result.joint.number} of 3{favoured}. S+S chose"
     assert explain(result).startswith(start)
 
@@ -101,7 +101,7 @@ def test_both_stages_choose_together(scores, agreement, joint):
     assert (result.joint.index, result.joint.number) == (joint, joint + 1)
     assert np.array_equal(result.mask, masks[joint])
     assert result.answer == result.joint
-    favoured = ", which their scores together favour" * (result.selection.index != snapped)
+    favoured = ", which S+S and S+S+C favour together" * (result.selection.index != snapped)
     assert explain(result).startswith(f"The answer is candidate {joint + 1} of 2{favoured}. ")
 
 

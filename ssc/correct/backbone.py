@@ -24,9 +24,11 @@ class Stage(nn.Module):
         language_dim: int,
         fusion_heads: int,
         words_norm: bool,
+        positions: bool,
         last: bool,
     ) -> None:
         super().__init__()
+        self.position = nn.Linear(2, dim) if positions else None
         self.blocks = nn.Sequential(
             *(
                 SwinBlock(dim, window, heads, window // 2 if i % 2 else 0, drop_path)
@@ -60,6 +62,8 @@ class Stage(nn.Module):
         self, x: Tensor, words: Tensor, mask: Tensor, image_index: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """`forward` after the Swin blocks, which need no words."""
+        if self.position is not None:
+            x = x + self.position(places(x.shape[1], x.shape[2], x.device))
         fused = self.fusion(x.flatten(1, 2), words, mask, image_index)  # B×h×w×C → N×hw×C
         if image_index is not None:
             x = x.index_select(0, image_index)
@@ -82,6 +86,7 @@ class Backbone(nn.Module):
         language_dim: int,
         words_norm: bool,
         drop_path: float,
+        positions: bool,
     ) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(embed_dim)
@@ -95,6 +100,7 @@ class Backbone(nn.Module):
                 language_dim,
                 num_heads_fusion[i],
                 words_norm,
+                positions,
                 last=i == len(depths) - 1,
             )
             for i, heads in enumerate(num_heads)
@@ -137,6 +143,15 @@ class Backbone(nn.Module):
             maps.append(fused)
         # N×h×w×C → N×C×h×w, channels last in memory
         return [norm(fused).permute(0, 3, 1, 2) for norm, fused in zip(self.norms, maps)]
+
+
+def places(height: int, width: int, device: torch.device) -> Tensor:
+    """float h×w×2, the row and column of each pixel of a map, from -1 to 1 over the frame."""
+    rows, columns = (
+        torch.linspace(-1, 1, count, device=device) if count > 1 else torch.zeros(1, device=device)
+        for count in (height, width)
+    )
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)
 
 
 def _initialise(module: nn.Module) -> None:

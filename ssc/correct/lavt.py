@@ -13,14 +13,15 @@ from ssc.correct.backbone import Backbone
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "nano": {
-        "embed_dim": 16,
+        "embed_dim": 24,
         "depths": (1, 1, 2, 1),
         "num_heads": (1, 2, 4, 8),
         "window_size": 6,
         "num_heads_fusion": (1, 1, 1, 1),
         "language_dim": 64,
-        "decoder_dim": 32,
+        "decoder_dim": 24,
         "words_norm": False,
+        "positions": True,
     },
     "mini": {
         "embed_dim": 32,
@@ -107,6 +108,9 @@ class LAVT(nn.Module):
         decoder_dim: channels of the decoder; four times `embed_dim` in the paper, which is most
             of the time of a small backbone.
         drop_path: stochastic depth of the last Swin block while training, rising from 0.
+        positions: adds a linear function of each pixel's place to every stage's map. Without it,
+            and without ImageNet's weights, a Swin Transformer tells left from right by its padding
+            alone, and learns "the left dog" slowly.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class LAVT(nn.Module):
         words_norm: bool = True,
         decoder_dim: int | None = None,
         drop_path: float = 0.0,
+        positions: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = Backbone(
@@ -131,6 +136,7 @@ class LAVT(nn.Module):
             language_dim,
             words_norm,
             drop_path,
+            positions,
         )
         self.classifier = Decoder(embed_dim, decoder_dim or 4 * embed_dim)
         self.register_state_dict_post_hook(_publish)

@@ -3,6 +3,7 @@
 python -m train.mini detector --steps 3000 --batch 8 --seed 0
 python -m train.mini clip --steps 3000 --batch 144 --scenes 9000 --seed 0
 python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --fresh-store runs/fresh
+python -m train.mini nano
 
 The same command continues a killed run; its state is in runs/mini. Rendering needs the emoji font
 (Debian: fonts-noto-color-emoji).
@@ -95,6 +96,31 @@ def lavt(args: argparse.Namespace) -> None:
     train_lavt(args)
 
 
+def nano(args: argparse.Namespace) -> None:
+    from train.mini.nano import train_nano
+
+    train_nano(args)
+
+
+def _nano_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--data", default="refsprites:train:4000:classes=16", help="whose words it is given")
+    add("--scenes", type=int, default=12000, help="with class names")
+    add("--steps", type=int, default=1000)
+    add("--batch", type=int, default=128)
+    add("--lr", type=float, default=3e-3)
+    _common(command)
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--workers", type=int, default=1, help="processes that render")
+    add("--seed", type=int, default=0)
+    add("--measure", type=int, default=200, help="val scenes to measure on")
+    add("--runs", type=Path, default=Path("runs/mini"), help="folder for states and logs")
+    add("--out", type=Path, default=MINI, help="folder for the model; default: the bundled one")
+
+
 def _lavt_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--pretrain-steps", type=int, default=3600, help="1: updates of pixel classification")
@@ -117,11 +143,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add("--fresh-store", type=Path, help="S1 and S2 of --fresh, by train.pseudo")
     add("--fresh-epochs", type=float, default=2, help="10: the same on --fresh")
     add("--rows", action="store_true", help="also train models to compare with, not shipped")
-    add("--workers", type=int, default=1, help="processes that render")
-    add("--seed", type=int, default=0)
-    add("--measure", type=int, default=200, help="val scenes to measure on")
-    add("--runs", type=Path, default=Path("runs/mini"), help="folder for states and logs")
-    add("--out", type=Path, default=MINI, help="folder for the model; default: the bundled one")
+    _common(command)
 
 
 def main() -> None:
@@ -143,9 +165,10 @@ def main() -> None:
             command.add_argument("--start", type=Path, help="weights to start from")
         if run is clip:
             command.add_argument("--scenes", type=int, default=9000, help="scenes to draw from")
-    command = commands.add_parser("lavt")
-    command.set_defaults(run=lavt)
-    _lavt_options(command)
+    for run, add_options in ((lavt, _lavt_options), (nano, _nano_options)):
+        command = commands.add_parser(run.__name__)
+        command.set_defaults(run=run)
+        add_options(command)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.run(args)

@@ -28,7 +28,7 @@ from ssc.correct import threshold_of
 from ssc.correct.predict import Corrector
 from ssc.errors import InputError
 from ssc.metrics import Scores
-from train.data import RefSprites
+from train.data import Dataset, RefSprites
 from train.fit.__main__ import main as fit
 from train.fit.initial import new_model, open_checkpoint, open_examples
 from train.mini.card import head, write_card
@@ -171,7 +171,7 @@ def publish(
     print(figures)
 
 
-def measure(corrector: Corrector, dataset: RefSprites) -> dict[str, float]:
+def measure(corrector: Corrector, dataset: Dataset) -> dict[str, float]:
     """oIoU, mIoU and P@0.5 in the pictures' own frame."""
     scores = Scores()
     for i in tqdm(range(len(dataset)), desc="measuring", mininterval=5):

@@ -5,11 +5,12 @@ python -m train study --seeds 0 --more                  # also another rate, and
 python -m train study --data refer:data/refcoco:unc:train --model-set paper --model swin_b \\
     --test refer:data/refcoco:unc:testA --steps 28000 --batch 60 --out runs/refcoco
 
-Stages 1 and 2 look at the data once. Then each seed trains from fresh weights: ZSBootstrap on S2;
-from there the same again (+ N), the paper's matching (S+S+C), and, beyond the paper, the best
-recipe, which counts words in S2 and S2 in matching; and on true masks (supervised), for as many
-updates in all. Each seed's figures are written to `--figures` as it ends, and then their
-mean and spread. A killed run goes on where it stopped when the same command is given again.
+Stages 1 and 2 look at the data once. Each seed trains from weights that know class names and no
+referring expression, as the paper's start from ImageNet's and BERT's: ZSBootstrap on S2; from there
+the same again (+ N), the paper's matching (S+S+C), and, beyond the paper, the best recipe, which
+counts words in S2 and S2 in matching; and on true masks (supervised), for as many updates in all.
+Each seed's figures are written to `--figures` as it ends, and then their mean and spread. A killed
+run goes on where it stopped when the same command is given again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 from ssc.correct.predict import CONFIGS
 from ssc.errors import InputError
+from ssc.models.bundled import ASSETS
 from train.data import SOURCES, open_dataset
 from train.evaluate.tables import write_json
 from train.fit.watch import read_watched
@@ -33,6 +35,7 @@ from train.run.steps import Step, complete, read_state
 from train.run.study_summary import write_summary
 
 WORLD = "classes=16"
+NANO = ASSETS / "mini" / "nano"
 LOOKS = 8  # at the watched pictures, over a training
 
 
@@ -44,7 +47,7 @@ class Training:
         title: row of the tables; None for what is only another's start.
         method: of `train.fit`.
         store: folder of S1 and S2, below the study's; None for true masks.
-        start: the training that it goes on from; None for fresh weights.
+        start: the training that it goes on from; None for the study's start.
         length: in trainings: the supervised one has the updates of two.
         rate: factor of `--lr`.
         options: further ones of `train.fit`.
@@ -105,7 +108,8 @@ def trainings(args: argparse.Namespace, seed: int) -> dict[str, Step]:
         data = ungrouped(args.data) if training.store == "ungrouped" else args.data
         options = [training.method, "--data", data, "--model", args.model]
         options += ["--store", str(args.out / training.store)] if training.store else []
-        options += ["--init", str(steps[training.start].output)] if training.start else []
+        start = steps[training.start].output if training.start else args.start
+        options += ["--init", str(start)] if start else []
         options += ["--steps", str(updates), "--batch", str(args.batch), "--lr", f"{rate:g}"]
         options += ["--expressions", str(args.expressions), "--seed", str(seed)]
         options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
@@ -198,17 +202,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--test", nargs="+", default=splits, help="data with true masks to measure on")
     add("--model-set", default="mini", help="of stages 1 and 2")
     add("--model", choices=tuple(CONFIGS), default="nano", help="stage 3")
+    add("--start", type=Path, help="checkpoint; default: of nano the bundled one, else train.fit's")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    add("--steps", type=int, default=4000, help="updates of one training")
-    add("--batch", type=int, default=16, help="pictures of an update")
+    add("--steps", type=int, default=600, help="updates of one training")
+    add("--batch", type=int, default=64, help="pictures of an update")
     add("--lr", type=float, default=2e-3)
-    add("--expressions", type=int, default=2, help="drawn per object")
-    add("--watch", type=int, default=200, help="pictures in which matching is watched")
+    add("--expressions", type=int, default=1, help="drawn per object")
+    add("--watch", type=int, default=100, help="pictures in which matching is watched")
     add("--more", action="store_true", help="the first seed also at another rate and ungrouped")
     add("--workers", type=int, default=2, help="processes of stages 1 and 2 and of the cache")
     add("--out", type=Path, default=Path("runs/study"), help="folder of everything that is made")
     add("--figures", type=Path, default=Path("assets/study"), help="folder of the figures")
     args = parser.parse_args(argv)
+    if args.start is None and args.model == "nano":
+        args.start = NANO
     args.argv = sys.argv[1:] if argv is None else list(argv)
     return args
 

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Sequence
 from glob import glob
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
     Returns:
         Exit code: 0, 1 where some of several images failed, 2 for bad input.
     """
-    if argv is None:  # the terminal's: print whatever its encoding
+    if argv is None and isinstance(sys.stdout, TextIOWrapper):  # print whatever its encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if argv is None else argv)
     try:

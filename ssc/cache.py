@@ -19,7 +19,7 @@ T = TypeVar("T")
 def content_key(array: NDArray) -> str:
     """A key that two arrays share exactly when their bytes, shape and dtype are equal."""
     digest = blake2b(f"{array.shape}{array.dtype}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,12 @@ class Clip:
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1; texts beyond the model's context are cut."""
-        rows = {text: self._texts.peek(text) for text in texts}
-        new = [text for text, row in rows.items() if row is None]
+        kept = {text: self._texts.peek(text) for text in texts}
+        rows = {text: row for text, row in kept.items() if row is not None}
+        new = [text for text in kept if text not in rows]
         for part in in_chunks(self._embed_text, new, TEXTS, "texts"):
-            for text, row in part.items():
-                rows[text] = self._texts.get(text, lambda row=row: row)
+            for text in part:
+                rows[text] = self._texts.get(text, partial(part.__getitem__, text))
         return np.stack([rows[text] for text in texts]) if rows else np.zeros((0, 1), np.float32)
 
     def encode_images(self, images: NDArray[np.uint8] | torch.Tensor) -> NDArray[np.float32]:

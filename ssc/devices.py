@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssc.errors import ResourceError
 
@@ -50,7 +50,8 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(False)
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not
+    able: dict[str, bool] = tell()
     named = ("avx512_bf16", "amx_bf16", "bf16")
     return device.type == "cpu" and any(able.get(name) for name in named)
 
@@ -79,7 +80,7 @@ def compile_if_asked(network: nn.Module) -> None:
         network.compile()
 
 
-def in_chunks(function: Callable[[Sequence], T], items: Sequence, size: int, what: str) -> list[T]:
+def in_chunks(function: Callable[[Any], T], items: Any, size: int, what: str) -> list[T]:
     """`function` on slices of `items`, in order; smaller slices where memory is out.
 
     Args:
@@ -119,7 +120,7 @@ class _Full:
         self.reason = reason
 
 
-def _try(function: Callable[[Sequence], T], items: Sequence) -> T | _Full:
+def _try(function: Callable[[Any], T], items: Any) -> T | _Full:
     """A call, or that memory was out; by then the call's own tensors are freed."""
     import torch
 

@@ -49,7 +49,9 @@ def ink_of(colour: Colour) -> str:
 
 
 def for_screen(
-    image: NDArray[np.uint8], masks: Sequence[NDArray[np.bool_]], boxes: NDArray[np.float32]
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_] | Sequence[NDArray[np.bool_]],
+    boxes: NDArray[np.float32],
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
     """All three brought to `SCREEN` pixels, so that lines and text are crisp there; see `scale`."""
     return scale(image, masks, boxes, SCREEN)

@@ -78,10 +78,10 @@ def pairwise_box_iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[
     Returns:
         float64 N×M in [0, 1]; 0 where both boxes are empty.
     """
-    a, b = np.asarray(a, np.float64)[:, None], np.asarray(b, np.float64)[None]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    one, other = np.asarray(a, np.float64)[:, None], np.asarray(b, np.float64)[None]
+    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
     intersections = sides.clip(0).prod(axis=-1)  # N×M×2 → N×M
-    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (a, b)]
+    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (one, other)]
     unions = areas[0] + areas[1] - intersections
     return np.divide(intersections, unions, out=np.zeros_like(intersections), where=unions > 0)
 

@@ -188,12 +188,12 @@ class Result(Masked):
         return self.joint or self.selected or self._of_candidate(NOTHING, -1)
 
     @property
-    def mask(self) -> NDArray[np.bool_]:  # type: ignore[override]
+    def mask(self) -> NDArray[np.bool_]:  # type: ignore[override]  # read, never set
         """bool H×W: the mask of `answer`."""
         return self.answer.mask
 
     @property
-    def index(self) -> int:  # type: ignore[override]
+    def index(self) -> int:  # type: ignore[override]  # likewise
         """Index of the candidate that is the answer; -1 where it is none of them."""
         return self.answer.index
 

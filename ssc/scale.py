@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def scale(
     image: NDArray[np.uint8],
-    masks: Sequence[NDArray[np.bool_]],
+    masks: NDArray[np.bool_] | Sequence[NDArray[np.bool_]],
     boxes: NDArray[np.float32],
     longest: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:

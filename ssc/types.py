@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -74,8 +74,6 @@ class Candidate(Masked):
     mask: NDArray[np.bool_]
     quality: float
     index: int = field(default=-1, compare=False)
-
-    image: ClassVar[None] = None
 
     @property
     def number(self) -> int:

@@ -40,7 +40,8 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        compared = (own.name for own in fields(self) if own.compare)  # type: ignore[arg-type]
+        parts = fields(self)  # type: ignore[arg-type]  # likewise
+        compared = (own.name for own in parts if own.compare)
         return all(_same(getattr(self, name), getattr(other, name)) for name in compared)
 
     __hash__ = None  # type: ignore[assignment]  # as arrays have none
@@ -57,7 +58,7 @@ class Masked(Value):
 
     mask: NDArray[np.bool_]
     index: int
-    image: NDArray[np.uint8] | None
+    image: NDArray[np.uint8] | None = None
 
     def save(self, path: str | Path) -> Path:
         """Writes the mask as a PNG of 8 bits, 0 or 255, in one step; returns the path.

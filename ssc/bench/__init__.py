@@ -69,10 +69,12 @@ def _measured(
 
     random = "tiny, random weights: times only, no results" if args.tiny else networks.RANDOM
     if args.targets:
-        alone: Any = Pipeline(None, networks.select_without_encoder(device))
+        stage_1: Any = None  # not run
+        alone = Pipeline(stage_1, networks.select_without_encoder(device))
         figures = measure(alone, settings._replace(boxes=8, expressions=1), peak, ("select",))
         yield "stage 2 without CLIP's encoder, target 8×", {"weights": "no network", **figures}
-        alone = Pipeline(None, None, networks.random_correct(device, args.tiny))
+        stage_2: Any = None
+        alone = Pipeline(stage_1, stage_2, networks.random_correct(device, args.tiny))
         figures = measure(alone, settings._replace(expressions=4), peak, ("correct",))
         yield "Swin-B LAVT at 480 px, target 1.5×", {"weights": random, **figures}
     for name in args.models or ():

@@ -109,15 +109,15 @@ def measure(
                 answers[way][step] = functions[step](parts, task)
                 times[way][step].append(perf_counter() - start)
     flops = count_flops(ways["seconds"][1], last, steps)
-    rows = {step: (step,) for step in steps}
+    rows: dict[str, tuple[str, ...]] = {step: (step,) for step in steps}
     rows |= {whole: parts for whole, parts in WHOLES.items() if set(parts) <= set(steps)}
     figures = {}
-    for row, parts in rows.items():
+    for row, own_steps in rows.items():
         medians = {
-            way: median([sum(t) for t in zip(*(own[p] for p in parts))][settings.warmup :])
+            way: median([sum(t) for t in zip(*(own[p] for p in own_steps))][settings.warmup :])
             for way, own in times.items()
         }
-        gflop = sum(flops[p] for p in parts) / 1e9
+        gflop = sum(flops[p] for p in own_steps) / 1e9
         figures[row] = {
             **medians,
             "ratio": medians["reference"] / medians["seconds"],

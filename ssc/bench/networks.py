@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 RANDOM = "random weights: times only, no results"
 
 BERT_VOCABULARY = 30522
-TINY_BERT = {
+TINY_BERT: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 40,
 }
-TINY_SWIN = {"embed_dim": 16, "depths": [1, 1, 2, 1], "num_heads": [1, 2, 4, 8], "window_size": 4}
-TINY_DINO = {
+TINY_SWIN: dict[str, Any] = {
+    "embed_dim": 16,
+    "depths": [1, 1, 2, 1],
+    "num_heads": [1, 2, 4, 8],
+    "window_size": 4,
+    "out_indices": [2, 3, 4],
+}
+TINY_DINO: dict[str, Any] = {
     "d_model": 32,
     "num_queries": 20,
     "encoder_layers": 2,
@@ -38,13 +44,13 @@ TINY_DINO = {
     "encoder_ffn_dim": 48,
     "decoder_ffn_dim": 48,
 }
-TINY_CLIP = {
+TINY_CLIP: dict[str, Any] = {
     "embed_dim": 24,
     "quick_gelu": True,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
 }
-TINY_LAVT = {
+TINY_LAVT: dict[str, Any] = {
     "lavt": {
         "embed_dim": 8,
         "depths": (1, 1, 1, 1),
@@ -71,7 +77,7 @@ def random_pipeline(
     """
     import torch
 
-    from ssc.models.published import SETS
+    from ssc.models.published import SETS, Parts
     from ssc.pipeline import Pipeline
     from ssc.segment import Segment
     from ssc.segment.classes import ClassProjection
@@ -80,6 +86,7 @@ def random_pipeline(
 
     torch.manual_seed(0)
     parts = SETS[name]
+    assert isinstance(parts, Parts)
     segment = Segment(
         SpacyNouns(),
         ClassProjection(_clip(parts.projection, device, dtype, tiny), COCO_80),
@@ -167,7 +174,7 @@ def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> Grounding
     config = GroundingDinoConfig()
     if tiny:
         config = GroundingDinoConfig(
-            backbone_config=SwinConfig(**TINY_SWIN, out_indices=[2, 3, 4]),
+            backbone_config=SwinConfig(**TINY_SWIN),
             text_config=BertConfig(**TINY_BERT),
             **TINY_DINO,
         )

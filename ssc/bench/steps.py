@@ -128,7 +128,7 @@ def _masks_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.bool_]]:
 
 def _select(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
     results = pipeline.select(task.image, _results(task))
-    return [result.selection.scores for result in results]
+    return [result.selection.scores for result in results if result.selection is not None]
 
 
 def _select_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
@@ -139,6 +139,7 @@ def _select_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]
 
     select, scores = pipeline.select, []
     candidates = task.candidates
+    assert select.clip is not None  # pocket's, which has words alone, is not timed
     for text in task.expressions:
         clip = fresh(select.clip)
         [words] = clip.encode_text([text])
@@ -153,11 +154,13 @@ def _select_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]
 
 
 def _correct(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
+    assert pipeline.correct is not None  # else `measure` leaves the step out
     results = pipeline.correct(task.image, _results(task))
-    return [result.correction.probability for result in results]
+    return [result.correction.probability for result in results if result.correction is not None]
 
 
 def _correct_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
+    assert pipeline.correct is not None  # as above
     probabilities = []
     for text in task.expressions:
         [probability] = fresh(pipeline.correct.corrector).predict(task.image, [text])

@@ -60,11 +60,12 @@ class PixelWordAttention(nn.Module):
         self.f_query = nn.Sequential(Pointwise(dim, dim), PixelNorm())
         self.f_key = nn.Sequential(Pointwise(language_dim, dim))
         self.f_value = nn.Sequential(Pointwise(language_dim, dim))
-        self.W = nn.Sequential(Pointwise(dim, dim))
+        last = Pointwise(dim, dim)
+        self.W = nn.Sequential(last)
         if words_norm:
             self.W.append(PixelNorm())
         else:
-            nn.init.ones_(self.W[0].bias)
+            nn.init.ones_(last.bias)
 
     def forward(self, query: Tensor, words: Tensor, mask: Tensor) -> Tensor:
         """Attends from pixels to words, at the weights' precision under autocast too: the pixels
@@ -79,7 +80,7 @@ class PixelWordAttention(nn.Module):
             float N×P×C.
         """
         with torch.autocast(query.device.type, enabled=False):
-            dtype = self.f_key[0].weight.dtype
+            dtype = next(self.f_key.parameters()).dtype
             return self._gather(query.to(dtype), words.to(dtype), mask)
 
     def _gather(self, query: Tensor, words: Tensor, mask: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @overload
-def find(
+def find(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too: the first holds
     picture: PictureLike,
     expressions: str,
     *,

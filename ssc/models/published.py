@@ -34,7 +34,7 @@ def _sam(file: str, size: int, sha256: str) -> Weights:
     return Weights(file, source, "", size, sha256, "Apache-2.0")
 
 
-def _clip(repository: str, revision: str, size: int, sha256: str) -> Weights:
+def _openai(repository: str, revision: str, size: int, sha256: str) -> Weights:
     file = "open_clip_model.safetensors"
     return Weights(file, f"timm/{repository}.openai", revision, size, sha256, "MIT")
 
@@ -96,7 +96,7 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
         ),
     ),
     "clip-vit-b-32": (
-        _clip(
+        _openai(
             "vit_base_patch32_clip_224",
             "a6f597a30f7b82c51704746581f9a4e41421e878",
             605143284,
@@ -104,7 +104,7 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
         ),
     ),
     "clip-vit-b-16": (
-        _clip(
+        _openai(
             "vit_base_patch16_clip_224",
             "977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
             598516980,
@@ -112,7 +112,7 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
         ),
     ),
     "clip-vit-l-14-336": (
-        _clip(
+        _openai(
             "vit_large_patch14_clip_336",
             "81e38efc4637de5023b10e75a7f9bd1c6fa6b010",
             1711828444,

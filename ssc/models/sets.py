@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +93,7 @@ def _published(name: str) -> Pipeline:
     return build(name)
 
 
-MODEL_SETS = {
+MODEL_SETS: dict[str, Callable[[], Pipeline]] = {
     "mini": build_mini,
     "pocket": _pocket,
     "base": partial(_published, "base"),

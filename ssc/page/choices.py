@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -177,17 +178,18 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
     sets = [
         ModelSet(
             name,
-            lambda name=name: ssc.load(name),
+            partial(ssc.load, name),
             NEEDS.get(name, ""),
-            lambda name=name: _missing(name),
+            partial(_missing, name),
         )
         for name in names
     ]
     ssc.load(models, correct=False)  # says in full what is missing
     named = list(dict.fromkeys(name for name in corrects if name != OFF))
     checkpoints = {
-        title: ssc.load(models, correct=name).correct
+        title: correct
         for title, name in zip(short_names(named), named)
+        if (correct := ssc.load(models, correct=name).correct) is not None
     }
     return Choices(sets, checkpoints, own=OFF not in corrects)
 

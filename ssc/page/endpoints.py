@@ -59,7 +59,7 @@ def signed(*names: str) -> Callable[[Callable], Callable]:
     ]
     parameters = [*given, Parameter("progress", kind, default=gr.Progress())]
 
-    def sign(function: Callable) -> Callable:
+    def sign(function: Any) -> Callable:
         function.__signature__ = Signature(parameters)
         return function
 

@@ -35,7 +35,9 @@ class Handlers:
         self.choices = choices
         self.ask = ask
 
-    def run(self, picture, expressions, options: Sequence[Any], progress) -> Iterator[dict]:
+    def run(
+        self, picture: Any, expressions: Any, options: Sequence[Any], progress: Any
+    ) -> Iterator[dict]:
         """The page's outputs after each stage."""
         try:
             for session in self.ask(picture, expressions, options, progress):
@@ -153,7 +155,7 @@ class Handlers:
         target.write_bytes(zip_result(stem, session.image, session.results, session.name))
         return {self.ui.package: str(target)}
 
-    def compare(self, picture, expressions, *options) -> tuple:
+    def compare(self, picture: Any, expressions: Any, *options: Any) -> tuple:
         try:
             a, b = compared(self.ask, picture, expressions, options)
         except InputError as error:
@@ -169,8 +171,9 @@ class Handlers:
         )
         return *next(shown), *next(shown), overlaps(compare(a, b))
 
-    def write_code(self, picture, request: gr.Request, *settings) -> dict:
+    def write_code(self, picture: str | None, request: gr.Request, *settings: Any) -> dict:
         name = Path(picture).name if picture else "picture.jpg"
         named = dict(zip(("expressions", *OPTIONS), settings))
+        assert request.request is not None  # it comes from a browser
         call = str(request.request.base_url), name, named
         return {self.ui.python: as_python(*call), self.ui.curl: as_curl(*call)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -64,7 +64,7 @@ class Parts:
 def lay_out(choices: Choices, kept: int) -> Parts:
     """All components, inside an open `gr.Blocks`; `kept` is how long a result is, in seconds."""
     corrects = choices.corrects != [OFF]
-    parts = {"state": gr.State(None, time_to_live=kept)}
+    parts: dict[str, Any] = {"state": gr.State(None, time_to_live=kept)}
     gr.HTML(intro(corrects), elem_classes="intro", padding=False)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300, scale=2):
@@ -109,7 +109,7 @@ def _inputs(choices: Choices) -> dict:
     )
     # Handed over unopened, so that `ssc.load_image` judges every file. (Not a subclass: Gradio
     # writes a .pyi file next to the source of each.)
-    picture.preprocess = _uploaded
+    picture.preprocess = _uploaded  # type: ignore[method-assign]  # for the reason above
     expressions = gr.Textbox(
         label="What to look for",
         info="One object per line; Shift+Enter starts a new line. "

@@ -29,7 +29,7 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     pipeline = choices.pipeline(choices.models)
     corrects = choices.corrects
     parts: dict[str, Component] = {}
-    parts["models"] = gr.Radio(
+    parts["models"] = models = gr.Radio(
         list(choices.sets),
         value=choices.models,
         label=f"Model set{of}",
@@ -87,9 +87,9 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         info="The trained model that answers too.",
         visible=corrects != [OFF],
     )
-    parts["models"].change(
-        lambda models: _renew(choices, models),
-        parts["models"],
+    models.change(
+        lambda name: _renew(choices, name),
+        models,
         [parts[name] for name in ("models", "box_threshold", "text_threshold")],
         show_progress="hidden",
         api_visibility="private",
@@ -120,7 +120,7 @@ def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
     """What to say of a model set, and its thresholds; the sentence where its files are missing."""
     chosen = choices.sets[models]
     box, text = chosen.thresholds()
-    unset = {"value": 0} if text is None else {}  # lest a hidden one is refused
+    unset: dict[str, Any] = {"value": 0} if text is None else {}  # lest a hidden one is refused
     return (
         gr.Radio(info=chosen.missing() or chosen.needs),
         gr.Slider(info=BOX + _own(box)),

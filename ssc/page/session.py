@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ssc.correct import correct_at
 from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, for_screen
 from ssc.errors import ExpressionError, PictureError
@@ -17,7 +19,6 @@ from ssc.models.photo import is_unknown
 from ssc.result import YOURS, Answer, Result
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from ssc.page.choices import Choices
@@ -149,7 +150,7 @@ class Session:
 
     def _draw_candidate(self, number: int, index: int, name: str) -> tuple[Picture, str]:
         drawn, masks, _ = self._screen(number)
-        mask = masks[index] if index >= 0 else masks[:0].any(axis=0)
+        mask = masks[index] if index >= 0 else np.zeros(drawn.shape[:2], np.bool_)
         caption = f"{name} · candidate {index + 1}" if index >= 0 else f"{name} · nothing"
         return draw_mask(drawn, mask, color=colour_of(index)), caption
 

@@ -130,7 +130,8 @@ def iou_bars(result: Result) -> str:
 
 
 def _marks(result: Result, candidate: int) -> str:
-    marks = ["chosen"] if candidate == result.selection.index else []
+    selection = result.selection
+    marks = ["chosen"] if selection is not None and candidate == selection.index else []
     if candidate == result.override_index:
         marks.append("yours")
     return ", ".join(marks)

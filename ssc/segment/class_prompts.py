@@ -42,7 +42,9 @@ def make_class_prompts(names: Sequence[str], tokenizer: Any, form: str = "{}") -
         if tokens and tokens + 6 <= TOKENS:
             once = form[:-1] if form.endswith("s") and clean.endswith("s") else form
             phrases.append((name, once.format(clean), once.index("{}")))
-    prompts, group, used = [], [], 2  # [CLS] and [SEP]
+    prompts: list[ClassPrompt] = []
+    group: list[tuple[str, str, int]] = []
+    used = 2  # [CLS] and [SEP]
     for phrase in phrases:
         length = len(tokenizer.tokenize(phrase[1])) + 1
         if used + length > TOKENS:

@@ -247,9 +247,10 @@ def load_grounding_dino(folder: Path) -> Any:
     from transformers import GroundingDinoForObjectDetection
 
     try:
-        model, info = GroundingDinoForObjectDetection.from_pretrained(
+        loaded: Any = GroundingDinoForObjectDetection.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
+        model, info = loaded
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise WeightsError(f"{folder}: expected Grounding DINO, got: {reason}") from error

@@ -55,7 +55,7 @@ class OnnxSamSegmenter(BoxPrompted):
         pixels = self._resize.apply_image(image)  # h×w×3
         h, w = pixels.shape[:2]
         padded = np.zeros((1, 3, self.side, self.side), np.float32)
-        normal = (pixels - np.float32(MEAN)) / np.float32(STD)
+        normal = (pixels - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
         padded[0, :, :h, :w] = normal.transpose(2, 0, 1)
         name = self.encoder.get_inputs()[0].name
         return torch.from_numpy(self.encoder.run(None, {name: padded})[0])

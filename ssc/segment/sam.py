@@ -117,10 +117,7 @@ class SamSegmenter(BoxPrompted):
         self.model = model.eval().to(device)
         self.model.image_encoder.to(dtype)
         self.dtype = dtype
-
-    @property
-    def side(self) -> int:  # type: ignore[override]
-        return self.model.image_encoder.img_size
+        self.side = self.model.image_encoder.img_size
 
     def _embed(self, image: NDArray[np.uint8]) -> Tensor:
         """float 1×C×s×s."""

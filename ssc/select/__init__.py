@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +52,7 @@ class Select:
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise unknown("prompt", prompt, VISUAL_PROMPTS)
-        if not isinstance(sigma, Real) or not sigma > 0:
+        if not isinstance(sigma, int | float | np.floating) or not sigma > 0:
             raise OptionError(f"sigma: expected a number of pixels above 0, got {sigma!r}")
         if rule not in RULES:
             raise unknown("rule", rule, RULES)
@@ -147,7 +146,8 @@ class Select:
         """Scores less what a candidate is out of place, and the parts of that; see `guide`."""
         if not self.spatial:
             return scores, {}
-        return guide(scores, result.words, result.candidates.boxes, *image.shape[:2], result.others)
+        height, width = image.shape[:2]
+        return guide(scores, result.words, result.candidates.boxes, height, width, result.others)
 
 
 def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:

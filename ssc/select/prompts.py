@@ -93,7 +93,7 @@ def _blur_matrix(length: int, sigma: float, device: str) -> Tensor:
 def make_prompts(
     name: str,
     image: NDArray[np.uint8],
-    masks: Sequence[NDArray[np.bool_]],
+    masks: NDArray[np.bool_] | Sequence[NDArray[np.bool_]],
     boxes: NDArray[np.float32],
     sigma: float = SIGMA,
     blur_with: Callable[[NDArray[np.uint8], float], NDArray[np.uint8] | Tensor] | None = None,
@@ -116,18 +116,18 @@ def make_prompts(
         where the longest side is over `FRAME`.
     """
     longest = max(image.shape[:2])
-    image, masks, boxes = scale(image, masks, boxes, min(longest, FRAME))
-    if not len(masks):
+    image, scaled, boxes = scale(image, masks, boxes, min(longest, FRAME))
+    if not len(scaled):
         return np.zeros((0, *image.shape), np.uint8)
     # Shrinks in proportion both ways: with a small picture and with a large one scaled down.
     in_frame = sigma * min(longest, FRAME) / max(longest, FRAME)
     blurred = partial(blur_with or partial(blur, device=device), image, in_frame)
     if device is None:
-        return VISUAL_PROMPTS[name](image, masks, boxes, blurred)
+        return VISUAL_PROMPTS[name](image, scaled, boxes, blurred)
     import torch
 
     image = image.copy()  # torch takes no view of a flipped one
-    marked = VISUAL_PROMPTS[name](image, torch.tensor(masks, device=device), boxes, blurred)
+    marked = VISUAL_PROMPTS[name](image, torch.tensor(scaled, device=device), boxes, blurred)
     return torch.as_tensor(marked, device=device)
 
 
@@ -146,8 +146,8 @@ def _compose(masks: Masks, inside: Image, outside: Image | Tensor) -> Prompts:
         return prompts
     import torch
 
-    pictures = (torch.as_tensor(picture, device=masks.device) for picture in (inside, outside))
-    return torch.where(masks[..., None], *pictures)
+    there, elsewhere = (torch.as_tensor(own, device=masks.device) for own in (inside, outside))
+    return torch.where(masks[..., None], there, elsewhere)
 
 
 def _red_ellipse(image: Image, masks: Masks, boxes: Boxes, blurred: Blurred) -> Prompts:

@@ -185,9 +185,9 @@ def _member(archive: Path, weights: Weights) -> Iterator[IO[bytes]]:
                 yield source
         else:
             with tarfile.open(archive) as pack:
-                source = pack.extractfile(name)
-                if source is None:  # a folder or a link
+                member = pack.extractfile(name)
+                if member is None:  # a folder or a link
                     raise KeyError(name)
-                yield source
+                yield member
     except (KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise wrong_file(weights, f"an archive without it ({error})") from error

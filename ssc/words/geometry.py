@@ -188,8 +188,8 @@ def of_relation(
             return None
         near = boxes
     if relation.places or relation.sizes:  # "the donut on the left"
-        place, _ = of_places(relation.places, near)
-        parts = [place, *(of_size(size, near) for size in relation.sizes)]
+        away, _ = of_places(relation.places, near)
+        parts = [away, *(of_size(size, near) for size in relation.sizes)]
         cost = _sum([part for part in parts if part is not None])
     else:
         cost = None

@@ -127,7 +127,7 @@ class Files:
         if isinstance(mask, dict):
             truth = decode_segmentation(mask, *size)
         else:
-            truth = load_image(self.path.parent / mask).any(axis=2)
+            truth = np.asarray(load_image(self.path.parent / mask).any(axis=2))
             if truth.shape != size:
                 raise InputError(
                     f"{mask}: expected a mask of {size[1]}×{size[0]} pixels as the picture, got "

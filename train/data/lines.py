@@ -61,8 +61,8 @@ def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
     return {"name": name, "expressions": said, "kinds": kinds, "mask": mask, "box": box}
 
 
-def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: int) -> None:
-    """Adds a row of CSV to its picture and object."""
+def add_cells(pictures: dict[str, Any], row: dict[Any, Any], where: str, line: int) -> None:
+    """Adds a row of CSV to its picture and object; None is the key of cells beyond the columns."""
     if None in row or None in row.values():
         raise InputError(f"{where}: expected a cell for each column, got {row.get(None) or 'less'}")
     image = row["image"].strip()

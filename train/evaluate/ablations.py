@@ -10,7 +10,7 @@ package. Table 4 compares checkpoints: `--checkpoint NAME=FOLDER`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ssc.errors import InputError
 from ssc.segment.detect import known_classes
@@ -31,6 +31,7 @@ from train.evaluate.methods import (
 if TYPE_CHECKING:
     from ssc.clip import Clip
     from ssc.pipeline import Pipeline
+    from ssc.select.prompt_cache import Encoder
     from train.evaluate.methods import Asked, Mask
 
 Tables = dict[str, list[Row]]
@@ -86,16 +87,18 @@ def without_projection(pipeline: Pipeline) -> Row:
     return Row("no projection" if reads else "no projection (class names only)", masks)
 
 
-def clips(pipeline: Pipeline, models: str) -> dict[str, Clip]:
+def clips(pipeline: Pipeline, models: str) -> dict[str, Encoder]:
     """The CLIPs of a model set by name: stage 2's, and the projection's if it is another one."""
     from ssc.models.published import SETS, Parts
 
     selection = pipeline.select.clip
     projection = pipeline.segment.classes.clip
     parts = SETS.get(models)
+    if selection is None:
+        raise InputError(f"ablations: expected a set with a CLIP in stage 2, got {models}")
     if not isinstance(parts, Parts):
-        if selection is None:
-            raise InputError(f"ablations: expected a set with a CLIP in stage 2, got {models}")
         return {f"{models} CLIP": selection}
     named = {parts.selection: selection}
-    return named if projection is selection else {parts.projection: projection, **named}
+    if projection is selection:
+        return named
+    return {parts.projection: cast("Clip", projection), **named}

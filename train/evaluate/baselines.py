@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 
@@ -47,9 +47,8 @@ def best_box(pipeline: Pipeline) -> Row:
     """
     segment = pipeline.segment
     if known_classes(segment.detector) is not None:
-        masks = _first_candidate
-        return Row("best box of the class", masks)
-    detector = copy(segment.detector)
+        return Row("best box of the class", _first_candidate)
+    detector: Any = copy(segment.detector)
     detector.threshold = detector.text_threshold = 0.0  # the best box counts, however low
 
     def masks(asked: Asked) -> list[Mask]:
@@ -85,7 +84,9 @@ def gl_clip(pipeline: Pipeline) -> Row:
     It chooses among all masks that SAM finds, as the paper's GL CLIP (SAM). With the mini set it
     chooses among stage 1's candidates, and the row's title says so.
     """
-    score = GlobalLocal(pipeline.select.clip)
+    if pipeline.select.clip is None:
+        raise InputError("rows: gl-clip needs a CLIP in stage 2, which the model set does not have")
+    score = GlobalLocal(cast("Clip", pipeline.select.clip))
     has_sam = _is_sam(pipeline.segment.segmenter)
     everything = _everything(pipeline) if has_sam else None
 
@@ -226,7 +227,7 @@ def cut_out(image: NDArray[np.uint8], masks: NDArray[np.bool_], size: int) -> ND
         x0, y0, x1, y1 = mask_box(mask).astype(int)
         if x1 > x0:
             inside = slice(y0, y1), slice(x0, x1)
-            patch = np.where(mask[inside][..., None], image[inside], np.uint8(CLIP_MEAN))
+            patch = np.where(mask[inside][..., None], image[inside], np.array(CLIP_MEAN, np.uint8))
             smaller = cv2.INTER_AREA if max(patch.shape[:2]) > size else cv2.INTER_LINEAR
             out[:] = cv2.resize(patch, (size, size), interpolation=smaller)
     return cut
@@ -243,7 +244,7 @@ def _inside(masks: NDArray[np.bool_], features: Tensor) -> Tensor:
 
     tokens = features.ndim == 3  # 1×(1 + g²)×D, else 1×D×h×w
     side = round((features.shape[1] - 1) ** 0.5) if tokens else 0
-    grid = (side, side) if tokens else tuple(features.shape[-2:])
+    grid = (side, side) if tokens else (features.shape[-2], features.shape[-1])
     cover = F.adaptive_avg_pool2d(torch.tensor(masks).float()[:, None], grid)  # N×1×h×w
     inside = (cover >= 0.5 * cover.amax((2, 3), keepdim=True)) & (cover > 0)
     if tokens:
@@ -269,7 +270,7 @@ def _first_candidate(asked: Asked) -> list[Mask]:
     return [pick(r.candidates, 0 if r.found else -1) for r in asked.results]
 
 
-def _is_sam(segmenter: Any) -> bool:
+def _is_sam(segmenter: Any) -> TypeGuard[SamSegmenter]:
     from ssc.segment.sam import SamSegmenter
 
     return isinstance(segmenter, SamSegmenter)

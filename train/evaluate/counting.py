@@ -69,7 +69,7 @@ class Group:
 
     def summary(self) -> dict[str, Any]:
         """Measures by row; None for a measure without samples."""
-        rows = {}
+        rows: dict[str, dict[str, float | None]] = {}
         for row, scores in self.scores.items():
             measures = {**scores.summary(), "choice accuracy": mean(self.right.get(row, []))}
             if row in self.boxes:
@@ -80,8 +80,8 @@ class Group:
             "S+S choice accuracy": mean(self.right_of_found),
             "chance": mean(self.chance),
         }
-        found = {key: None if np.isnan(v) else v for key, v in found.items()}
-        return {"rows": rows, "right candidate found": found}
+        shares = {key: None if np.isnan(v) else v for key, v in found.items()}
+        return {"rows": rows, "right candidate found": shares}
 
 
 def mean(values: Iterable[float]) -> float:

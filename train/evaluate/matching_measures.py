@@ -75,9 +75,9 @@ def open_scene(picture: Picture, looked: PseudoPicture, corrector: Corrector) ->
     numbers: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
     own: list[list[int]] = []
-    for thing in looked.objects:
+    for found in looked.objects:
         own.append([])
-        for mask in thing.candidates.masks:
+        for mask in found.candidates.masks:
             own[-1].append(numbers.setdefault(mask.tobytes(), len(masks)))
             if own[-1][-1] == len(masks):
                 masks.append(mask)

@@ -109,7 +109,7 @@ def matched(pipeline: Pipeline) -> Row:
         for number, owner in enumerate(asked.owners):
             turn = number - asked.owners.index(owner)
             turns.setdefault(turn, []).append(number)
-        done = {}
+        done: dict[int, Mask] = {}
         for numbers in turns.values():
             together = select(asked.image, [asked.results[n] for n in numbers])
             done.update((n, mask_of(result.selected)) for n, result in zip(numbers, together))

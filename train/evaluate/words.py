@@ -92,7 +92,8 @@ class Alike:
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.ones((len(texts), 1), np.float32)
 
-    encode_images = encode_text
+    def encode_images(self, images: Any) -> NDArray[np.float32]:
+        return np.ones((len(images), 1), np.float32)
 
 
 class Truth:
@@ -155,7 +156,7 @@ def measure(
             if name:
                 things[row.picture][row.number].named[name] += 1
     truth = Truth()
-    stage = Segment(pipeline.segment.nouns, pipeline.segment.classes, truth, Filled())  # type: ignore[arg-type]
+    stage = Segment(pipeline.segment.nouns, pipeline.segment.classes, truth, Filled())
     heeding = Pipeline(stage, Select(Alike()))
     return {
         name: _figures(heeding, truth, things, _drawn(rows, limit)) for name, rows in lists.items()
@@ -192,7 +193,7 @@ def _figures(
             continue
         counts["chance"].append(1 / alternatives)
         scores = result.selection.scores if result.selection else np.zeros(0)
-        best = np.flatnonzero(scores >= scores.max() - 1e-6) if len(scores) else []
+        best = np.flatnonzero(scores >= scores.max(initial=-np.inf) - 1e-6)
         right = 0.0
         if len(best):
             overlaps = pairwise_box_iou(result.candidates.boxes, meant.box[None])[:, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -171,7 +171,7 @@ def inputs(
     return preprocess(images, config["size"]), input_ids, attention_mask, image_of
 
 
-def ahead(make: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
+def ahead(make: Callable[[int], T], numbers: Iterable[int]) -> Generator[T]:
     """Yields `make(number)` of each number, in order.
 
     A thread makes the next value while the caller uses the one before, so `make` shares nothing

@@ -34,6 +34,11 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
+        mean_so_far, variance_so_far = self.running_mean, self.running_var
+        assert mean_so_far is not None  # these four are there by default
+        assert variance_so_far is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
         values = x.float()  # N×C×h×w
         total = _Sum.apply(torch.cat([values.sum((0, 2, 3)), values.new_tensor([x[:, 0].numel()])]))
         sums, count = total[:-1], total[-1].detach()
@@ -41,8 +46,8 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         variance = _Sum.apply((values - mean).square().sum((0, 2, 3))) / count  # C
         with torch.no_grad():
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean.flatten(), self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            mean_so_far.lerp_(mean.flatten(), self.momentum)
+            variance_so_far.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)  # C
         normed = (values - mean) * scale[:, None, None] + self.bias[:, None, None]
         return normed.to(x.dtype)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class State:
         out.mkdir(parents=True, exist_ok=True)
         self.file = out / "state.pt"
         self.run = run
-        self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self.accelerator = accelerator
         self.best = 0.0
         self.start, self.spent = time.perf_counter(), 0.0
@@ -101,11 +102,10 @@ class Log:
         # What a killed run logged after its last state comes again.
         kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
         self.path.write_text("".join(kept))
-        try:
+        self.board: Any = None
+        with suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self.board = None
-        else:
+
             self.board = SummaryWriter(str(out), purge_step=first)
 
     def write(self, update: int, numbers: dict[str, float]) -> None:

@@ -185,8 +185,9 @@ class _Rows(torch.utils.data.Dataset):
         except (InputError, OSError):
             if self.store is None or self.store.picture(index).error is None:
                 raise
-            row = {"name": self.dataset.picture_name(index), "objects": [], "left_out": 0}
-            return row, np.zeros((0, 0, 3), np.uint8), []  # stages 1 and 2 could not read it either
+            nothing = {"name": self.dataset.picture_name(index), "objects": [], "left_out": 0}
+            # Stages 1 and 2 could not read it either.
+            return nothing, np.zeros((0, 0, 3), np.uint8), []
         masks: dict[bytes, int] = {}  # the same mask, found for several objects, is one mask
         objects = []
         for expressions, candidates, chosen in self._objects(index, picture):
@@ -199,8 +200,8 @@ class _Rows(torch.utils.data.Dataset):
                         "chosen": numbers[chosen] if chosen >= 0 else -1,
                     }
                 )
-        row = {"name": picture.name, "objects": objects, "left_out": len(picture.objects)}
-        row["left_out"] -= len(objects)
+        left_out = len(picture.objects) - len(objects)
+        row = {"name": picture.name, "objects": objects, "left_out": left_out}
         return row, shrink(picture.image, self.size), list(masks)
 
     def _objects(self, index: int, picture: Picture) -> Iterator[tuple[list[str], NDArray, int]]:

@@ -104,11 +104,10 @@ def _bert() -> tuple[Any, Any]:
     """BERT and its tokenizer, of the Hub or its cache."""
     from transformers import AutoTokenizer, BertModel
 
-    at = {"revision": BERT.revision}
     try:
         return (
-            AutoTokenizer.from_pretrained(BERT.source, **at),
-            BertModel.from_pretrained(BERT.source, add_pooling_layer=False, **at),
+            AutoTokenizer.from_pretrained(BERT.source, revision=BERT.revision),
+            BertModel.from_pretrained(BERT.source, add_pooling_layer=False, revision=BERT.revision),
         )
     except OSError as error:
         raise InputError(

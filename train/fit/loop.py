@@ -168,7 +168,7 @@ class Training:
                 self.optimizer.step()
                 self.optimizer.zero_grad(set_to_none=True)
             self.passes.append(Pass(update, batch.names, loss.detach(), assignment, batch.chosen))
-        self.rate = self.schedule.get_last_lr()[0]
+        self.rate = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
 
     def log(self, update: int) -> None:

@@ -192,7 +192,7 @@ def read_watched(folder: Path) -> Watched | None:
     )
 
 
-def _write(path: Path, **arrays: NDArray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -33,7 +33,8 @@ def expressions() -> dict[str, float]:
     scenes = read_slice()[: COUNT + 1]
     pipeline(scenes.pop().image, ["dog"])
     loaded = time.perf_counter() - start
-    cold, second = [], []
+    cold: list[float] = []
+    second: list[float] = []
     for scene in scenes:
         image = cv2.resize(scene.image, (640, 480), interpolation=cv2.INTER_CUBIC)
         texts = [e["text"] for o in scene.objects for e in o["expressions"]][:2]
@@ -75,7 +76,7 @@ def command_line() -> dict[str, float]:
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m train bench", description=__doc__).parse_args()
-    figures = {"cores": os.cpu_count(), **command_line(), **page(), **expressions()}
+    figures = {"cores": os.cpu_count() or 1, **command_line(), **page(), **expressions()}
     print(json.dumps({k: round(v, 3) for k, v in figures.items()}, indent=1))
 
 

@@ -74,7 +74,7 @@ def _stored(scene: Any) -> Any:
     boxes = np.tile(np.array([0, 0, w, h], np.float32), (len(masks), 1))
     labels = tuple(thing["category"] for thing in scene.objects)
     every = Candidates(boxes, ones, labels, masks, ones)
-    objects = []
+    objects: list[PseudoObject] = []
     for k, thing in enumerate(scene.objects):
         said = tuple(e["text"] for e in thing["expressions"])
         if said:
@@ -124,7 +124,7 @@ def private() -> float:
 
 def measure(counts: Sequence[int]) -> dict[int, dict[str, float]]:
     """Number of pictures → MB by key of `ROWS`."""
-    used = {}
+    used: dict[int, dict[str, float]] = {}
     spawn = get_context("spawn")
     for count in counts:
         with TemporaryDirectory(prefix="train-memory-") as folder:

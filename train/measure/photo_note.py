@@ -110,8 +110,8 @@ def main() -> None:
     here = measure([render("val", i).image for i in range(scenes)]), of_photos(CHOOSE)
     if not len(here[1]):
         parser.exit(1, "error: expected scikit-image's photographs to choose by, got none\n")
-    there = measure([render("val", i).image for i in range(scenes, 2 * scenes)] + examples)
-    there = there, of_photos(COUNT)
+    others = [render("val", i).image for i in range(scenes, 2 * scenes)]
+    there = measure(others + examples), of_photos(COUNT)
     best = choose(*here)
     print(f"fewest errors on the first half at {best:.3f}; ssc.models.photo has {THRESHOLD}")
     for at in sorted({round(best, 2), THRESHOLD}):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -43,11 +44,11 @@ def detector(args: argparse.Namespace) -> None:
 
     model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.start)
     folder = args.out / "detector"
-    config = {"network": CONFIG, "threshold": 0.5}
+    config: dict[str, Any] = {"network": CONFIG, "threshold": 0.5}
     write_model(folder, model, config)
     config["threshold"] = choose_threshold(load_mini_network(folder), args.measure)
     write_model(folder, model, config)
-    figures = {"box threshold": config["threshold"]}
+    figures: dict[str, float] = {"box threshold": config["threshold"]}
     figures |= measure(load_mini_network(folder), "val", args.measure, seed=0)
     write_card(
         folder,

@@ -35,7 +35,7 @@ Rng = np.random.Generator
 
 
 def _one(rng: Rng, options: Sequence[str]) -> str:
-    return options[rng.integers(len(options))]
+    return options[int(rng.integers(len(options)))]
 
 
 def caption(rng: Rng, scene: Scene, k: int) -> str:

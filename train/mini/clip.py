@@ -182,7 +182,7 @@ def train_clip(
             pixels, captions = pairs.batch(step, batch, seed)
             yield pixels, captions, words_of(step, seed)
 
-    def loss_of(model: nn.Module, data: tuple) -> dict[str, Tensor]:
+    def loss_of(model: Any, data: tuple) -> dict[str, Tensor]:
         pixels, captions, words = data
         with in_half(pixels.device):
             images = model.encode_image(pixels.contiguous(memory_format=torch.channels_last))

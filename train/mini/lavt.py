@@ -177,6 +177,7 @@ def measure(corrector: Corrector, dataset: Dataset) -> dict[str, float]:
     for i in tqdm(range(len(dataset)), desc="measuring", mininterval=5):
         picture = dataset[i]
         for thing in picture.objects:
+            assert thing.mask is not None  # RefSprites has them all
             for seen in corrector.predict(picture.image, thing.expressions):
                 scores.add(seen > threshold_of(seen), thing.mask)
     return {"mIoU": scores.miou, "oIoU": scores.oiou, "P@0.5": scores.precision(0.5)}

@@ -7,8 +7,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ssc.devices import computes_in_bfloat16
+
+M = TypeVar("M", bound=nn.Module)
 
 WARMUP = 200
 SAVE_EVERY = 250
@@ -27,8 +30,8 @@ def in_half(device: torch.device) -> torch.autocast:
 
 
 def train(
-    model: nn.Module,
-    loss_of: Callable[[nn.Module, Any], dict[str, Tensor]],
+    model: M,
+    loss_of: Callable[[M, Any], dict[str, Tensor]],
     batches: Callable[[int], Iterable[Any]],
     steps: int,
     folder: Path,
@@ -36,7 +39,7 @@ def train(
     lr: float,
     weight_decay: float,
     decay: float = 0.999,
-) -> tuple[nn.Module, float]:
+) -> tuple[M, float]:
     """Trains for `steps` updates; continues a killed run from its state in `folder`.
 
     Args:
@@ -62,7 +65,8 @@ def train(
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     state_file = folder / "state.pt"
     first, spent = 0, 0.0
-    parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
+    parts: dict[str, Any] = {"model": model, "average": average}
+    parts |= {"optimizer": optimizer, "schedule": schedule}
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
         for name, part in parts.items():
@@ -75,7 +79,7 @@ def train(
     with (folder / "log.jsonl").open("a") as log:
         for step, batch in enumerate(bar, first):
             losses = loss_of(model, batch)
-            total = sum(losses.values())
+            total = reduce(torch.add, losses.values())
             if not torch.isfinite(total):
                 raise RuntimeError(f"step {step}: the loss is {total.item()}: {losses}")
             optimizer.zero_grad(set_to_none=True)
@@ -99,4 +103,4 @@ def train(
                 os.replace(state_file.with_suffix(".tmp"), state_file)
             if step + 1 == steps:
                 break
-    return average.module.eval(), time.perf_counter() - start
+    return cast("M", average.module.eval()), time.perf_counter() - start

@@ -8,6 +8,7 @@ import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,14 +46,15 @@ class PixelClasses(nn.Module):
         self.lavt = lavt
         classes = 1 + len(COCO_80)
         lavt.classifier.conv1_1 = nn.Conv2d(lavt.classifier.conv1_1.in_channels, classes, 1)
-        norms = lavt.backbone.norms[:3]
-        self.heads = nn.ModuleList(nn.Conv2d(len(norm.weight), classes, 1) for norm in norms)
+        widths = [len(next(norm.parameters())) for norm in lavt.backbone.norms[:3]]
+        self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for width in widths)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Logits of float B×3×H×W, float B×81×h×w each: the decoder's, then strides 4, 8, 16."""
         backbone = self.lavt.backbone
         x = backbone.patch_embed(image)
         maps = []
+        stage: Any  # of a ModuleList, whose items have no type of their own
         for stage, norm in zip(backbone.layers, backbone.norms):
             x = stage.blocks(x)
             fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
@@ -146,7 +148,7 @@ def pretrain(steps: int, count: int, seed: int, runs: Path, workers: int) -> tup
             rows = torch.where(flip[:, None, None, None], rows.flip(2), rows)
             yield preprocess(rows[..., :3], SIZE), rows[..., 3].long()
 
-    def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def loss_of(model: PixelClasses, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         pixels, classes = batch
         with in_half(pixels.device):
             logits = model(pixels)

@@ -125,7 +125,12 @@ def _prepare_worker(data: str, models: str, out: Path) -> None:
 
     parent = parent_process()
     assert parent is not None
-    Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def end_with_it() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=end_with_it, daemon=True).start()
     _prepare(data, models, out)
 
 
@@ -156,7 +161,7 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
     todo = missing_shards(out, len(dataset))
     start, failed, written = time.perf_counter(), 0, 0
     with ExitStack() as stack:
-        done = map(_work, todo)
+        done: Iterator[tuple[int, int, bool]] = map(_work, todo)
         if min(workers, len(todo)) > 1:
             done = stack.enter_context(_processes(workers, data, models, out)).map(_work, todo)
         total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)

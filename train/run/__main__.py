@@ -183,7 +183,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--workers", type=int, default=1, help="processes for stages 1 and 2 and the cache")
     add("--processes", type=int, default=1, help="processes (GPUs) that train together")
     add("--dry-run", action="store_true", help="measure a sample, show the plan, and stop")
-    args, args.fit = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(argv)
+    args.fit = rest
 
     from ssc.models.bundled import ASSETS
     from train.fit.options import parse as parse_fit

@@ -44,8 +44,8 @@ def curves(logs: Mapping[str, Rows], right: Mapping[str, Mapping[int, float]]) -
         kept = [row["as chosen"] / max(1, row["matched"]) for row in steps]
         matching.plot(at, kept, "--", color=colour, marker=marker, label=f"{name}: same as S2")
         if own := sorted(right.get(name, {}).items()):
-            at, shares = zip(*((first + update, share) for update, share in own))
-            matching.plot(at, shares, "o:", color=colour, label=f"{name}: right")
+            places, right_ones = zip(*((first + update, share) for update, share in own))
+            matching.plot(places, right_ones, "o:", color=colour, label=f"{name}: right")
         watched = [row for row in log if "val mIoU" in row]
         at = [first + row["update"] + 1 for row in watched]
         miou.plot(at, [100 * row["val mIoU"] for row in watched], "o-", color=colour, label=name)

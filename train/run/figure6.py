@@ -18,7 +18,7 @@ from train.fit.watch import Watched
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from train.data import Dataset
+    from train.data import Dataset, Picture
 
 RIGHT = 0.5  # IoU with the true mask from which on a candidate is the object's own
 OBJECTS = 6  # drawn
@@ -43,13 +43,13 @@ class Truth:
 
     def share(self, masks: NDArray[np.int64]) -> float:
         """Share of those objects whose mask in int64 J is a right one."""
-        return float(np.mean([masks[j] in self.right[j] for j in self.counted]))
+        return float(np.mean([masks[j] in (self.right[j] or ()) for j in self.counted]))
 
 
 def truth_of(watched: Watched, data: Dataset) -> Truth | None:
     """None where no watched object has a true mask and a candidate like it."""
     wanted = set(watched.names)
-    pictures = {}
+    pictures: dict[str, Picture | None] = {}
     for index in range(len(data)):
         if len(pictures) == len(wanted):
             break
@@ -61,7 +61,8 @@ def truth_of(watched: Watched, data: Dataset) -> Truth | None:
     right: list[set[int] | None] = []
     for j, name in enumerate(watched.names):
         said = sorted(watched.expressions[j])
-        objects = pictures[name].objects if pictures.get(name) else ()
+        picture = pictures.get(name)
+        objects = picture.objects if picture is not None else ()
         own = [thing for thing in objects if sorted(thing.expressions) == said]
         if len(own) != 1 or own[0].mask is None:
             right.append(None)
@@ -79,7 +80,7 @@ def worth_drawing(trainings: Mapping[str, Watched], truth: Truth | None) -> list
     whose last match differs from S2."""
     last = list(trainings.values())[-1]
     if truth is not None:
-        objects = [j for j in truth.counted if last.chosen[j] not in truth.right[j]]
+        objects = [j for j in truth.counted if last.chosen[j] not in (truth.right[j] or ())]
     else:
         matched = last.matched[max(last.matched)]
         objects = [j for j in range(len(matched)) if matched[j] != last.chosen[j]]
@@ -108,7 +109,8 @@ def draw(
             match = int(watched.matched[update][j])
             lines = [(watched.masks[c], colour, 2.5) for c, colour in options if c == match]
             _panel(panel, watched.images[j], lines, watched.seen[update][j])
-            verdict = _verdict(match, int(watched.chosen[j]), truth and truth.right[j])
+            right = truth.right[j] if truth is not None else None
+            verdict = _verdict(match, int(watched.chosen[j]), right)
             panel.set_title(f"{name} {update}: {verdict}", fontsize=8)
     told = "S2 gets wrong" if truth else "whose last match differs from S2"
     return figure, (

@@ -122,7 +122,7 @@ def _cost(
     if step.module == "train.fit":
         method = step.options[0]
         seconds = sample.correct if method == "correct" else sample.bootstrap
-        size = sample.training * (2 if published else 1)
+        size = float(sample.training * (2 if published else 1))
         if fills:
             size += sample.cache * count
         work = f"{args.updates:,} updates of {args.batch} pictures"
@@ -164,14 +164,15 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
         for step in (boot, correct):
             replace(step, options=[*step.options, *short]).run()
     states = [read_state(step.output) for step in (boot, correct)]
-    spent = [state["seconds"] / UPDATES for state in states if state]
+    bootstrap, matching = (state["seconds"] / UPDATES for state in states if state)
     things = [thing for picture in pictures for thing in picture.objects]
     return Sample(
         len(pictures),
         len(things),
         sum(len(thing.expressions) for thing in things),
         look,
-        *spent,
+        bootstrap,
+        matching,
         _size(look_at.output) / len(pictures),
         _size(small.out / "cache") / len(pictures),
         _size(boot.output),

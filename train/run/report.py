@@ -68,8 +68,8 @@ def write_report(folder: Path) -> Path:
                 "These are the training pictures, although training does not read their masks. "
                 "Other pictures, given with `--val` or `--test`, tell more."
             )
-    for text in drawn.values():
-        parts += text
+    for shown in drawn.values():
+        parts += shown
     if (folder / "checkpoint").exists():
         models, checkpoint = settings["model set"], folder / "checkpoint"
         parts += ["## Checkpoint", f"`python demo_app.py --models {models} --correct {checkpoint}`"]
@@ -244,10 +244,10 @@ def _draw(
             truth = over_time.truth_of(next(iter(watched.values())), data)
     drawn: dict[str, tuple[Any, str]] = {}
     if any(logs.values()):
-        right = {
-            name: {update: truth.share(masks) for update, masks in w.matched.items()}
-            for name, w in (watched.items() if truth else ())
-        }
+        right = {}
+        if truth is not None:
+            for name, w in watched.items():
+                right[name] = {u: truth.share(masks) for u, masks in w.matched.items()}
         drawn["curves"] = figures.curves(logs, right), _counted(truth)
     if watched and (objects := over_time.worth_drawing(watched, truth)):
         drawn["over-time"] = over_time.draw(watched, truth, objects)

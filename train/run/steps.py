@@ -94,7 +94,8 @@ class Step:
         threads, argv = torch.get_num_threads(), sys.argv
         sys.argv = [f"python -m {self.module}", *self.options]
         try:
-            package = find_spec(self.module).submodule_search_locations  # as python -m has it
+            spec = find_spec(self.module)
+            package = spec is not None and spec.submodule_search_locations  # as python -m has it
             import_module(f"{self.module}.__main__" if package else self.module).main()
         finally:
             sys.argv = argv
@@ -153,7 +154,7 @@ def _training(
 ) -> Step:
     """A training on the pseudo-masks of `store`, or on true masks; `again` counts those of its kind
     before it, from whose batches its own differ."""
-    launch = () if args.model != "mini" else None
+    launch: tuple[str, ...] | None = () if args.model != "mini" else None
     if args.processes > 1:
         launch = ("-m", "torch.distributed.run", "--nproc_per_node", str(args.processes))
     folder = args.out / (f"{method}-{again + 1}" if again else method)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from ssc.errors import InputError
 
@@ -53,12 +54,12 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _sprite(category: str, glyph: str, names: str = "", **details: object) -> Sprite:
+def _sprite(category: str, glyph: str, names: str = "", **details: Any) -> Sprite:
     for key in ("also", "adjectives", "having", "doing"):
         if isinstance(details.get(key), str):
             details[key] = _words(str(details[key]))
     every = tuple(dict.fromkeys((*_words(names), category)))
-    return Sprite(glyph, category, every, **details)  # type: ignore[arg-type]
+    return Sprite(glyph, category, every, **details)
 
 
 def _people() -> list[Sprite]:

@@ -111,7 +111,7 @@ Proposal = tuple[Meaning, str, str]
 
 
 def _one(rng: Rng, options: Sequence[str]) -> str:
-    return options[rng.integers(len(options))]
+    return options[int(rng.integers(len(options)))]
 
 
 def _noun(rng: Rng, instance: Instance) -> str:

@@ -200,7 +200,7 @@ def _category(rng: np.random.Generator, split: str, categories: Sequence[str]) -
     person = {"testA": 1.0, "testB": 0.0}.get(split, 0.4)
     if rng.random() < person:
         return "person"
-    return categories[1 + rng.integers(len(categories) - 1)]
+    return categories[1 + int(rng.integers(len(categories) - 1))]
 
 
 def render(

@@ -106,7 +106,7 @@ class PromptCache:
 
     def embeddings(self, prompts: Prompts) -> list[NDArray[np.float32]]:
         """float32 N×D of each object's prompts, rows of length 1; 0×0 of none, N×0 without CLIP."""
-        rows = np.zeros((len(prompts.new), 0), np.float32)
+        rows: NDArray[np.float32] = np.zeros((len(prompts.new), 0), np.float32)
         if len(prompts.new) and self.clip is not None:
             rows = self.clip.encode_images(prompts.new)
         embedded = {key: row.copy() for key, row in zip(prompts.images, rows)}

@@ -220,7 +220,7 @@ def _between(boxes: NDArray[np.float64], near: NDArray[np.float64]) -> NDArray[n
     """How far each box's centre is from the nearest segment between two of the others' centres."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     others = (near[:, :2] + near[:, 2:]) / 2
-    out = np.full(len(boxes), np.inf)
+    out: NDArray[np.float64] = np.full(len(boxes), np.inf)
     for i in range(len(others)):
         for j in range(i):
             a, d = others[j], others[i] - others[j]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +12,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,6 +70,18 @@ def test_the_wheel_has_the_packages_and_what_they_read(wheel):
     }
     others = {name for name in names - wanted if ".dist-info/" not in name}
     assert (wanted - names, others) == (set(), set())
+
+
+def test_the_readmes_python_runs_outside_of_the_checkout(installed, tmp_path):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    assert len([line for line in code.splitlines() if line]) == 5
+    [picture] = re.findall(r'"(assets/[^"]*)"', code)
+    (tmp_path / picture).parent.mkdir(parents=True)
+    shutil.copy(ROOT / picture, tmp_path / picture)
+    assert "Result('bed at the bottom' → bed" in run(installed / "python", "-c", code, cwd=tmp_path)
+    overlay, own = Image.open(tmp_path / "overlay.png"), Image.open(ROOT / picture)
+    assert overlay.size == own.size
+    assert overlay.convert("RGB") != own.convert("RGB")
 
 
 def test_the_commands_answer_outside_of_the_checkout(installed, tmp_path):

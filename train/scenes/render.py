@@ -263,7 +263,7 @@ def _compose(
         if name not in twin or rng.random() < 0.65:
             twin[name] = _pick(rng, name, split)
         sprite, colour = twin[name]
-        size = base * spread ** rng.uniform(-1, 1)
+        size: float = base * spread ** rng.uniform(-1, 1)
         for attempt in range(14):
             if attempt == 9:
                 size = max(0.7 * size, 0.11 * h)

@@ -136,14 +136,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--sigma",
         metavar="PIXELS",
         type=between(*SIGMAS),
-        help=f"blur of reverse_blur, in pixels of a picture 640 long; default: {SIGMA:g}",
+        help=f"blur of reverse_blur, the only prompt that takes it, in pixels of a picture 640 "
+        f"long; default: {SIGMA:g}",
     )
     parser.add_argument(
         "--rule",
         choices=list(RULES),
         default="argmax",
-        help="how S+S chooses. argmax: each object takes its best candidate; matching: no two "
-        "objects take the same one; default: argmax",
+        help="how objects choose. argmax: each takes its best candidate; matching: no two take the "
+        "same one; default: argmax",
     )
     parser.add_argument(
         "--paper",

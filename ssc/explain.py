@@ -22,6 +22,8 @@ def explain(result: Result) -> str:
 
 def _of_answer(result: Result) -> str:
     answer, n = result.answer, len(result.candidates)
+    if result.found and result.joint_index == -1 and answer.by != YOURS:
+        return "No candidate is left for the answer: matching gave each to another object. "
     if result.selection is None or answer.empty:
         return ""
     if answer.number is None:

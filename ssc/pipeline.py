@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from ssc.errors import ExpressionError, unknown
+from ssc.errors import ExpressionError, OptionError, unknown
 from ssc.images import load_image
 from ssc.result import Result
+from ssc.select.choose import match_joint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,9 +29,11 @@ class Options(TypedDict, total=False):
 
     Attributes:
         prompt: how a candidate is shown to CLIP, a key of `ssc.select.prompts.VISUAL_PROMPTS`.
-        sigma: blur of reverse_blur, in pixels of a picture of 640.
-        rule: how stage 2 chooses, a key of `ssc.select.choose.RULES`.
-        spatial: whether words for place, size and relation count in stage 2 (not in the paper).
+        sigma: blur, in pixels of a picture of 640; refused with a prompt that does not blur.
+        rule: how stage 2 chooses, a key of `ssc.select.choose.RULES`. By "matching" no candidate
+            goes to two objects of a call, in S+S and in the joint answer.
+        spatial: whether words for place, size and relation count in stage 2 (not in the paper);
+            True is refused where stage 1 reads none, with `paper` or without projection.
         paper: True is the paper's rule in stages 1 and 2: one nearest class, and looks alone; False
             has words read and counted.
         vocabulary: class names that a noun is projected to.
@@ -81,19 +84,24 @@ class Pipeline:
         """
         for name in options.keys() - Options.__annotations__.keys():
             raise unknown("option", name, Options.__annotations__)
-        paper = options.get("paper")
+        paper, spatial = options.get("paper"), options.get("spatial")
         segment = self.segment.with_options(
             vocabulary=options.get("vocabulary"),
             project=options.get("project"),
             box_threshold=options.get("box_threshold"),
             text_threshold=options.get("text_threshold"),
-            paper=options.get("paper"),
+            paper=paper,
         )
+        if spatial and (segment.paper or not segment.project):
+            why = "paper=True" if segment.paper else "project=False"
+            raise OptionError(f"spatial: expected no True with {why}, which reads no such words")
+        if spatial is None and paper is not None:
+            spatial = not paper
         select = self.select.with_options(
             prompt=options.get("prompt"),
             sigma=options.get("sigma"),
             rule=options.get("rule"),
-            spatial=options.get("spatial", None if paper is None else not paper),
+            spatial=spatial,
         )
         return Pipeline(segment, select, self.correct)
 
@@ -129,7 +137,7 @@ class Pipeline:
         yield results
         if self.correct is not None:
             results = self.correct(image, results)
-            yield results
+            yield match_joint(results) if self.select.rule == "matching" else results
 
 
 def check_objects(objects: Sequence[str | Sequence[str]]) -> list[tuple[str, ...]]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.correction import Correction
 from ssc.formats import coco_instances, detections
 from ssc.metrics import mask_box
 from ssc.types import Candidates, ClassMatch, Selection
-from ssc.values import Masked, Value, share
+from ssc.values import Masked, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,48 +27,6 @@ NOTHING, YOURS = "nothing yet", "your choice"
 SELECTED, CORRECTED = "S+S", "S+S+C"
 SNAPPED, BOTH = "S+S+C snapped", "S+S and S+S+C"
 """What an `Answer` can be by, as the evaluation's tables name it."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Correction(Value):
-    """What the corrected model sees (paper §3.3); `ssc.correct.correct_at` makes it.
-
-    Attributes:
-        probability: float32 H×W in [0, 1], of each pixel being the object's.
-        threshold: in [0, 1]; the mask is where the probability is above it.
-        mask: bool H×W, the answer of S+S+C.
-        ious: float32 N, IoU of that mask with each candidate.
-        agreement: float32 N, soft IoU of the probability with each candidate.
-        snapped_index: of the candidate of the highest agreement, -1 where none reaches
-            `ssc.correct.SNAP_IOU`: the corrected model's choice with stage 1's sharp borders.
-    """
-
-    probability: NDArray[np.float32]
-    threshold: float
-    mask: NDArray[np.bool_]
-    ious: NDArray[np.float32]
-    agreement: NDArray[np.float32]
-    snapped_index: int
-
-    def __post_init__(self) -> None:
-        if self.probability.shape != self.mask.shape:
-            raise ValueError(
-                f"expected probability and mask of one frame, got {self.probability.shape} "
-                f"and {self.mask.shape}"
-            )
-        if not -1 <= self.snapped_index < len(self.ious):
-            raise ValueError(
-                f"snapped_index: expected -1 or an index below {len(self.ious)}, "
-                f"got {self.snapped_index}"
-            )
-        super().__post_init__()
-
-    def __repr__(self) -> str:
-        agreement = np.array2string(self.agreement, precision=2, threshold=8, max_line_width=200)
-        return (
-            f"Correction({share(self.mask)} above {self.threshold:.2f}, "
-            f"snapped_index={self.snapped_index} of agreement {agreement})"
-        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,6 +89,8 @@ class Result(Masked):
         selection: stage 2's scores; None until it has run.
         correction: stage 3's probability; None until it has run, and where the pipeline has none.
         override_index: of the candidate that a person chose instead; None where nobody did.
+        joint_index: of the candidate that `joint` is where objects choose together
+            (`ssc.select.choose.match_joint`), -1 where all went to others; else None.
         words: what each expression says, in the same order; () by the paper's rule.
         others: noun of a relation → boxes of its objects, float32 M×4. Not compared.
         timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
@@ -152,17 +113,21 @@ class Result(Masked):
     selection: Selection | None = None
     correction: Correction | None = None
     override_index: int | None = None
+    joint_index: int | None = None
     words: tuple[Expression, ...] = ()
     others: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     image: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        index = self.override_index
-        if index is not None and not 0 <= index < len(self.candidates):
-            raise ValueError(
-                f"override_index: expected an index below {len(self.candidates)}, got {index}"
-            )
+        for name, index, least in (
+            ("override_index", self.override_index, 0),
+            ("joint_index", self.joint_index, -1),
+        ):
+            if index is not None and not least <= index < len(self.candidates):
+                raise ValueError(
+                    f"{name}: expected an index below {len(self.candidates)}, got {index}"
+                )
         super().__post_init__()
 
     @property
@@ -227,13 +192,25 @@ class Result(Masked):
     def joint(self) -> Answer | None:
         """The candidate that stages 2 and 3 prefer together, else stage 3's own mask.
 
-        Not in the paper. The highest of stage 2's score plus `joint_weight` times the corrected
-        model's agreement: CLIP knows looks better, the corrected model places.
+        Not in the paper. The highest of `joint_scores`; by the rule "matching" no candidate is the
+        joint answer of two objects of a call, and an object to which none is left has an empty one.
+        """
+        scores = self.joint_scores
+        if scores is None:
+            return None
+        if self.found and self.joint_index is not None:
+            return self._of_candidate(BOTH, self.joint_index)
+        return self._of_stage_3(BOTH, int(scores.argmax()) if self.found else -1)
+
+    @property
+    def joint_scores(self) -> NDArray[np.float32] | None:
+        """float32 N: stage 2's score plus `joint_weight` times the corrected model's agreement.
+
+        CLIP knows looks better, the corrected model places. None until both stages have run.
         """
         if self.selection is None or self.correction is None:
             return None
-        scores = self.selection.scores + self.joint_weight * self.correction.agreement
-        return self._of_stage_3(BOTH, int(scores.argmax()) if self.found else -1)
+        return self.selection.scores + self.joint_weight * self.correction.agreement
 
     @property
     def disagrees(self) -> bool:

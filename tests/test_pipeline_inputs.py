@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from ssc.errors import ExpressionError, OptionError, PictureError
+from ssc.explain import explain
 from ssc.pipeline import MAX_EXPRESSION, MAX_OBJECTS, Pipeline, check_objects
 from ssc.segment.detect import MiniDetector
 from ssc.segment.grounding import GroundingDetector
@@ -91,7 +92,7 @@ def test_bad_pictures(picture: Any, message: str):
 def test_varied_settings():
     pipeline = fake_pipeline()
     image = scene_image()
-    other = pipeline.with_options(prompt="crop", sigma=20, rule="matching", box_threshold=0.7)
+    other = pipeline.with_options(prompt="crop", rule="matching", box_threshold=0.7)
     [plain], [varied] = pipeline(image, ["left laptop"]), other(image, ["left laptop"])
     assert (len(plain.candidates), len(varied.candidates)) == (3, 2)
     assert (varied.selection.prompt, varied.selection.rule) == ("crop", "matching")
@@ -170,6 +171,9 @@ def test_a_detector_that_takes_any_words_takes_any_vocabulary():
     [
         {"prompt": "glow"},
         {"sigma": 0},
+        {"sigma": 20, "prompt": "crop"},
+        {"spatial": True, "paper": True},
+        {"spatial": True, "project": False},
         {"rule": "best"},
         {"box_threshold": 1.5},
         {"text_threshold": -0.1},
@@ -182,6 +186,27 @@ def test_a_detector_that_takes_any_words_takes_any_vocabulary():
 def test_bad_settings(setting: dict[str, Any]):
     with pytest.raises(OptionError, match="expected"):
         fake_pipeline().with_options(**setting)
+
+
+def test_the_papers_rule_and_its_parts():
+    pipeline = fake_pipeline()
+    assert not pipeline.with_options(paper=True, spatial=None).select.spatial
+    assert pipeline.with_options(paper=True).with_options(paper=False).select.spatial
+    assert not pipeline.with_options(spatial=False).select.spatial
+    assert pipeline.with_options().select.spatial
+
+
+def test_objects_that_match_share_no_answer():
+    pipeline, twice = fake_pipeline(), ["left laptop", "the left laptop"]
+    alone = pipeline(scene_image(), twice)
+    assert alone[0].joint == alone[1].joint
+    one, other = pipeline.with_options(rule="matching")(scene_image(), twice)
+    assert one.selected.index != other.selected.index
+    assert one.joint.index != other.joint.index
+    assert not (one.mask & other.mask).any()
+    four = pipeline.with_options(rule="matching")(scene_image(), [*twice, "laptop", "a laptop"])
+    [left_out] = [out for out in four if out.joint.empty]
+    assert explain(left_out).startswith("No candidate is left for the answer: matching gave each")
 
 
 def test_words_that_the_mini_set_does_not_know_are_named():

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ssc.correction import Correction
 from ssc.metrics import pairwise_iou
-from ssc.result import Correction, Result
+from ssc.result import Result
 from ssc.timing import Clock
 from ssc.types import Candidates
 

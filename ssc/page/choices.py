@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ssc.errors import OptionError, WeightsError, unknown
 from ssc.page.texts import DOWNLOADS
 from ssc.pipeline import Pipeline
+from ssc.select.prompts import BLURS
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
@@ -139,6 +140,8 @@ class Choices:
         chosen["paper"] = not chosen.pop("spatial")
         for name in ("box_threshold", "text_threshold"):
             chosen[name] = chosen[name] or None
+        if chosen["prompt"] is not None and chosen["prompt"] not in BLURS:
+            del chosen["sigma"]  # the page always sends one
         return pipeline.with_options(**chosen)
 
 

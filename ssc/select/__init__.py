@@ -11,7 +11,7 @@ from ssc.errors import OptionError, unknown
 from ssc.result import Result
 from ssc.select.choose import RULES
 from ssc.select.prompt_cache import Encoder, PromptCache
-from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
+from ssc.select.prompts import BLURS, SIGMA, VISUAL_PROMPTS
 from ssc.select.spatial import guide
 from ssc.select.words_alone import score_words
 from ssc.timing import Clock
@@ -31,14 +31,14 @@ class Select:
         clip: text and image encoder; None has words alone choose, of colour and, with `spatial`,
             of place, size and relation (`ssc.select.words_alone`; not in the paper).
         prompt: a key of `prompts.VISUAL_PROMPTS`.
-        sigma: of the blur; see `prompts.make_prompts`.
+        sigma: of the blur, see `prompts.make_prompts`; None for `SIGMA`.
         rule: a key of `choose.RULES`.
         spatial: whether words for place, size and relation count too, as `spatial.guide` has it
             (not in the paper), where stage 1 has read them; a selection's scores are then CLIP's
             less what a candidate is out of place.
 
     Raises:
-        OptionError: no such prompt or rule, or `sigma` is not above 0.
+        OptionError: no such prompt or rule, `sigma` is not above 0, or the prompt does not blur.
     """
 
     def __init__(
@@ -46,12 +46,17 @@ class Select:
         clip: Encoder | None,
         *,
         prompt: str = "reverse_blur",
-        sigma: float = SIGMA,
+        sigma: float | None = None,
         rule: str = "argmax",
         spatial: bool = True,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise unknown("prompt", prompt, VISUAL_PROMPTS)
+        if sigma is not None and prompt not in BLURS:
+            raise OptionError(
+                f"sigma: expected none with the prompt {prompt}, which does not blur, got {sigma!r}"
+            )
+        sigma = SIGMA if sigma is None else sigma
         if not isinstance(sigma, int | float | np.floating) or not sigma > 0:
             raise OptionError(f"sigma: expected a number of pixels above 0, got {sigma!r}")
         if rule not in RULES:
@@ -79,10 +84,12 @@ class Select:
         other = Select(
             self.clip,
             prompt=self.prompt if prompt is None else prompt,
-            sigma=self.sigma if sigma is None else sigma,
+            sigma=sigma,
             rule=self.rule if rule is None else rule,
             spatial=self.spatial if spatial is None else spatial,
         )
+        if sigma is None:
+            other.sigma = self.sigma
         other._cache = self._cache
         return other
 

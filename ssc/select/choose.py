@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssc.cache import content_key
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ssc.result import Result
 
 
 def argmax_choice(
@@ -55,9 +60,22 @@ def matching_choice(
     return [place.get(c, -1) for place, c in zip(places, matched)]
 
 
+def match_joint(results: Sequence[Result]) -> list[Result]:
+    """The results of one image after stage 3, with `joint` by matching: a candidate for one object.
+
+    Candidates of equal masks are one. Not in the paper, whose test is of stage 2 alone.
+    """
+    none = np.zeros(0, np.float32)
+    scores = [none if r.joint_scores is None else r.joint_scores for r in results]
+    keys = [[content_key(mask) for mask in r.candidates.masks] for r in results]
+    chosen = matching_choice(scores, keys)
+    return [replace(result, joint_index=index) for result, index in zip(results, chosen)]
+
+
 RULES = {"argmax": argmax_choice, "matching": matching_choice}
 """Name → function of every object's scores and candidate keys → every object's choice.
 
 - argmax: the best score, each object for itself (the paper's S+S).
-- matching: no two objects share a candidate (the paper's test of correcting at stage 2).
+- matching: no two objects share a candidate (the paper's test of correcting at stage 2); after
+  stage 3 this holds of the joint answer too, by `match_joint`.
 """

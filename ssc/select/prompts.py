@@ -215,6 +215,8 @@ a tensor on a device: what is composed of them is composed there; what is drawn,
 - crop: no mark; the box cut out, fitted into the frame with its proportions kept, and surrounded
   with CLIP's mean colour.
 """
+BLURS = ("reverse_blur",)
+"""Those that call `blurred`: the others have no use for a σ."""
 
 
 def _inside(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> list[list[float]]:

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc.correct import SNAP_IOU, Correct, correct_at, pool
+from ssc.correction import Correction
 from ssc.errors import InputError
 from ssc.explain import explain
 from ssc.metrics import mask_iou
-from ssc.result import Correction, Result
+from ssc.result import Result
 from ssc.types import Candidates, ClassMatch, Selection
 from tests.fake_pipeline import FakeCorrector, fake_pipeline, scene_candidates, scene_image
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssc.select.prompts import CLIP_MEAN, FRAME, VISUAL_PROMPTS, blur, make_prompts
+from ssc.select.prompts import BLURS, CLIP_MEAN, FRAME, VISUAL_PROMPTS, blur, make_prompts
 
 rng = np.random.default_rng(0)
 
@@ -45,6 +45,13 @@ def test_batch_equals_single_and_input_is_left_alone(name):
         single = make_prompts(name, image, masks[i : i + 1], boxes[i : i + 1])
         assert np.array_equal(batch[i], single[0])
     assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("name", VISUAL_PROMPTS)
+def test_sigma_matters_to_those_that_blur_and_to_no_other(name):
+    image, masks, boxes = example()
+    narrow, wide = (make_prompts(name, image, masks, boxes, sigma) for sigma in (5, 50))
+    assert np.array_equal(narrow, wide) != (name in BLURS)
 
 
 @pytest.mark.parametrize("name", VISUAL_PROMPTS)

@@ -7,14 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ssc.errors import InputError
+from ssc.errors import InputError, OptionError
 from ssc.explain import explain
 from ssc.result import Result
 from ssc.select import Select
-from ssc.select.choose import argmax_choice, matching_choice
 from ssc.types import Candidates, ClassMatch, Selection
 
 H, W = 48, 64
@@ -71,50 +68,6 @@ def test_nothing_found_runs_no_encoder():
 
 def test_no_objects():
     assert Select(FakeClip())(np.zeros((H, W, 3), np.uint8), []) == []
-
-
-def test_argmax_is_each_object_for_itself():
-    none, some = np.zeros(0, np.float32), np.array([0.1, 0.3, 0.3], np.float32)
-    assert argmax_choice([none, some, some], [[], ["a", "b", "c"], ["a", "b", "c"]]) == [-1, 1, 1]
-    assert argmax_choice([], []) == []
-
-
-def test_matching_by_hand():
-    """The best pair first: object 1 gets a, so object 0 has to take its second best."""
-    scores = [np.array([0.30, 0.28], np.float32), np.array([0.20, 0.35], np.float32)]
-    assert matching_choice(scores, [["a", "b"], ["b", "a"]]) == [1, 1]
-    assert matching_choice(scores, [["a", "b"], ["c", "d"]]) == [0, 1]  # nothing shared
-    assert matching_choice([], []) == []
-    assert matching_choice([np.zeros(0, np.float32)], [[]]) == [-1]
-
-
-@st.composite
-def choices(draw):
-    """Scores and keys of up to 5 objects, out of up to 6 candidates of the image."""
-    pool = [f"c{i}" for i in range(draw(st.integers(1, 6)))]
-    keys = draw(st.lists(st.lists(st.sampled_from(pool), unique=True), min_size=1, max_size=5))
-    number = st.floats(-1, 1, width=32)
-    scores = [
-        np.array(draw(st.lists(number, min_size=len(k), max_size=len(k))), np.float32) for k in keys
-    ]
-    return scores, keys
-
-
-@given(choices())
-def test_laws_of_matching(case):
-    scores, keys = case
-    matched = matching_choice(scores, keys)
-    taken = [own[i] for own, i in zip(keys, matched) if i >= 0]
-    assert len(taken) == len(set(taken))  # no candidate twice
-    for own, i in zip(keys, matched):
-        assert -1 <= i < len(own)
-        assert i >= 0 or set(own) <= set(taken)  # none goes without while one of its own is free
-    alone = argmax_choice(scores, keys)
-    wanted = [own[i] for own, i in zip(keys, alone) if i >= 0]
-    if len(set(wanted)) == len(wanted) and all(
-        len(set(row.tolist())) == len(row) for row in scores
-    ):
-        assert matched == alone  # where nobody contends, nothing changes
 
 
 def test_matching_parts_two_objects_that_want_the_same():
@@ -275,3 +228,9 @@ def test_bad_settings_are_told_in_one_line():
         Select(FakeClip(), rule="best")
     with pytest.raises(InputError, match="above 0, got 0"):
         Select(FakeClip(), sigma=0)
+    with pytest.raises(OptionError, match="expected none with the prompt crop"):
+        Select(FakeClip(), prompt="crop", sigma=20)
+    with pytest.raises(OptionError, match="expected none with the prompt crop"):
+        Select(FakeClip(), prompt="crop").with_options(sigma=20)
+    other = Select(FakeClip(), sigma=20).with_options(prompt="crop")
+    assert other.with_options(prompt="reverse_blur").sigma == 20  # kept for a prompt that blurs

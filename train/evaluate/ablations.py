@@ -47,7 +47,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     prompts = [
         selected(
             f"{prompt}, {name}",
-            Select(clip, prompt=prompt, sigma=pipeline.select.sigma, spatial=False),
+            Select(clip, sigma=pipeline.select.sigma, spatial=False).with_options(prompt=prompt),
         )
         for prompt in VISUAL_PROMPTS
         for name, clip in clips(pipeline, models).items()

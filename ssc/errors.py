@@ -11,6 +11,8 @@ the remedy. Its kinds tell a server whose fault it is:
     DownloadError     a download: no network, no space, other bytes, off    the machine's
     ResourceError     memory is out, or an optional package is missing      the machine's
 
+docs/errors.md has a message of each.
+
 An `InputError` of none of these kinds is about files of `train`: data sets, stores, runs.
 
 >>> import ssc

@@ -21,6 +21,8 @@ from ssc.types import ANY_CLASS
 from train.data.slice import read_slice
 from train.evaluate.__main__ import NOUNS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def pipeline():
@@ -48,7 +50,6 @@ def asked_of(pipeline):
     return rows
 
 
-@pytest.mark.long
 def test_candidates_are_good(answers):
     oracle = Scores()
     for scene, target, _, result in answers:
@@ -58,14 +59,12 @@ def test_candidates_are_good(answers):
     assert oracle.miou > 0.71
 
 
-@pytest.mark.long
 def test_attributes_are_chosen_rightly(answers):
     attribute = [row for row in answers if row[2]["kind"] == "attribute"]
     right = [chosen_instance(r.selected.mask, s.masks) == target for s, target, _, r in attribute]
     assert np.mean(right) > 0.78
 
 
-@pytest.mark.long
 def test_stage_3_corrects_positions_and_relations(paper_answers):
     placed = [row for row in paper_answers if row[2]["kind"] in ("position", "relation")]
     zero_shot, corrected, snapped = (
@@ -81,7 +80,6 @@ def test_stage_3_corrects_positions_and_relations(paper_answers):
     assert snapped > zero_shot + 0.25
 
 
-@pytest.mark.long
 def test_the_plain_answer_is_the_best(answers):
     by_name = {}
     for scene, target, _, result in answers:
@@ -91,7 +89,6 @@ def test_the_plain_answer_is_the_best(answers):
     assert max(miou, key=miou.get) == "S+S and S+S+C", miou
 
 
-@pytest.mark.long
 def test_the_corrected_masks_are_good(paper_answers):
     zero_shot, corrected = Scores(), Scores()
     for scene, target, _, result in paper_answers:
@@ -101,7 +98,6 @@ def test_the_corrected_masks_are_good(paper_answers):
     assert corrected.miou > zero_shot.miou + 0.1
 
 
-@pytest.mark.long
 def test_everything_intermediate_is_there(answers):
     for scene, _, expression, result in answers:
         n = len(result.candidates)

@@ -5,6 +5,8 @@ import pytest
 
 from ssc.models.pocket import build_pocket
 
+pytestmark = pytest.mark.long
+
 
 class Texts:
     def encode_text(self, texts):

@@ -20,7 +20,9 @@ from ssc.segment.grounding_original import (
     load_original,
 )
 
-pytestmark = [  # what their package does by itself
+pytestmark = [
+    pytest.mark.long,
+    # What their package does by itself.
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore:torch.meshgrid:UserWarning"),
 ]

@@ -17,6 +17,8 @@ from tests.train.tiny_lavt import tiny_config
 from train.convert import from_authors, main, to_authors
 from train.fit.tokenizer import learn_tokenizer
 
+pytestmark = pytest.mark.long
+
 KEYS = Path(__file__).parents[1] / "data" / "golden" / "official_lavt_swinb_keys.json"
 
 

@@ -28,6 +28,8 @@ from tests.train.squares import (
 from train.evaluate.baselines import Everything, GlobalLocal, best_box, cut_out, gl_clip, sam_select
 from train.evaluate.methods import ask
 
+pytestmark = pytest.mark.long
+
 
 def test_best_box_of_a_detector_that_knows_classes():
     parts = pipeline()

@@ -16,6 +16,8 @@ from train.run import curves as figures
 from train.run import report
 from train.run.steps import RECIPES, steps
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {"data": "a.jsonl", "model set": "mini", "options": ""}
 
 

@@ -127,9 +127,9 @@ def _try(function: Callable[[Any], T], items: Any) -> T | _Full:
     try:
         return function(items)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        out_of_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
         reason = str(error).partition("\n")[0] or type(error).__name__
-        if not known and not any(sign in str(error) for sign in _OUT_OF_MEMORY):
+        if not out_of_memory and not any(sign in str(error) for sign in _OUT_OF_MEMORY):
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -264,5 +264,5 @@ class Result(Masked):
         return Answer(by, self.correction.mask, image=self.image)
 
     def __repr__(self) -> str:
-        asked, n = " | ".join(self.expressions), len(self.candidates)
-        return f"Result({asked!r} → {' | '.join(self.classes)}, {n} found; {self.answer!r})"
+        question, n = " | ".join(self.expressions), len(self.candidates)
+        return f"Result({question!r} → {' | '.join(self.classes)}, {n} found; {self.answer!r})"

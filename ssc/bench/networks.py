@@ -233,6 +233,6 @@ def _tokenizer() -> Any:
     special |= {".": 1012, "?": 1029}
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = dict.fromkeys(word for name in COCO_80 for word in name.split())
-    known = [*words, "the", "all", *letters, *(f"##{letter}" for letter in letters)]
-    at = {i: word for word, i in special.items()} | dict(enumerate(dict.fromkeys(known), 2000))
+    tokens = [*words, "the", "all", *letters, *(f"##{letter}" for letter in letters)]
+    at = {i: word for word, i in special.items()} | dict(enumerate(dict.fromkeys(tokens), 2000))
     return BertTokenizer(vocab={at.get(i, f"[unused{i}]"): i for i in range(BERT_VOCABULARY)})

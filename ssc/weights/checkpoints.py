@@ -25,10 +25,10 @@ def find_checkpoint(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "*.safetensors", "*.txt"]  # weights and words; nothing that is run
+    patterns = ["*.json", "*.safetensors", "*.txt"]  # weights and words; nothing that is run
     off = downloads_are_off()
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=off))
+        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=off))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         if off:

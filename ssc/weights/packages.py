@@ -77,21 +77,21 @@ def _fetch(package: Package, staging: Path, total: int, bar: Any) -> Path:
             env=environment,
             start_new_session=True,
         )
-    told = 0
+    before = 0
     try:
         while client.poll() is None:
             time.sleep(EVERY)
             share = min(_bytes_in(staging) / package.size, 1.0)
-            now = max(told, int(share * total))
-            bar.update(now - told)  # where nothing came too: it may tell to stop
-            told = now
+            now = max(before, int(share * total))
+            bar.update(now - before)  # where nothing came too: it may tell to stop
+            before = now
     except BaseException:  # told to stop, or interrupted: the client stops too
         _stop(client)
         raise
     archives = [*staging.glob("*.whl"), *staging.glob("*.tgz")]
     if client.returncode or len(archives) != 1:
         raise DownloadError(_failed(package, log.read_text(errors="replace")))
-    bar.update(total - told)
+    bar.update(total - before)
     return archives[0]
 
 

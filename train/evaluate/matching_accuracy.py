@@ -175,7 +175,7 @@ def report(args: argparse.Namespace) -> tuple[dict, str]:
     """All figures, and the table of those that need true masks, else an empty text."""
     dataset, accuracy = open_dataset(args.data), None
     scores: Iterable[Tensor]
-    if any(thing.mask is not None for thing in dataset[0].objects):
+    if any(referred.mask is not None for referred in dataset[0].objects):
         scenes, objects = open_scenes(dataset, args.store, args.checkpoint)
         scores, accuracy = pooled(scenes), measure(scenes, objects, args.seed)
     else:

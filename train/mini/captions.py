@@ -53,7 +53,7 @@ def caption(rng: Rng, scene: Scene, k: int) -> str:
     if size and rng.random() < 0.55:
         phrase = f"{_one(rng, SIZES[size])} {phrase}"
     if (sprite.having or sprite.doing) and rng.random() < 0.5:
-        options = [f"with {thing}" for thing in sprite.having] + list(sprite.doing)
+        options = [f"with {part}" for part in sprite.having] + list(sprite.doing)
         phrase = f"{phrase} {_one(rng, options)}"
     if rng.random() < PLACE_SHARE:
         x, y = instance.centre[0] / width, instance.centre[1] / height

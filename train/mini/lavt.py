@@ -103,8 +103,8 @@ def train_lavt(args: argparse.Namespace) -> None:
         _fit(args, "bootstrap", "plus", boot, args.correct_epochs, 16, **s2)
         s2["--prior"] = PRIOR
         _fit(args, "correct", "prior-8", boot, args.correct_epochs, 16, **s2)
-        told = _fit(args, "supervised", "told", guided_by_s2, args.large_epochs, 16, **large)
-        _fit(args, "supervised", "supervised", told, args.fresh_epochs, 16, **unseen)
+        teacher = _fit(args, "supervised", "told", guided_by_s2, args.large_epochs, 16, **large)
+        _fit(args, "supervised", "supervised", teacher, args.fresh_epochs, 16, **unseen)
     steps = args.pretrain_steps
     for step in STEPS:
         state = torch.load(args.runs / f"lavt-{step}" / "state.pt", weights_only=True)
@@ -176,8 +176,8 @@ def measure(corrector: Corrector, dataset: Dataset) -> dict[str, float]:
     scores = Scores()
     for i in tqdm(range(len(dataset)), desc="measuring", mininterval=5):
         picture = dataset[i]
-        for thing in picture.objects:
-            assert thing.mask is not None  # RefSprites has them all
-            for seen in corrector.predict(picture.image, thing.expressions):
-                scores.add(seen > threshold_of(seen), thing.mask)
+        for referred in picture.objects:
+            assert referred.mask is not None  # RefSprites has them all
+            for probability in corrector.predict(picture.image, referred.expressions):
+                scores.add(probability > threshold_of(probability), referred.mask)
     return {"mIoU": scores.miou, "oIoU": scores.oiou, "P@0.5": scores.precision(0.5)}

@@ -97,8 +97,8 @@ def _grouped(axes: Any, groups: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def measure(row: Mapping[str, float | None]) -> float | None:
-    known = row.get("mIoU")
-    return row.get("box P@0.5") if known is None else known
+    miou = row.get("mIoU")
+    return row.get("box P@0.5") if miou is None else miou
 
 
 def smooth(values: Sequence[float], weight: float = SMOOTHING) -> list[float]:

@@ -156,8 +156,8 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     small.fit = [*args.fit, "--visual", "none"]  # as fast as with ImageNet's, and no download
     short = ["--steps", str(UPDATES)]
     look_at, boot, correct, *_ = (replace(step, launch=None) for step in steps(small))
-    said = StringIO()
-    with redirect_stderr(said), redirect_stdout(said):
+    output = StringIO()
+    with redirect_stderr(output), redirect_stdout(output):
         look_at.run()
         first = [*boot.options, "--steps", "1", "--out", str(folder / "first")]
         replace(boot, options=first).run()
@@ -165,11 +165,11 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
             replace(step, options=[*step.options, *short]).run()
     states = [read_state(step.output) for step in (boot, correct)]
     bootstrap, matching = (state["seconds"] / UPDATES for state in states if state)
-    things = [thing for picture in pictures for thing in picture.objects]
+    objects = [referred for picture in pictures for referred in picture.objects]
     return Sample(
         len(pictures),
-        len(things),
-        sum(len(thing.expressions) for thing in things),
+        len(objects),
+        sum(len(referred.expressions) for referred in objects),
         look,
         bootstrap,
         matching,

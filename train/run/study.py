@@ -130,8 +130,8 @@ def evaluating(args: argparse.Namespace, seed: int, trained: dict[str, Step]) ->
 
 def titles(trained: dict[str, Step]) -> dict[str, str]:
     """The rows of the tables among the trainings, and what they are called there."""
-    known = {name: training.title for name, training in (TRAININGS | MORE).items()}
-    return {name: title for name in trained if (title := known[name]) is not None}
+    names = {name: training.title for name, training in (TRAININGS | MORE).items()}
+    return {name: title for name in trained if (title := names[name]) is not None}
 
 
 def figures(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> dict[str, Any]:

@@ -92,10 +92,10 @@ def markdown(summary: Mapping[str, Any]) -> str:
 
 
 def _cell(values: Sequence[float | None]) -> str:
-    known = [100 * value for value in values if value is not None]
-    if len(known) < 2:
-        return f"{known[0]:.1f}" if known else ""
-    return f"{statistics.mean(known):.1f} ± {statistics.stdev(known):.1f}"
+    percents = [100 * value for value in values if value is not None]
+    if len(percents) < 2:
+        return f"{percents[0]:.1f}" if percents else ""
+    return f"{statistics.mean(percents):.1f} ± {statistics.stdev(percents):.1f}"
 
 
 def _short(source: str) -> str:

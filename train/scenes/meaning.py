@@ -93,9 +93,9 @@ def plainly(meaning: Meaning, instance: Instance) -> bool:
     return meaning.noun in instance.sprite.names and meaning.colour in (None, instance.colour)
 
 
-def may_be(shown: str | None, said: str) -> bool:
+def may_be(colour: str | None, word: str) -> bool:
     """An object of no single colour, or of one easily taken for another, may be meant."""
-    return shown is None or shown == said or frozenset((shown, said)) in CONFUSABLE
+    return colour is None or colour == word or frozenset((colour, word)) in CONFUSABLE
 
 
 def traits(instance: Instance) -> tuple[str, ...]:

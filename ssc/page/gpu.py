@@ -10,6 +10,8 @@ from typing import Any
 
 from ssc.errors import InputError
 
+__all__ = ["on_gpu", "spaces"]
+
 try:
     import spaces
 except ImportError:

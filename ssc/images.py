@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -39,7 +42,17 @@ _WARNINGS = Lock()
 """Held while PIL's warnings are muted, as the filters that mute them belong to all threads."""
 
 
-def load_image(source: PictureLike) -> NDArray[np.uint8]:
+@cache
+def suffixes() -> frozenset[str]:
+    """How the names of files end that hold `FORMATS`, in lower case: a folder's pictures."""
+    from PIL import Image
+
+    Image.init()
+    known = Image.registered_extensions().items()
+    return frozenset(end for end, name in known if name in FORMATS.split() and name in Image.OPEN)
+
+
+def load_image(source: PictureLike, *, upright: bool = True) -> NDArray[np.uint8]:
     """Opens a picture as the pipeline takes it.
 
     Files are turned as their EXIF orientation says; of an animation the first frame is taken;
@@ -50,6 +63,8 @@ def load_image(source: PictureLike) -> NDArray[np.uint8]:
             or H×W×4 (RGBA) of booleans, integers from 0 to 255 or to 65535, or floats from 0 to
             1 or to 255. An array's range is read off its type where that is uint8 or uint16,
             else off its highest value.
+        upright: whether to turn a file as its EXIF orientation says; False keeps the frame that it
+            is stored in, in which data sets such as COCO have their boxes and masks.
 
     Returns:
         RGB uint8 H×W×3, contiguous, in the frame that a viewer would show.
@@ -64,14 +79,16 @@ def load_image(source: PictureLike) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         if isinstance(source, (str, Path)):
-            return _from_path(Path(source))
+            refuse_address(str(source))
+            with _opened(Path(source)) as image:
+                return _from_pil(image, str(source), upright)
         if isinstance(source, bytes):
-            return _from_file(BytesIO(source), "image", len(source))
+            with _read(BytesIO(source), "image", len(source)) as image:
+                return _from_pil(image, "image", upright)
         if isinstance(source, Image.Image):
-            return _from_pil(source, "image")
+            return _from_pil(source, "image", upright)
         if isinstance(source, np.ndarray):
             return _from_array(source)
     raise PictureError(
@@ -80,7 +97,38 @@ def load_image(source: PictureLike) -> NDArray[np.uint8]:
     )
 
 
-def _from_path(path: Path) -> NDArray[np.uint8]:
+def refuse_address(text: str) -> None:
+    """Raises PictureError for an address in place of a file; to be asked before `Path` changes it.
+
+    >>> from ssc.images import refuse_address
+    >>> refuse_address("photo.jpg")
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise PictureError(f"{text}: {_EXPECTED}, got an address; download it first")
+
+
+@contextmanager
+def open_stored(path: Path) -> Iterator[Image.Image]:
+    """A file's picture as it is stored, decoded: in its own mode, not turned.
+
+    Raises:
+        PictureError: as `load_image`.
+    """
+    with _quiet(), _opened(path) as image:
+        _decode(image, str(path))
+        yield image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Mutes PIL's warnings."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         if path.is_dir():
             raise PictureError(f"{path}: {_EXPECTED}, got a folder; name a file in it")
@@ -90,14 +138,15 @@ def _from_path(path: Path) -> NDArray[np.uint8]:
             raise PictureError(
                 f"{path}: {_EXPECTED}, got something that is no file; check the path"
             )
-        with path.open("rb") as file:
-            return _from_file(file, str(path), path.stat().st_size)
+        file = path.open("rb")
     except OSError as error:
         reason = error.strerror or error
         raise PictureError(f"{path}: {_EXPECTED}, got: {reason}; check the path") from error
+    with file, _read(file, str(path), path.stat().st_size) as image:
+        yield image
 
 
-def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
+def _read(file: IO[bytes], name: str, size: int) -> Image.Image:
     """The picture in an open file of `size` bytes; `name` is for messages."""
     from PIL import Image, UnidentifiedImageError
 
@@ -105,7 +154,7 @@ def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
         raise PictureError(f"{name}: {_EXPECTED}, got an empty file; save or download it again")
     Image.init()
     try:
-        image = Image.open(file, formats=[f for f in FORMATS.split() if f in Image.OPEN])
+        return Image.open(file, formats=[f for f in FORMATS.split() if f in Image.OPEN])
     except UnidentifiedImageError as error:
         raise PictureError(
             f"{name}: {_EXPECTED}, got a file of another kind or a damaged one; "
@@ -115,13 +164,10 @@ def _from_file(file: IO[bytes], name: str, size: int) -> NDArray[np.uint8]:
         raise PictureError(_too_large(name, "far more")) from error
     except _DAMAGED as error:
         raise PictureError(_damaged(name, error)) from error
-    with image:
-        return _from_pil(image, name)
 
 
-def _from_pil(image: Image.Image, name: str) -> NDArray[np.uint8]:
-    from PIL import ImageOps
-
+def _decode(image: Image.Image, name: str) -> None:
+    """Decodes the pixels in place; the header is asked first for their number."""
     width, height = image.size
     if not width * height:
         raise PictureError(f"{name}: {_EXPECTED}, got one of {width}×{height} pixels")
@@ -131,8 +177,15 @@ def _from_pil(image: Image.Image, name: str) -> NDArray[np.uint8]:
         image.load()
     except _DAMAGED as error:
         raise PictureError(_damaged(name, error)) from error
-    with suppress(*_DAMAGED):  # the pixels are whole where EXIF is damaged
-        image = ImageOps.exif_transpose(image)
+
+
+def _from_pil(image: Image.Image, name: str, upright: bool) -> NDArray[np.uint8]:
+    from PIL import ImageOps
+
+    _decode(image, name)
+    if upright:
+        with suppress(*_DAMAGED):  # the pixels are whole where EXIF is damaged
+            image = ImageOps.exif_transpose(image)
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _from_array(np.asarray(image), name)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -56,6 +57,10 @@ class Picture:
 class Dataset(Protocol):
     """A sequence of pictures, read from disk or rendered one at a time.
 
+    Boxes and masks are in the frame of `image`. Which one that is of a file with an EXIF
+    orientation, is each source's own: REFER's and coco62's pictures are taken as they are stored,
+    as COCO's tools read them; one's own files and `photos` upright, as viewers show them.
+
     Attributes:
         name: differs wherever content differs, even under the same path; fit for a file name.
     """
@@ -70,6 +75,10 @@ class Dataset(Protocol):
 
     def picture_name(self, index: int) -> str:
         """The name of picture `index`, without reading it."""
+        ...
+
+    def files(self) -> Iterator[Path]:
+        """The files behind the pictures, some perhaps missing; none where they are rendered."""
         ...
 
 
@@ -113,6 +122,9 @@ class RefSprites:
     def picture_name(self, index: int) -> str:
         return f"{self.split}-{self.first + index:06d}"
 
+    def files(self) -> Iterator[Path]:
+        return iter(())
+
 
 class SpriteClasses(RefSprites):
     """The same scenes with one object per class: "dog" or "puppy" means the pixels of all dogs.
@@ -149,9 +161,10 @@ def _class_names(category: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((category, *chain.from_iterable(called))))
 
 
+TABLES = (".jsonl", ".json", ".csv", ".tsv")
 CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
-refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file,
+refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a folder with one,
 photos:FOLDER or coco62:FOLDER; ungrouped:SOURCE makes
 each sentence of one an object of its own"""
 
@@ -165,7 +178,8 @@ def open_dataset(text: str) -> Dataset:
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
     - `photos:FOLDER`, `coco62:FOLDER`: photographs with expressions; `train.data.photographs`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
-    - the path of a `.jsonl` or `.csv` file: your own pictures; `train.data.files`.
+    - the path of a `.jsonl`, `.json`, `.csv` or `.tsv` file, or of a folder with one of them in it:
+      your own pictures; `train.data.files`.
 
     Raises:
         InputError: not such a text, or the data set is missing or not valid.
@@ -188,10 +202,12 @@ def open_dataset(text: str) -> Dataset:
         from train.data.photographs import Photographs
 
         return Photographs(kind, Path(rest))
-    if Path(text).suffix.lower() in (".jsonl", ".csv"):
+    if Path(text).suffix.lower() in TABLES or Path(text).is_dir():
         from train.data.files import Files
+        from train.data.sheets import find_table
 
-        return Files(Path(text))
+        path = Path(text)
+        return Files(find_table(path) if path.is_dir() else path)
     raise InputError(f"data: expected {' '.join(SOURCES.split())}; got {text!r}")
 
 

@@ -1,4 +1,4 @@
-"""Your own pictures: a JSONL or CSV file beside them.
+"""Your own pictures: a JSONL, JSON or CSV file beside them.
 
 JSONL has one picture per line; first the shortest form, then one with every key:
 
@@ -10,9 +10,15 @@ JSONL has one picture per line; first the shortest form, then one with every key
 optionally `object` (rows with the same picture and object name one object; empty: an object of its
 own), `mask` (a PNG), `box` ("10 20 110.5 220") and `kind`.
 
-Paths are relative to the file's folder. Masks and boxes are the truth, for evaluation. A mask is a
-PNG of the picture's size, black outside of the object, or COCO's run-length code (JSONL only). A
-box is x0, y0, x1, y1 in pixels.
+Files are read as people have them: CSV as spreadsheets save it (semicolons or tabs, a BOM, UTF-16,
+cp1252, "Image" for "image"), and a .json that is one list of pictures. A folder with one such table
+in it stands for the table. What is guessed is said once.
+
+Paths are relative to the file's folder; backslashes in them may stand for slashes. Masks and boxes
+are the truth, for evaluation, in the picture's upright frame: turned as its EXIF orientation says,
+as viewers show it. A mask is a picture of its size, black outside of the object (`train.data.masks`
+has the rules), or COCO's run-length code (JSON only). A box is x0, y0, x1, y1 in pixels; what is
+beyond the frame is clipped.
 """
 
 from __future__ import annotations
@@ -21,18 +27,21 @@ import csv
 import json
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b, sha256
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ssc.errors import InputError
+from ssc.images import load_image, refuse_address
 from train.data import Picture, Referred
-from train.data.lines import COLUMNS, add_cells, parse
-from train.data.masks import decode_segmentation
+from train.data.frames import fitted_box
+from train.data.lines import add_cells, parse
+from train.data.masks import decode_segmentation, read_mask
+from train.data.notes import say_once
+from train.data.sheets import SHEETS, is_list, read_list, read_sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,10 +59,10 @@ class InvalidData(InputError):
 
 
 class Files:
-    """Pictures of a JSONL or CSV file in the form that this module describes.
+    """Pictures of a table in a form that this module describes.
 
-    The whole file is validated at once. Memory holds the offsets of a JSONL file's lines, or a CSV
-    file's text; pictures and masks are read when asked for.
+    The whole file is validated at once. Memory holds the offsets of a JSONL file's lines, or
+    another form's text; pictures and masks are read when asked for.
 
     Raises:
         InvalidData: with file and line of each error.
@@ -64,10 +73,10 @@ class Files:
         self.path = path
         self._lines = array("q")  # line number of each picture
         self._places = array("q")  # JSONL: offset of each picture
-        self._rows: list[bytes] = []  # CSV: each picture as JSONL has it
+        self._rows: list[bytes] = []  # of other forms: each picture as JSONL has it
         problems: list[str] = []
         try:
-            digest = (self._scan_csv if self._is_csv else self._scan_jsonl)(problems)
+            digest = self._scan()(problems)
         except OSError as error:
             raise InputError(f"{path}: expected a .jsonl or .csv file, got: {error}") from error
         if not problems and not len(self):
@@ -77,32 +86,43 @@ class Files:
         stem = re.sub(r"[^\w.-]+", "_", path.stem)
         self.name = f"{stem}-{digest[:12]}"
 
-    @property
-    def _is_csv(self) -> bool:
-        return self.path.suffix.lower() == ".csv"
+    def _scan(self) -> Callable[[list[str]], str]:
+        """What reads a file of this form, notes its problems and returns a digest of it."""
+        if self.path.suffix.lower() in SHEETS:
+            return self._scan_csv
+        return self._scan_list if is_list(self.path) else self._scan_jsonl
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def __getitem__(self, index: int) -> Picture:
-        from ssc.images import load_image
-
         row, where = self._row(index), self._where(index)
         try:
-            image = load_image(self.path.parent / row["image"])
-            objects = tuple(
-                Referred(
-                    thing["name"],
-                    tuple(thing["expressions"]),
-                    self._mask(thing["mask"], image.shape[:2]),
-                    tuple(thing["kinds"]),
-                    None if thing["box"] is None else np.array(thing["box"], np.float32),
-                )
-                for thing in row["objects"]
-            )
+            image = load_image(self._path(row["image"]))
+            size = image.shape[:2]
+            masks = [self._mask(thing["mask"], *size) for thing in row["objects"]]
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
+        objects = tuple(
+            Referred(
+                thing["name"],
+                tuple(thing["expressions"]),
+                mask,
+                tuple(thing["kinds"]),
+                None
+                if thing["box"] is None
+                else fitted_box(thing["box"], *size, f"{where}, object {number}", mask),
+            )
+            for number, (thing, mask) in enumerate(zip(row["objects"], masks), 1)
+        )
         return Picture(row["name"], image, objects)
+
+    def files(self) -> Iterator[Path]:
+        """The pictures and masks; the table itself is in `name`."""
+        for index in range(len(self)):
+            row = self._row(index)
+            named = [row["image"], *(thing["mask"] for thing in row["objects"])]
+            yield from (self._path(text) for text in named if isinstance(text, str))
 
     def picture_name(self, index: int) -> str:
         return self._row(index)["name"]
@@ -113,26 +133,27 @@ class Files:
     def _row(self, index: int) -> dict[str, Any]:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        if self._is_csv:
+        if self._rows:
             return parse(self._rows[index], self._where(index))
         with self.path.open("rb") as file:
             file.seek(self._places[index])
             return parse(file.readline(), self._where(index))
 
-    def _mask(self, mask: Any, size: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        from ssc.images import load_image
+    def _path(self, text: str) -> Path:
+        """The file that a path in the table names."""
+        refuse_address(text)
+        path = self.path.parent / text
+        if "\\" in text and not path.exists():
+            say_once(f"{self.path}: backslashes in paths are read as slashes", str(self.path))
+            return self.path.parent / text.replace("\\", "/")
+        return path
 
+    def _mask(self, mask: Any, height: int, width: int) -> NDArray[np.bool_] | None:
         if mask is None:
             return None
-        if isinstance(mask, dict):
-            truth = decode_segmentation(mask, *size)
-        else:
-            truth = np.asarray(load_image(self.path.parent / mask).any(axis=2))
-            if truth.shape != size:
-                raise InputError(
-                    f"{mask}: expected a mask of {size[1]}×{size[0]} pixels as the picture, got "
-                    f"{truth.shape[1]}×{truth.shape[0]}"
-                )
+        if isinstance(mask, str):
+            return read_mask(self._path(mask), height, width)
+        truth = decode_segmentation(mask, height, width)
         if not truth.any():
             raise InputError("mask: expected some pixels of the object, got none")
         return truth
@@ -155,26 +176,34 @@ class Files:
         content = self.path.read_bytes()
         pictures: dict[str, dict[str, Any]] = {}
         try:
-            reader = csv.DictReader(StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-            unknown = set(reader.fieldnames or ()) - {*COLUMNS}
-            if unknown or not {"image", "expression"} <= {*(reader.fieldnames or ())}:
-                raise InputError(
-                    f"{self.path}:1: expected columns image and expression, and of "
-                    f"{', '.join(COLUMNS[2:])} what is wanted, got {reader.fieldnames}"
-                )
-            for row in reader:
-                where = f"{self.path}:{reader.line_num}"
-                _tried(lambda: add_cells(pictures, row, where, reader.line_num), problems)  # noqa: B023
-        except (ValueError, csv.Error) as error:
-            known = str(error) if isinstance(error, InputError) else ""
-            problems.append(known or f"{self.path}: expected CSV in UTF-8, got: {error}")
+            for line, row in read_sheet(content, self.path):
+                where = f"{self.path}:{line}"
+                _tried(lambda: add_cells(pictures, row, where, line), problems)  # noqa: B023
+        except (InputError, csv.Error) as error:
+            known = isinstance(error, InputError)
+            problems.append(str(error) if known else f"{self.path}: expected CSV, got: {error}")
         for picture in pictures.values():
             line = picture.pop("line")
             picture["objects"] = list(picture["objects"].values())
-            self._lines.append(line)
-            self._rows.append(json.dumps(picture).encode())
-            _tried(lambda: parse(self._rows[-1], f"{self.path}:{line}"), problems)  # noqa: B023
+            self._add(picture, line, problems)
         return sha256(content).hexdigest()
+
+    def _scan_list(self, problems: list[str]) -> str:
+        content, names = self.path.read_bytes(), array("q")
+        try:
+            for line, item in read_list(content, self.path):
+                row = self._add(item, line, problems)
+                names.append(_number(row["name"]) if row else -len(names))
+        except InputError as error:
+            problems.append(str(error))
+        self._refuse_twins(names, problems)
+        return sha256(content).hexdigest()
+
+    def _add(self, picture: Any, line: int, problems: list[str]) -> dict[str, Any] | None:
+        """Keeps a picture as JSONL has it; returns it with every key, or None where it is wrong."""
+        self._lines.append(line)
+        self._rows.append(json.dumps(picture).encode())
+        return _tried(lambda: parse(self._rows[-1], f"{self.path}:{line}"), problems)
 
     def _refuse_twins(self, names: array, problems: list[str]) -> None:
         """A picture's objects must come together, as the matching is over all of them."""

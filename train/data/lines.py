@@ -28,10 +28,11 @@ def parse(line: bytes, where: str) -> dict[str, Any]:
     _expect(isinstance(row, dict), where, 'an object {"image": …, "objects": …}', row)
     _keys(row, ("image", "name", "objects"), where)
     image, objects = row.get("image"), row.get("objects")
-    _expect(_is_text(image), f"{where}, image", "a path", image)
+    _expect(_is_text(image), f"{where}, image", "a path in UTF-8", image)
     name = row.get("name", image)
     _expect(_is_text(name), f"{where}, name", "text", name)
-    _expect(isinstance(objects, list) and objects, f"{where}, objects", "a list", objects)
+    _expect(isinstance(objects, list), f"{where}, objects", "a list", objects)
+    _expect(objects, f"{where}, objects", "a list of at least one object", "none")
     parsed = [_parse_object(thing, k, where) for k, thing in enumerate(objects)]
     names = [thing["name"] for thing in parsed]
     _expect(len({*names}) == len(names), where, "a name of its own for each object", names)
@@ -45,7 +46,8 @@ def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
     _expect(isinstance(thing, dict), where, "a list of expressions, or an object", thing)
     _keys(thing, ("name", "expressions", "kinds", "mask", "box"), where)
     said, kinds = thing.get("expressions"), thing.get("kinds") or []
-    _expect(isinstance(said, list) and said, f"{where}, expressions", "a list of them", said)
+    _expect(isinstance(said, list), f"{where}, expressions", "a list of them", said)
+    _expect(said, f"{where}, expressions", "at least one", "none")
     for text in said:
         fits = _is_text(text) and len(text) <= MAX_EXPRESSION
         _expect(fits, f"{where}, expressions", f"text of up to {MAX_EXPRESSION} characters", text)
@@ -55,16 +57,17 @@ def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
     _expect(_is_text(name), f"{where}, name", "text", name)
     mask, box = thing.get("mask"), thing.get("box")
     fits = mask is None or _is_text(mask) or isinstance(mask, dict)
-    _expect(fits, f"{where}, mask", "a path or a run-length code", mask)
-    _expect(box is None or _is_box(box), f"{where}, box", "x0 < x1 and y0 < y1 in pixels", box)
+    _expect(fits, f"{where}, mask", "a path in UTF-8 or a run-length code", mask)
+    if box is not None and not _is_box(box):
+        as_sizes = "; x, y, width, height are x, y, x + width, y + height here"
+        hint = as_sizes if _is_box([0, 0, *box[2:]] if isinstance(box, list) else box) else ""
+        _expect(False, f"{where}, box", f"x0 < x1 and y0 < y1 in pixels{hint}", box)
     said = [" ".join(text.split()) for text in said]
     return {"name": name, "expressions": said, "kinds": kinds, "mask": mask, "box": box}
 
 
-def add_cells(pictures: dict[str, Any], row: dict[Any, Any], where: str, line: int) -> None:
-    """Adds a row of CSV to its picture and object; None is the key of cells beyond the columns."""
-    if None in row or None in row.values():
-        raise InputError(f"{where}: expected a cell for each column, got {row.get(None) or 'less'}")
+def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: int) -> None:
+    """Adds a row of CSV to its picture and object."""
     image = row["image"].strip()
     _expect(image, f"{where}, image", "a path", image)
     _expect(row["expression"].strip(), f"{where}, expression", "text", row["expression"])
@@ -91,7 +94,7 @@ def _numbers(cell: str | None, where: str) -> list[float]:
 
 def _expect(fits: Any, where: str, what: str, got: Any) -> None:
     if not fits:
-        raise InputError(f"{where}: expected {what}, got {str(got)[:100]!r}")
+        raise InputError(f"{where}: expected {what}, got {str(got)[:100]!a}")
 
 
 def _keys(row: dict[str, Any], known: Iterable[str], where: str) -> None:
@@ -100,7 +103,10 @@ def _keys(row: dict[str, Any], known: Iterable[str], where: str) -> None:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    """Text with a word in it, that UTF-8 can hold: JSON's escapes can name what it can't."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        return False
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _is_box(box: Any) -> bool:

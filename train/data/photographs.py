@@ -10,7 +10,7 @@ Boxes and polygons are shares of width and height.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,8 @@ class Photographs:
         from ssc.images import load_image
 
         row = self.rows[index]
-        image = load_image(self.folder / row["image"])
+        upright = self.kind == "photos"  # coco62 is COCO's, which has its pictures as stored
+        image = load_image(self.folder / row["image"], upright=upright)
         h, w = image.shape[:2]
         if self.kind == "photos":
             objects = tuple(
@@ -82,6 +83,9 @@ class Photographs:
             for k, thing in enumerate(row["objects"])
         )
         return Picture(self.picture_name(index), image, objects, np.array(masks, np.bool_))
+
+    def files(self) -> Iterator[Path]:
+        return (self.folder / row["image"] for row in self.rows)
 
     def boxes(self, index: int, height: int, width: int) -> tuple[NDArray[np.float32], list[str]]:
         """Every instance's box float32 N×4, XYXY pixels, and its class; coco62's only."""

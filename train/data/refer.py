@@ -11,6 +11,7 @@ import json
 import pickle
 from array import array
 from collections import defaultdict
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,8 @@ class Refer:
             raise InputError(f"{refs_file}: expected split {known}, got {split!r}")
         self._objects: dict[int, list[dict[str, Any]]] = _grouped(chosen)
         self._ids = list(self._objects)  # of the pictures, in the refs' order
-        self._read_instances(folder / "instances.json")
+        self._instances = folder / "instances.json"
+        self._read_instances(self._instances)
         self._images = _image_folder(folder.parent)
         digest = sha256(refs_file.read_bytes()).hexdigest()[:12]
         self.name = f"{folder.resolve().name}-{by}-{split}-{digest}"
@@ -98,7 +100,8 @@ class Refer:
 
         id_ = self._ids[index]
         file_name, height, width = self._files[id_]
-        image = load_image(self._images / file_name)
+        # As it is stored, as COCO's boxes and masks are.
+        image = load_image(self._images / file_name, upright=False)
         if image.shape[:2] != (height, width):
             raise InputError(
                 f"{file_name}: expected {width}×{height} pixels as in instances.json, got "
@@ -112,7 +115,18 @@ class Refer:
             Referred(str(thing["ref_id"]), tuple(thing["expressions"]), masks[thing["ann_id"]])
             for thing in self._objects[id_]
         )
+        for thing in objects:
+            if thing.mask is not None and not thing.mask.any():
+                raise InputError(
+                    f"{file_name}, ref {thing.name}: expected some pixels inside of the picture, "
+                    "got none"
+                )
         return Picture(self.picture_name(index), image, objects, np.stack(list(masks.values())))
+
+    def files(self) -> Iterator[Path]:
+        """The pictures and the instances; the refs are in `name`."""
+        yield self._instances
+        yield from (self._images / self._files[id_][0] for id_ in self._ids)
 
     def picture_name(self, index: int) -> str:
         return Path(self._files[self._ids[index]][0]).stem

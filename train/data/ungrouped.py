@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,3 +37,6 @@ class Ungrouped:
 
     def picture_name(self, index: int) -> str:
         return self.dataset.picture_name(index)
+
+    def files(self) -> Iterator[Path]:
+        return self.dataset.files()

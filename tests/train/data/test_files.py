@@ -39,7 +39,7 @@ def test_refsprites_by_name():
     for text in ("refsprites", "refsprites:val", "refsprites:val:x", "refsprites:a:1:2:3:4"):
         with pytest.raises(InputError, match="expected refsprites:SPLIT:COUNT"):
             open_dataset(text)
-    for text in ("coco:val:3", "pictures", "x.json"):
+    for text in ("coco:val:3", "pictures", "x.yaml"):
         with pytest.raises(InputError, match=r"expected refsprites:.* a \.jsonl or \.csv file"):
             open_dataset(text)
 
@@ -114,8 +114,13 @@ def test_the_name_is_of_the_content(folder):
 BAD = {
     "not json": ("{", "expected a line of JSON"),
     "a list": ("[]", r'expected an object {"image"'),
-    "no image": ({"objects": [["x"]]}, "image: expected a path, got 'None'"),
-    "no objects": ({"image": "a.png", "objects": []}, "objects: expected a list"),
+    "no image": ({"objects": [["x"]]}, "image: expected a path in UTF-8, got 'None'"),
+    "no objects": ({"image": "a.png", "objects": []}, "objects: expected a list of at least one"),
+    "no list": ({"image": "a.png", "objects": 3}, "objects: expected a list, got '3'"),
+    "not UTF-8": (
+        '{"image": "b\\udce9b.jpg", "objects": [["x"]]}',
+        "image: expected a path in UTF-8",
+    ),
     "typo": ({**PLAIN, "object": []}, "expected only image, name, objects, got 'object'"),
     "a word": ({"image": "a.png", "objects": ["dog"]}, "object 1: expected a list of expressions"),
     "none said": ({"image": "a.png", "objects": [["x"], []]}, "object 2, expressions: expected"),
@@ -132,7 +137,7 @@ BAD = {
     "nan": ('{"image": "a.png", "objects": [{"expressions": ["x"], "box": [0, 0, NaN, 1]}]}', "x0"),
     "mask": (
         {"image": "a.png", "objects": [{"expressions": ["x"], "mask": 3}]},
-        "mask: expected a path or a run-length code",
+        "mask: expected a path in UTF-8 or a run-length code",
     ),
     "names": (
         {"image": "a.png", "objects": [{"expressions": ["x"], "name": "1"}, ["y"]]},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 64  # images encoded at once; bounds memory, not results
-TEXTS = 256  # texts, likewise
+TEXTS = 1  # texts: in a batch, others would change the last digit of an embedding that is kept
 
 
 class Clip:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ssc.errors import InputError
 from train.data import SOURCES
+from train.data.usable import HELP
 from train.pseudo.make import choose_anew, generate
 
 
@@ -35,13 +36,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", default="mini", help="model set; default: mini")
     parser.add_argument("--out", type=Path, required=True, help="folder of the store to write")
     parser.add_argument("--workers", type=int, default=1, help="processes; default: 1")
+    parser.add_argument("--allow-missing", action="store_true", help=HELP)
     args = parser.parse_args(argv)
     if (args.data is None) == (args.source is None):
         parser.error("expected --data or --from")
     try:
         if args.source:
             return choose_anew(args.source, args.out)
-        generate(args.data, args.models, args.out, args.workers)
+        generate(args.data, args.models, args.out, args.workers, args.allow_missing)
     except InputError as error:
         sys.exit(f"error: {error}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.errors import InputError
+from ssc.select import Select
 from ssc.select.spatial import STRENGTH, guide
 from ssc.words.read import Reader
 from train.data import Dataset, Picture, open_dataset
+from train.data.usable import LeftOut, told
 from train.pseudo.provenance import describe, revision
 from train.pseudo.store import (
     SHARD,
@@ -26,6 +26,7 @@ from train.pseudo.store import (
     begin,
     claim,
     missing_shards,
+    unusable,
     write_shard,
 )
 
@@ -35,18 +36,27 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 LOG = "log.jsonl"
+Done = tuple[int, dict[str, str], bool]
 NOUNS = Reader()
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
-    """Stages 1 and 2 of all objects of a picture (paper §3.1, §3.2)."""
+    """Stages 1 and 2 of all objects of a picture (paper §3.1, §3.2).
+
+    A function of the picture alone: what stage 2 keeps of others, and would leave out of a batch,
+    is not there.
+    """
+    own = pipeline.select
+    select = Select(
+        own.clip, prompt=own.prompt, sigma=own.sigma, rule=own.rule, spatial=own.spatial
+    )
     found = [pipeline.segment(picture.image, thing.expressions) for thing in picture.objects]
-    chosen = pipeline.select(picture.image, found)
+    chosen = select(picture.image, found)
     # Each expression alone; the prompts' embeddings are still there.
     alone = [
         replace(result, expressions=(text,)) for result in found for text in result.expressions
     ]
-    rows = iter(pipeline.select(picture.image, alone))
+    rows = iter(select(picture.image, alone))
     objects = []
     for thing, result in zip(picture.objects, chosen):
         selections = [next(rows).selection for _ in thing.expressions]
@@ -66,32 +76,30 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
     return PseudoPicture(picture.name, (h, w), tuple(objects))
 
 
-def run(
-    dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]
-) -> Iterator[tuple[int, int, bool]]:
+def run(dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]) -> Iterator[Done]:
     """Writes the shards that no other process works on.
 
     Yields:
-        After each shard: its pictures, how many of them cannot be read, and whether this process
-        writes it.
+        After each shard: its pictures, the errors of those that cannot be used by name, and whether
+        this process writes it.
     """
     for shard in shards:
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
-        broken = 0
+        broken: dict[str, str] = {}
         with claim(out, shard) as file:
             if file is not None:
                 pictures = [_looked_at(dataset, index, pipeline) for index in indices]
                 write_shard(out, shard, pictures, file)
-                broken = sum(picture.error is not None for picture in pictures)
+                broken = {picture.name: picture.error for picture in pictures if picture.error}
         yield len(indices), broken, file is not None
 
 
 def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
-    """`look`; for a picture that cannot be read, its error in place of objects."""
+    """`look`; for a picture that cannot be used, its error in place of objects."""
     try:
         return look(dataset[index], pipeline)
-    except (InputError, OSError) as error:
-        return PseudoPicture(dataset.picture_name(index), (0, 0), (), str(error))
+    except Exception as error:  # of any kind: one picture's failure is that picture's
+        return PseudoPicture(dataset.picture_name(index), (0, 0), (), told(error))
 
 
 def _processes(workers: int, data: str, models: str, out: Path) -> ProcessPoolExecutor:
@@ -134,12 +142,14 @@ def _prepare_worker(data: str, models: str, out: Path) -> None:
     _prepare(data, models, out)
 
 
-def _work(shard: int) -> tuple[int, int, bool]:
+def _work(shard: int) -> Done:
     [done] = run(_WORKER["dataset"], _WORKER["pipeline"], _WORKER["out"], [shard])
     return done
 
 
-def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
+def generate(
+    data: str, models: str, out: Path, workers: int = 1, allow_missing: bool = False
+) -> None:
     """Completes the store `out`, except for shards that other processes work on.
 
     Args:
@@ -147,9 +157,11 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
         models: model set.
         out: folder; made where missing.
         workers: processes; 1 for this one alone.
+        allow_missing: goes on however many pictures cannot be used.
 
     Raises:
         InputError: no such data or models, or `out` has other settings.
+        TooManyLeftOut: more than a tenth of the pictures cannot be used.
     """
     from contextlib import ExitStack
 
@@ -159,26 +171,35 @@ def generate(data: str, models: str, out: Path, workers: int = 1) -> None:
     dataset = _WORKER["dataset"]
     begin(out, describe(dataset, models, _WORKER["pipeline"]))
     todo = missing_shards(out, len(dataset))
-    start, failed, written = time.perf_counter(), 0, 0
+    left_out = LeftOut(data, len(dataset), allow_missing)
+    shards = set(range(-(-len(dataset) // SHARD)))
+    _count(left_out, unusable(out, sorted(shards - {*todo})))
+    start, written = time.perf_counter(), 0
     with ExitStack() as stack:
         done: Iterator[tuple[int, int, bool]] = map(_work, todo)
         if min(workers, len(todo)) > 1:
-            done = stack.enter_context(_processes(workers, data, models, out)).map(_work, todo)
+            pool = stack.enter_context(_processes(workers, data, models, out))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            done = pool.map(_work, todo)
         total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
         bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
         for pictures, broken, here in done:
-            failed += broken
             written += pictures * here
             bar.update(pictures)
+            _count(left_out, broken)
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
-    if failed:
-        print(f"{failed} pictures cannot be read; the shards say why", file=sys.stderr)
+    left_out.say()
     left = missing_shards(out, len(dataset))
     if left:
         print(f"{out}: other processes still work on {len(left)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
+
+
+def _count(left_out: LeftOut, broken: dict[str, str]) -> None:
+    for name, reason in broken.items():
+        left_out.add(name, reason)
 
 
 def choose_anew(source: Path, out: Path) -> None:

@@ -131,6 +131,17 @@ def missing_shards(folder: Path, pictures: int) -> list[int]:
     return [k for k in range(-(-pictures // SHARD)) if not shard_file(folder, k).exists()]
 
 
+def unusable(folder: Path, shards: Iterable[int]) -> dict[str, str]:
+    """Name → reason of the pictures in complete shards that cannot be used."""
+    reasons = {}
+    for shard in shards:
+        with gzip.open(shard_file(folder, shard), "rt", encoding="utf-8") as file:
+            # Most have none; to parse each picture would take as long as its training.
+            failed = (json.loads(line) for line in file if not line.endswith('"error":null}\n'))
+            reasons.update((picture["name"], picture["error"]) for picture in failed)
+    return reasons
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The folder's manifest, None where it has none.
 
@@ -207,7 +218,8 @@ def write_shard(
 ) -> None:
     """Writes a shard to the file of `claim`, atomically; equal pictures give equal bytes."""
     lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
-    file.write(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+    file.write(gzip.compress(text, mtime=0))
     file.flush()
     os.fsync(file.fileno())
     path = shard_file(folder, shard)

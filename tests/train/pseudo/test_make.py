@@ -70,7 +70,8 @@ def test_a_data_set_from_beginning_to_end(tmp_path, capsys):
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     command = ["--data", str(data), "--out", str(out)]
     main(command)
-    assert "1 pictures cannot be read" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "1 of 3 pictures (33.3 %) cannot be used and are left out: missing.jpg (" in err
     store = Store.open(out)
     assert [store.name(k) for k in range(3)] == [row["image"] for row in rows]
     assert f"{data}:2: " in store.picture(1).error

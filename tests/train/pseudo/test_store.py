@@ -1,5 +1,6 @@
 """S1 and S2 on disk: what is written comes back, and a killed run loses nothing."""
 
+import gzip
 import json
 import os
 import random
@@ -158,6 +159,9 @@ def whole(tmp_path_factory):
 @pytest.mark.process
 def test_the_run_is_complete(whole):
     assert len(whole) == 22
+    for name, data in whole.items():
+        [line] = gzip.decompress(data).splitlines()
+        assert (json.loads(line)["error"] is not None) == (name == "shard-00013.jsonl.gz")
 
 
 @pytest.mark.process

@@ -10,6 +10,7 @@ the remedy. Its kinds tell a server whose fault it is:
     WeightsError      a network's files: missing, damaged, another one's    the machine's
     DownloadError     a download: no network, no space, other bytes, off    the machine's
     ResourceError     memory is out, or an optional package is missing      the machine's
+    WriteError        a file that cannot be written, or a full disk         the machine's
 
 docs/errors.md has a message of each.
 
@@ -64,6 +65,10 @@ class DownloadError(InputError):
 
 class ResourceError(InputError):
     """The machine lacks memory or an optional package."""
+
+
+class WriteError(InputError, OSError):
+    """A file cannot be written; the message has what it needs, what is free, and what to do."""
 
 
 CALLER = (OptionError, ExpressionError, PictureError)

@@ -53,7 +53,8 @@ import numpy as np
 import ssc
 from ssc.draw import colour_of, draw_candidates, draw_mask
 from ssc.explain import explain
-from ssc.formats import png, rle, write_whole
+from ssc.formats import png, rle
+from ssc.writing import make_folder, write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,9 +169,9 @@ def write_result(
         The files written, named as `result_files` names them.
 
     Raises:
-        OSError: the folder or a file in it cannot be written.
+        WriteError: the folder or a file in it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for name, data in result_files(stem, image, results, image_name):
         written.append(folder / name)

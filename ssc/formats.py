@@ -1,10 +1,8 @@
-"""Masks and pictures as others take them: PNG, COCO, supervision; and files written whole."""
+"""Masks and pictures as others take them: PNG, COCO, supervision."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,20 +22,6 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes beside the target, then renames: whoever reads sees the old file or the new one.
-
-    Raises:
-        OSError: the file cannot be written; the old one stays.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def rle(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ssc.draw import SCREEN, colour_of, draw_mask
 from ssc.errors import OptionError, PictureError
-from ssc.formats import png, write_whole
+from ssc.formats import png
 from ssc.images import load_image
+from ssc.writing import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -51,6 +51,12 @@ class Squares:
     def __len__(self):
         return self.count
 
+    def picture_name(self, index):
+        return f"squares-{index:03d}"
+
+    def files(self):
+        return iter(())
+
     def __getitem__(self, index):
         if not 0 <= index < self.count:
             raise IndexError(index)

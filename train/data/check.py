@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssc.draw import colour_of, draw_candidates, for_screen
-from ssc.errors import InputError
 from ssc.types import ANY_CLASS, ClassMatch
+from train.data.usable import MOST, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Found:
 
     Attributes:
         pictures, objects, expressions, masks, boxes: counts over the pictures that open.
-        broken: a message for each picture that does not open.
+        broken: a message for each picture that cannot be used.
         duplicates: (picture, object, expression) of expressions given twice for one object.
         contradictions: (picture, expression, objects) of those given for several objects.
         nouns: class of each noun and its number of expressions, lowest similarity first.
@@ -69,8 +69,8 @@ def check(dataset: Dataset, indices: Iterable[int], segment: Segment, sheet: int
     for index in indices:
         try:
             picture = dataset[index]
-        except (InputError, OSError) as error:
-            found.broken.append(" ".join(str(error).split()))
+        except Exception as error:  # of any kind: one picture's failure is that picture's
+            found.broken.append(told(error))
             continue
         found.pictures += 1
         _count(picture, found)
@@ -114,7 +114,14 @@ def describe(found: Found, low: float = LOW) -> str:
         f"{found.masks} objects have a true mask, {found.boxes} a true box",
         f"{found.nameless} expressions have no noun: every object found is a candidate for them",
     ]
-    lines += _listed("pictures do not open; training leaves them out", found.broken)
+    whole = max(1, found.pictures + len(found.broken))
+    many = len(found.broken) > max(1, MOST * whole)
+    share = f"pictures ({100 * len(found.broken) / whole:.1f} %) cannot be used; " + (
+        "that is more than a tenth: training asks for --allow-missing"
+        if many
+        else "training leaves them out"
+    )
+    lines += _listed(share, found.broken)
     lines += _listed(
         "expressions are given twice for one object",
         [f'{name}, object {thing}: "{text}"' for name, thing, text in found.duplicates],

@@ -50,12 +50,12 @@ class LeftOut:
                 "them out with --allow-missing"
             )
 
-    def tried(self, name: str, work: Callable[[], T]) -> T | None:
+    def tried(self, name: Callable[[], str], work: Callable[[], T]) -> T | None:
         """What `work` on a picture returns; None where it fails, however, which is counted."""
         try:
             return work()
         except Exception as error:  # of any kind: one picture's failure is that picture's
-            self.add(name, error)
+            self.add(name(), error)
             return None
 
     def words(self) -> str:

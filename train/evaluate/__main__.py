@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssc.errors import InputError
+from train.data.usable import HELP, LeftOut
 from train.evaluate import words
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
@@ -117,10 +118,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         rows = list({row.title: row for rows in tables.values() for row in rows}.values())
     else:
         rows = choose_rows(pipeline, args.rows, args.checkpoint)
-    report["splits"] = {
-        name: evaluate(pipeline, rows, source, args.scenes, args.seed)
-        for name, source in data.items()
-    }
+    report["splits"], report["left out"] = {}, {}
+    for name, source in data.items():
+        count = min(args.scenes or len(source), len(source))
+        left_out = LeftOut(name, count, args.allow_missing)
+        report["splits"][name] = evaluate(pipeline, rows, source, args.scenes, args.seed, left_out)
+        report["left out"][name] = left_out.record()
     detector = pipeline.segment.detector
     if splits and not args.ablations and isinstance(detector, MiniDetector):
         network = detector.network
@@ -173,6 +176,7 @@ def main() -> None:
         "expression, box, width and height, or data sets as of --data",
     )
     parser.add_argument("--ablations", action="store_true", help="the paper's Tables 2 and 3")
+    parser.add_argument("--allow-missing", action="store_true", help=HELP)
     parser.add_argument("--json", type=Path, help="also write the report here")
     args = parser.parse_args()
     args.argv = sys.argv[1:]

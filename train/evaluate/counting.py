@@ -9,6 +9,7 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
+from train.data.usable import LeftOut
 from train.evaluate.methods import Asked, Row, ask, mask_of
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def evaluate(
     data: Dataset,
     pictures: int | None = None,
     seed: int = 0,
+    left_out: LeftOut | None = None,
 ) -> dict[str, Any]:
     """Runs the pipeline and the rows on a data set, each expression as an object of its own.
 
@@ -102,21 +104,31 @@ def evaluate(
         rows: with different titles.
         pictures: how many, from the first on; None for all.
         seed: for rows that draw at random.
+        left_out: counts the pictures that cannot be used; by default up to a tenth may be.
 
     Returns:
         "all" and each kind of expression → rows of measures (`Group.summary`).
 
     Raises:
-        InputError: the data set has neither masks nor boxes, or cannot be read.
+        InputError: the data set has neither masks nor boxes.
+        TooManyLeftOut: more pictures cannot be used than may be left out.
     """
     from tqdm import trange
 
     groups = {"all": Group()}
     counted = 0
     count = len(data) if pictures is None else min(pictures, len(data))
-    for index in trange(count, desc=data.name, unit="picture", mininterval=2):
+    left_out = LeftOut(data.name, count) if left_out is None else left_out
+
+    def answer(index: int) -> tuple[Asked, dict[str, list[NDArray[np.bool_]]]]:
         asked = ask(pipeline, data[index], seed)
-        answers = {row.title: row.masks(asked) for row in rows}
+        return asked, {row.title: row.masks(asked) for row in rows}
+
+    for index in trange(count, desc=data.name, unit="picture", mininterval=2):
+        answered = left_out.tried(lambda: data.picture_name(index), lambda: answer(index))  # noqa: B023
+        if answered is None:
+            continue
+        asked, answers = answered
         said = [kind for thing in asked.picture.objects for kind in _kinds(thing)]
         for number, kind in enumerate(said):
             thing = asked.thing(number)
@@ -126,6 +138,7 @@ def evaluate(
             masks = {title: own[number] for title, own in answers.items()}
             for group in ("all", kind) if kind else ("all",):
                 groups.setdefault(group, Group()).add(masks, asked, number)
+    left_out.say()
     if not counted:
         raise InputError(
             f"{data.name}: expected masks or boxes to measure with, found neither in {count} "

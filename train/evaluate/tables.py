@@ -20,7 +20,8 @@ def markdown(report: dict[str, Any]) -> str:
             _ablation(caption, titles, report["splits"])
             for caption, titles in report["tables"].items()
         )
-    parts = [_scores(report["splits"]), _gaps(report["splits"]), _found(report["splits"])]
+    parts = [_scores(report["splits"]), _left_out(report.get("left out", {}))]
+    parts += [_gaps(report["splits"]), _found(report["splits"])]
     if report.get("detector"):
         lines = ["| split | box AP50 | mask IoU in true boxes |", "|---|---|---|"]
         for split, figures in report["detector"].items():
@@ -65,6 +66,15 @@ def _scores(splits: Mapping[str, Any]) -> str:
                     samples = row["samples"] + row.get("boxes", 0)
                     lines.append(f"| {split} | {name} ({samples}) | {title} | {cells} |")
     return "\n".join(lines)
+
+
+def _left_out(splits: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"{split}: {own['pictures']} of {own['of']} pictures ({_percent(own['share'])} %) cannot "
+        f"be used and are left out: {', '.join(own['named'])}."
+        for split, own in splits.items()
+        if own["pictures"]
+    )
 
 
 def _gaps(splits: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ A killed run goes on where it stopped when the same command is given again.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import warnings
@@ -23,9 +24,10 @@ from accelerate import Accelerator
 
 from ssc.correct.predict import CONFIGS
 from ssc.errors import InputError
+from ssc.writing import make_folder, write_whole
 from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
 from train.fit.loop import fit
-from train.fit.options import Options, default_precision, parse
+from train.fit.options import LEFT_OUT, Options, default_precision, parse
 
 # Seconds that the other processes of a machine leave to the first one to say what all of them met;
 # torchrun ends them with it.
@@ -60,7 +62,7 @@ def run(options: Options, accelerator: Accelerator) -> None:
     examples, *val = in_turn(
         accelerator,
         lambda: [
-            open_examples(data, store, size, options.cache, options.workers)
+            open_examples(data, store, size, options.cache, options.workers, options.allow_missing)
             for data, store in sources
         ],
     )
@@ -68,6 +70,11 @@ def run(options: Options, accelerator: Accelerator) -> None:
         options.model, examples, options.visual, options.seed
     )
     config["size"] = list(size)
+    if accelerator.is_main_process:
+        named = zip(("data", "val"), (examples, *val))
+        record = {name: own.record for name, own in named}
+        make_folder(options.out)
+        write_whole(options.out / LEFT_OUT, (json.dumps(record) + "\n").encode())
     fit(options, examples, model, tokenizer, config, accelerator, *val)
 
 

@@ -3,7 +3,7 @@
 Rendering or decoding a picture costs far more than a step of a small model, so it is done once, by
 several processes; after that an example is a slice of memory-mapped files. A cache is a folder:
 
-    cache.json       the size of all pictures, and what was left out
+    cache.json       the size of all pictures, what was left out, and which cannot be used and why
     pictures.jsonl   a picture a line: its name, its objects' sentences and the numbers of masks
     index.i64        of each picture, its first byte in pictures.jsonl and its first object; and
                      the ends of both
@@ -27,15 +27,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from ssc.errors import InputError
-from train.data import Dataset, Picture
+from train.data.fingerprint import fingerprint
+from train.data.locks import made_once
+from train.data.usable import LeftOut
+from train.fit.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from train.data import Dataset
     from train.pseudo.store import Store
 
 FORMAT = 2  # of the cache; a change of its layout or of what is in it makes a new one
@@ -70,12 +73,16 @@ class Examples:
     Attributes:
         size: (h, w) of pictures and masks.
         left_out: how many "pictures" and "objects" have no mask to learn from.
+        reasons: the pictures that cannot be used, and why.
+        record: of these, for reports; see `LeftOut.record`.
     """
 
     def __init__(self, folder: Path) -> None:
         about = json.loads((folder / ABOUT).read_text())
         self.size: tuple[int, int] = tuple(about["size"])
         self.left_out: dict[str, int] = about["left_out"]
+        self.reasons: dict[str, str] = about.get("unusable", {})
+        self.record: dict[str, Any] = {}
         h, w = self.size
         self._index = _mapped(folder / INDEX, (-1, 2), np.int64)
         self._lines = _mapped(folder / PICTURES, (-1,))
@@ -135,8 +142,9 @@ class Examples:
         *,
         workers: int,
         manifest: str = "",
+        allow_missing: bool = False,
     ) -> Examples:
-        """Reads the cache, and makes it first where it is not there.
+        """Reads the cache, and makes it first where it is not there; others wait meanwhile.
 
         Args:
             dataset: pictures; objects' masks are read only where `store` is None.
@@ -145,17 +153,29 @@ class Examples:
             cache: folder of all caches.
             workers: processes that make it; 0 for this one alone.
             manifest: text that tells this store from any other.
+            allow_missing: goes on however many pictures cannot be used.
 
         Raises:
-            InputError: data set and store are not of the same pictures, or nothing is left to
-                train on.
+            InputError: data set and store are not of the same pictures, nothing is left to train
+                on, or more than a tenth of the pictures cannot be used.
         """
         source = ["truth"] if store is None else ["store", len(store), manifest]
+        content = fingerprint(dataset, cache)
+        source += [content] if content else []
         key = json.dumps([FORMAT, dataset.name, len(dataset), list(size), *source])
         folder = cache / f"{dataset.name}-{sha256(key.encode()).hexdigest()[:16]}"
         if not (folder / ABOUT).exists():
-            _build(_Rows(dataset, store, size), folder, size, workers)
+            with made_once(folder):
+                if not (folder / ABOUT).exists():
+                    rows = Rows(dataset, store, size)
+                    left_out = LeftOut(dataset.name, len(dataset), allow_missing)
+                    _build(rows, folder, size, workers, left_out)
         examples = cls(folder)
+        left_out = LeftOut(dataset.name, len(dataset), allow_missing)
+        for name, reason in examples.reasons.items():
+            left_out.add(name, reason)
+        left_out.say()
+        examples.record = left_out.record()
         if not len(examples):
             raise InputError(
                 f"{dataset.name}: expected objects with masks to learn from, got none in "
@@ -164,84 +184,12 @@ class Examples:
         return examples
 
 
-class _Rows(torch.utils.data.Dataset):
-    """One picture as the cache holds it, made in a worker."""
+def _build(rows: Rows, folder: Path, size: Sequence[int], workers: int, unusable: LeftOut) -> None:
+    """Writes the cache next to its place and moves it there when it is whole.
 
-    def __init__(self, dataset: Dataset, store: Store | None, size: Sequence[int]) -> None:
-        self.dataset, self.store, self.size = dataset, store, tuple(size)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], NDArray, list[bytes]] | InputError:
-        try:
-            return self._row(index)
-        except InputError as error:
-            return error  # raised in a worker, it would come with the worker's traceback as text
-
-    def _row(self, index: int) -> tuple[dict[str, Any], NDArray, list[bytes]]:
-        try:
-            picture = self.dataset[index]
-        except (InputError, OSError):
-            if self.store is None or self.store.picture(index).error is None:
-                raise
-            nothing = {"name": self.dataset.picture_name(index), "objects": [], "left_out": 0}
-            # Stages 1 and 2 could not read it either.
-            return nothing, np.zeros((0, 0, 3), np.uint8), []
-        masks: dict[bytes, int] = {}  # the same mask, found for several objects, is one mask
-        objects = []
-        for expressions, candidates, chosen in self._objects(index, picture):
-            numbers = [masks.setdefault(self._pack(mask), len(masks)) for mask in candidates]
-            if numbers:
-                objects.append(
-                    {
-                        "expressions": expressions,
-                        "masks": numbers,
-                        "chosen": numbers[chosen] if chosen >= 0 else -1,
-                    }
-                )
-        left_out = len(picture.objects) - len(objects)
-        row = {"name": picture.name, "objects": objects, "left_out": left_out}
-        return row, shrink(picture.image, self.size), list(masks)
-
-    def _objects(self, index: int, picture: Picture) -> Iterator[tuple[list[str], NDArray, int]]:
-        """Expressions, masks bool C×H×W and the chosen mask of each object."""
-        if self.store is None:
-            for referred in picture.objects:
-                if referred.mask is None:
-                    raise InputError(
-                        f"{self.dataset.name}, {picture.name}: expected true masks, got none; "
-                        "supervised training and validation need a data set that has them"
-                    )
-                yield list(referred.expressions), referred.mask[None], 0
-            return
-        segmented = self.store[index]
-        expressions = [referred.expressions for referred in picture.objects]
-        stored = [entry.expressions for entry in segmented]
-        if self.store.name(index) != picture.name or stored != expressions:
-            raise InputError(
-                f"expected a store of {self.dataset.name} in the same order, got "
-                f"{self.store.name(index)} where {picture.name} stands"
-            )
-        for entry in segmented:
-            yield list(entry.expressions), entry.candidates.masks, entry.chosen
-
-    def _pack(self, mask: NDArray[np.bool_]) -> bytes:
-        small = shrink(mask[..., None].astype(np.uint8) * 255, self.size)[..., 0] > 127
-        return np.packbits(small.reshape(-1)).tobytes()  # h×w → ⌈hw/8⌉
-
-
-def shrink(image: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
-    """uint8 H×W×C to uint8 h×w×C as `preprocess` does, but for the rounding."""
-    if image.shape[:2] == tuple(size):
-        return np.ascontiguousarray(image)
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()  # 1×C×H×W
-    pixels = F.interpolate(pixels, tuple(size), mode="bilinear", antialias=True)
-    return pixels[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()  # C×h×w → h×w×C
-
-
-def _build(rows: _Rows, folder: Path, size: Sequence[int], workers: int) -> None:
-    """Writes the cache next to its place and moves it there when it is whole."""
+    Raises:
+        TooManyLeftOut: more pictures cannot be used than `unusable` allows.
+    """
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -263,6 +211,8 @@ def _build(rows: _Rows, folder: Path, size: Sequence[int], workers: int) -> None
                 raise made
             row, image, masks = made
             left_out["objects"] += row.pop("left_out")
+            if reason := row.pop("unusable", ""):
+                unusable.add(row["name"], reason)
             if not row["objects"]:
                 left_out["pictures"] += 1
                 continue
@@ -276,8 +226,8 @@ def _build(rows: _Rows, folder: Path, size: Sequence[int], workers: int) -> None
             place += len(line), len(own)
             first += len(masks)
         index.write(place.tobytes())
-    (part / ABOUT).write_text(json.dumps({"size": list(size), "left_out": left_out}) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed while it moved things
+    about = {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
+    (part / ABOUT).write_text(json.dumps(about) + "\n")
     os.replace(part, folder)
 
 

@@ -55,12 +55,25 @@ def in_turn(accelerator: Accelerator, work: Callable[[], T]) -> T:
 
 
 def open_examples(
-    data: str, store: Path | None, size: Sequence[int], cache: Path, workers: int
+    data: str,
+    store: Path | None,
+    size: Sequence[int],
+    cache: Path,
+    workers: int,
+    allow_missing: bool = False,
 ) -> Examples:
     """The cached examples of `--data` with the masks of `--store`, or with true masks."""
     masks, manifest = open_store(store) if store else (None, "")
     dataset = open_dataset(data)
-    return Examples.cached(dataset, masks, size, cache, workers=workers, manifest=manifest)
+    return Examples.cached(
+        dataset,
+        masks,
+        size,
+        cache,
+        workers=workers,
+        manifest=manifest,
+        allow_missing=allow_missing,
+    )
 
 
 def open_store(folder: Path) -> tuple[Any, str]:

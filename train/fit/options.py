@@ -16,9 +16,11 @@ import torch
 from ssc.correct.predict import CONFIGS
 from ssc.devices import computes_in_bfloat16
 from train.data import SOURCES
+from train.data.usable import HELP
 from train.fit.assign import MATCHES
 
 FILE = "options.json"
+LEFT_OUT = "left_out.jsonl"  # which pictures cannot be used, of --data and --val
 METHODS = ("bootstrap", "correct", "supervised")
 DEFAULTS: dict[str, dict[str, Any]] = {
     # The paper: batches of 60, 40 epochs. Its text says a rate of 5e-4; the LAVT recipe that it
@@ -84,6 +86,7 @@ class Options:
         cache: folder of all cached data sets.
         workers: processes that fill the cache.
         cpu: leaves a GPU alone.
+        allow_missing: goes on where more than a tenth of the pictures cannot be used.
     """
 
     method: str
@@ -115,6 +118,7 @@ class Options:
     cache: Path = Path("runs/cache")
     workers: int = 2
     cpu: bool = False
+    allow_missing: bool = False
 
     def updates(self, pictures: int) -> int:
         """Updates of a training on so many pictures."""
@@ -174,6 +178,7 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--cache", type=Path, help="default: runs/cache")
     add("--workers", type=int, help="processes that fill the cache; default: 2")
     add("--cpu", action="store_true", help="even where there is a GPU")
+    add("--allow-missing", action="store_true", help=HELP)
     given = vars(parser.parse_args(argv))
     method = given["method"]
     if ("store" not in given) != (method == "supervised"):

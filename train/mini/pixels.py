@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, preprocess
 from ssc.words.vocabulary import COCO_80
-from train.fit.examples import shrink
+from train.fit.rows import shrink
 from train.mini.loop import in_half, train
 from train.scenes import render
 

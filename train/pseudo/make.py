@@ -169,7 +169,7 @@ def generate(
 
     _prepare(data, models, out)
     dataset = _WORKER["dataset"]
-    begin(out, describe(dataset, models, _WORKER["pipeline"]))
+    begin(out, describe(dataset, models, _WORKER["pipeline"], out))
     todo = missing_shards(out, len(dataset))
     left_out = LeftOut(data, len(dataset), allow_missing)
     shards = set(range(-(-len(dataset) // SHARD)))

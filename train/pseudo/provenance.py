@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train.data.fingerprint import fingerprint
+
 if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from train.data import Dataset
@@ -18,15 +20,24 @@ LIBRARIES = (
 )
 
 
-def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any]:
-    """What determines the bytes of a store, for its manifest."""
+def describe(
+    dataset: Dataset, models: str, pipeline: Pipeline, out: Path | None = None
+) -> dict[str, Any]:
+    """What determines the bytes of a store, for its manifest.
+
+    Args:
+        out: the store's folder, which keeps what is known of the data set's files; without it they
+            are not looked at.
+    """
+    content = "" if out is None else fingerprint(dataset, out)
     segment, select = pipeline.segment, pipeline.select
     detector: Any = segment.detector
     return {
         "data": dataset.name,
         "pictures": len(dataset),
+        **({"content of files": content} if content else {}),
         "models": models,
-        "weights": _weights(models),
+        "weights": weights_of(models),
         "detector": {k: v for k, v in vars(detector).items() if isinstance(v, float)},
         "nouns": type(segment.nouns).__name__,
         "classes": list(segment.classes.vocabulary),
@@ -38,7 +49,7 @@ def describe(dataset: Dataset, models: str, pipeline: Pipeline) -> dict[str, Any
     }
 
 
-def _weights(models: str) -> dict[str, str]:
+def weights_of(models: str) -> dict[str, str]:
     """SHA-256 of each file that stages 1 and 2 load."""
     from ssc.models.bundled import ASSETS
     from ssc.models.published import SETS, files_of

@@ -7,8 +7,9 @@ python -m train run --data refer:data/refcoco:unc:train --out runs/refcoco --mod
 
 Steps: S1 and S2 (train.pseudo), bootstrap and correct (train.fit), evaluate (train.evaluate) where
 there are true masks or boxes, report (train report). Each step is a command that the plan shows; a
-step with complete output is skipped. The same command continues a killed run. To repeat a step,
-delete its folder and those of the steps after it.
+step whose output is complete and of the same data, models and options is skipped; one whose inputs
+have changed is done again, and its old output gets another name. The same command continues a
+killed run. To repeat a step, delete its folder.
 
 Recipes: paper follows the paper. best counts words in S2 and adds a second round of matching.
 tune is best without the bootstrap and with one round, for a checkpoint that is already good, such
@@ -34,20 +35,21 @@ from typing import TYPE_CHECKING
 
 from ssc.errors import InputError
 from train.data import SOURCES, open_dataset
+from train.data.usable import HELP
+from train.run.inputs import changed, finished, forget_val, inputs_of, note, same_weights, set_aside
 from train.run.report import verdict
-from train.run.steps import RECIPES, complete, last_training, steps
+from train.run.steps import FILES, RECIPES, last_training, steps
 
 if TYPE_CHECKING:
     from train.data import Dataset
 
 OF_DATA = 500  # pictures to evaluate on where only the training pictures have true masks
-FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; other files are the training's
 LOOKED_AT = 20  # pictures in which to look for true masks
 KEPT = 0.1  # of the rate for fresh weights, at which a mini checkpoint keeps what it knows
 
 
 def publish(source: Path, folder: Path) -> None:
-    """Copies the checkpoint out of a training's folder, atomically."""
+    """Copies the checkpoint out of a training's folder; an older one there is replaced."""
     from train.fit.options import FILE as OPTIONS
 
     part = folder.with_name(f"{folder.name}.part")
@@ -56,11 +58,12 @@ def publish(source: Path, folder: Path) -> None:
     for file in source.iterdir():
         if file.suffix in FILES and file.name != OPTIONS:
             shutil.copyfile(file, part / file.name)
+    shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Runs all steps that are not complete.
+    """Runs all steps that are not complete, and again those whose inputs have changed.
 
     Raises:
         InputError: bad data or options, or `--out` is another run's, or a run works there.
@@ -75,13 +78,20 @@ def run(args: argparse.Namespace) -> None:
         last = last_training(plan)
         for number, step in enumerate(plan, 1):
             place = f"Step {number} of {len(plan)}: {step.title}"
-            if complete(step) and not (worked and step.module == "train.run.report"):
+            inputs = inputs_of(step, args.out)
+            if why := changed(step, inputs):
+                aside = set_aside(step)
+                print(f"{place}: {why}: done again; the old one is now {aside}", flush=True)
+            elif forget_val(step, inputs):
+                print(f"{place}: --val changed: its figures in the log are dropped", flush=True)
+            if finished(step) and not (worked and step.module == "train.run.report"):
                 print(f"{place}: complete, skipped ({step.output})", flush=True)
             else:
                 print(f"{place}\n  {step.command}", flush=True)
+                note(step, inputs)
                 step.run(held)
                 worked = True
-            if step == last and not checkpoint.exists():
+            if step == last and not same_weights(step.output, checkpoint, args.out):
                 publish(step.output, checkpoint)
     table = args.out / "evaluation.json"
     lines = verdict(json.loads(table.read_text())) if args.measured else []
@@ -180,6 +190,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="for stage 3; default: mini with --model-set mini, else swin_b",
     )
     add("--init", help="checkpoint to start from, or none; default: with mini, the bundled one")
+    add("--allow-missing", action="store_true", help=HELP)
     add("--workers", type=int, default=1, help="processes for stages 1 and 2 and the cache")
     add("--processes", type=int, default=1, help="processes (GPUs) that train together")
     add("--dry-run", action="store_true", help="measure a sample, show the plan, and stop")

@@ -12,7 +12,7 @@ import numpy as np
 from ssc.draw import colour_of
 from ssc.errors import InputError
 from ssc.metrics import mask_iou
-from train.fit.examples import shrink
+from train.fit.rows import shrink
 from train.fit.watch import Watched
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssc.errors import InputError
 from train.data import open_dataset
+from train.fit.options import LEFT_OUT
 from train.fit.watch import read_watched
 from train.run.curves import COLOURS, Rows, measure
 from train.run.steps import START, read_state
@@ -185,9 +186,18 @@ def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
         return []
     head = ["", "updates", "pictures seen", "time, s", "pictures a second", "s for 1,000 pictures"]
     head += ["first loss", "last loss", "matched", "same as S2", "best val mIoU"]
+    left_out = [
+        f"{name}, `{kind}`: {own['pictures']} of {own['of']} pictures cannot be used and are left "
+        f"out ({100 * own['share']:.1f} %)."
+        for name in logs
+        for row in read_rows(folder / name / LEFT_OUT)
+        for kind, own in row.items()
+        if own["pictures"]
+    ]
     return [
         "## Trainings",
         table(head, rows),
+        *left_out,
         "A picture counts each time it is seen; time on `--val` is included. *Matched*: share "
         "of the objects that learn from a mask. *Same as S2*: share of these whose mask is the one "
         "in S2. Both are over the last tenth of the updates.",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 START = "Start"  # row of the checkpoint that a run's trainings start from
+FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; other files are the training's
 WATCHED = 32  # pictures of each training that the report draws over time
 
 
@@ -116,7 +117,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
     # Real networks have a process of their own, which gives their memory back.
     looked = python if args.model_set != "mini" else None
     pseudo = ["--data", args.data, "--models", args.model_set, "--out", str(store)]
-    pseudo += ["--workers", str(args.workers)]
+    pseudo += ["--workers", str(args.workers), *_gates(args)]
     plan = []
     if not recipe.supervised:
         plan.append(Step("S1 and S2, stages 1 and 2", "train.pseudo", pseudo, store, looked))
@@ -139,7 +140,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         if "bootstrap" in recipe.methods:
             options.append(f"ZSBootstrap={trainings[0].output}")
         options.append(f"{'supervised' if recipe.supervised else 'S+S+C'}={out / 'checkpoint'}")
-        options += ["--json", str(table)]
+        options += [*_gates(args), "--json", str(table)]
         plan.append(Step("evaluate", "train.evaluate", options, table, looked))
     return [*plan, Step("report", "train.run.report", [str(out)], out / "report.html")]
 
@@ -162,7 +163,7 @@ def _training(
     options += ["--store", str(store)] if method != "supervised" else []
     options += ["--cache", str(args.shared / "cache"), "--workers", str(args.workers)]
     options += ["--val", args.val] if args.val else []
-    options += ["--watch", str(WATCHED)]
+    options += ["--watch", str(WATCHED), *_gates(args)]
     options += ["--prior", str(prior)] if prior and method == "correct" else []
     options += args.fit
     options += ["--seed", str(args.seed + again)] if again else []
@@ -170,6 +171,10 @@ def _training(
     options += ["--init", str(init)] if init else []
     title = f"{method}, {LEARNS[method]}" + (f", round {again + 1}" if again else "")
     return Step(title, "train.fit", options, folder, launch)
+
+
+def _gates(args: argparse.Namespace) -> list[str]:
+    return ["--allow-missing"] if args.allow_missing else []
 
 
 LEARNS = {

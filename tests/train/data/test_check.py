@@ -82,7 +82,7 @@ def test_what_is_wrong_is_named(found):
 def test_a_long_list_is_cut():
     data = Pictures([f"broken {k}" for k in range(13)])
     text = describe(check(data, range(13), Stage1(), 2))
-    assert "13 pictures do not open" in text
+    assert "13 pictures (100.0 %) cannot be used; that is more than a tenth" in text
     assert "broken 9" in text
     assert "broken 10" not in text
     assert "… and 3 more" in text

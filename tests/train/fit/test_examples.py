@@ -90,9 +90,6 @@ def test_what_could_not_be_read_before_is_left_out(cache):
                 raise InputError("squares-001: truncated")
             return super().__getitem__(index)
 
-        def picture_name(self, index):
-            return f"squares-{index:03d}"
-
     class Noted(toy.Wrong):
         def picture(self, index):
             return SimpleNamespace(error="truncated" if index == self.noted else None)
@@ -103,9 +100,46 @@ def test_what_could_not_be_read_before_is_left_out(cache):
     found = Examples.cached(data, store, toy.SIZE, cache, workers=0, manifest="noted")
     assert [example.name for example in found] == ["squares-000", "squares-002"]
     assert found.left_out == {"pictures": 1, "objects": 0}
-    store.noted = 2  # it could be read when S1 was made: now something is wrong
-    with pytest.raises(InputError, match="squares-001: truncated"):
-        Examples.cached(data, store, toy.SIZE, cache, workers=0, manifest="not noted")
+    assert found.reasons == {"squares-001": "squares-001: truncated"}
+
+
+def test_more_than_a_tenth_left_out_stops_with_a_question(cache):
+    class Broken(toy.Squares):
+        name = "broken"
+
+        def __getitem__(self, index):
+            if index in (1, 2, 5):
+                raise ZeroDivisionError("of any kind")
+            return super().__getitem__(index)
+
+    of_thirty = Examples.cached(Broken(30), None, toy.SIZE, cache, workers=0)
+    assert len(of_thirty) == 27
+    assert of_thirty.reasons["squares-005"] == "ZeroDivisionError: of any kind"
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"3 of 29 .*: squares-001 \(.* --allow-missing"):
+            Examples.cached(Broken(29), None, toy.SIZE, cache, workers=0)
+    found = Examples.cached(Broken(29), None, toy.SIZE, cache, workers=0, allow_missing=True)
+    assert len(found) == 26
+    with pytest.raises(InputError, match="3 of 29"):  # the cache knows it too
+        Examples.cached(Broken(29), None, toy.SIZE, cache, workers=0)
+
+
+def build(cache):
+    Examples.cached(toy.Squares(40), None, toy.SIZE, cache, workers=0)
+
+
+def test_case_17_one_makes_the_cache_and_the_others_wait(tmp_path):
+    from multiprocessing import get_context
+
+    context = get_context("fork")
+    processes = [context.Process(target=build, args=(tmp_path,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    [folder] = tmp_path.iterdir()
+    assert len(Examples(folder)) == 40
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -114,7 +148,10 @@ def test_an_error_of_a_worker_is_one_line_and_leaves_no_cache(tmp_path, workers)
         def __getitem__(self, index):
             raise InputError(f"picture {index}: expected a picture, got none")
 
-    with pytest.raises(InputError, match=r"^picture 0: expected a picture, got none$"):
+    with pytest.raises(
+        InputError,
+        match=r"^squares: 2 of 3 .*: squares-000 \(picture 0: expected a p",
+    ):
         Examples.cached(Broken(3), None, toy.SIZE, tmp_path, workers=workers)
     assert not list(tmp_path.glob(f"*/{ABOUT}"))
     assert len(Examples.cached(toy.Squares(3), None, toy.SIZE, tmp_path, workers=0)) == 3

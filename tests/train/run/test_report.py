@@ -113,6 +113,7 @@ def test_the_report_knows_the_trainings_of_every_recipe(tmp_path):
         out=tmp_path, shared=tmp_path, data="a", model="mini", model_set="mini", init=None, val=None
     )
     args.workers, args.processes, args.measured, args.fit, args.seed = 1, 1, [], [], 0
+    args.allow_missing = False
     for args.recipe in RECIPES:
         made = [s.output.name for s in steps(args) if s.module == "train.fit"]
         assert made == [name for name in figures.COLOURS if name in made]

@@ -1,0 +1,136 @@
+"""Files written whole, and what is said where they cannot be.
+
+A file is written beside its place and moved there when it is whole: whoever reads sees the old one
+or the new one, and a full disk leaves the old one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ssc.errors import WriteError
+
+SPARE = 1 << 20  # bytes; a disk with less is full
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def written(path: Path, size: int | None = None) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its place at the end.
+
+    Args:
+        path: the file; its folder is there.
+        size: bytes that it will have, where they are known.
+
+    Raises:
+        WriteError: it cannot be written; the old one stays.
+    """
+    beside = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    try:
+        with told(path, size, beside):
+            yield beside
+            os.replace(beside, path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file; raises WriteError as `written`."""
+    with written(path, len(data)) as beside:
+        beside.write_bytes(data)
+
+
+@contextmanager
+def told(path: Path, size: int | None = None, partial: Path | None = None) -> Iterator[None]:
+    """Turns what goes wrong in writing `path` into a WriteError that says it.
+
+    Args:
+        path: a file or folder, for the message.
+        size: bytes that are needed, where they are known.
+        partial: what has been written so far, else `path`.
+
+    Raises:
+        WriteError: in place of OSError; and of what libraries raise where the disk is full.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in FULL:
+            raise WriteError(_refused(path, error)) from error
+        if isinstance(error, OSError) or (_free(path) < SPARE and _is_librarys(error)):
+            raise WriteError(_full(path, size, partial or path)) from error
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder for output, and tries whether files can be written in it.
+
+    Raises:
+        WriteError: it is a file, or nothing can be written there.
+    """
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".{os.getpid()}.tmp"
+        try:
+            trial.write_bytes(b"")
+        finally:
+            with suppress(OSError):
+                trial.unlink(missing_ok=True)
+
+
+def check_space(path: Path, size: int) -> None:
+    """Raises WriteError where `size` bytes, known before, do not fit on the disk of `path`."""
+    if _free(path) < size:
+        raise WriteError(_full(path, size, path))
+
+
+def _refused(path: Path, error: OSError) -> str:
+    if error.errno == errno.EEXIST or isinstance(error, NotADirectoryError):
+        return f"{path}: expected a folder to write to, got a file; choose another --out"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        where = "a disk that can only be read" if error.errno == errno.EROFS else "no permission"
+        return (
+            f"{path}: cannot be written: {where}; choose another place (--out, --cache or --shared)"
+        )
+    return f"{path}: cannot be written: {error.strerror or error}; choose another place (--out)"
+
+
+def _full(path: Path, size: int | None, partial: Path) -> str:
+    if size is None:
+        with suppress(OSError):
+            size = partial.stat().st_size if partial.is_file() else None
+        needed = "more" if not size else f"more than {in_bytes(size)}"
+    else:
+        needed = in_bytes(size)
+    return (
+        f"{path}: No space left on the disk: it needs {needed}, {in_bytes(_free(path))} are free; "
+        "make room or choose a place on another disk, and give the same command again"
+    )
+
+
+def _is_librarys(error: Exception) -> bool:
+    """Whether a library may have said so in its own way, as torch and safetensors do."""
+    return isinstance(error, RuntimeError) or type(error).__name__ == "SafetensorError"
+
+
+def _free(path: Path) -> int:
+    for folder in (path, *path.absolute().parents):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return 0
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes in words: "3.2 MB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} bytes"

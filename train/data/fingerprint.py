@@ -1,0 +1,66 @@
+"""The content of a data set's files: whether they are those that a step has read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssc.writing import written
+
+if TYPE_CHECKING:
+    from train.data import Dataset
+
+TABLE = "files.json.gz"
+BLOCK = 1 << 20  # bytes
+MISSING = "missing"
+
+
+def fingerprint(dataset: Dataset, folder: Path) -> str:
+    """A digest of all files behind a data set, in its order; empty where there are none.
+
+    Names and places do not count, so that a moved data set has the same one. A file's bytes are
+    read where its size, times or number on the disk are not those of the last time.
+
+    Args:
+        folder: keeps what is known of the files, in `TABLE`.
+    """
+    return digest_of(dataset.files(), folder)
+
+
+def digest_of(files: Iterable[Path], folder: Path) -> str:
+    """As `fingerprint`, of any files."""
+    table = folder / TABLE
+    known: dict[str, list] = {}
+    with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
+        known = json.loads(gzip.decompress(table.read_bytes()))
+    whole, count, new = blake2b(digest_size=16), 0, False
+    for path in files:
+        count += 1
+        key = str(path.absolute())
+        try:
+            seen = path.stat()
+            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
+            if known.get(key, [None])[:-1] != state:
+                known[key], new = [*state, _digest(path)], True
+            whole.update(known[key][-1].encode())
+        except (OSError, ValueError):
+            whole.update(MISSING.encode())
+    if new:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(known).encode()
+        with written(table) as beside:
+            beside.write_bytes(gzip.compress(text, mtime=0))
+    return whole.hexdigest() if count else ""
+
+
+def _digest(path: Path) -> str:
+    digest = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

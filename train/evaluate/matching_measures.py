@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ssc.correct.predict import Corrector
     from train.data import Dataset, Picture
-    from train.pseudo.store import PseudoPicture
+    from train.pseudo.records import PseudoPicture
 
 RIGHT = 0.5  # IoU with the true mask that makes a candidate the right one
 DRAWN = {"one": 1, "two": 2, "all": None}  # expressions of each object

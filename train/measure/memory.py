@@ -39,7 +39,8 @@ ROWS = {
 def write(folder: Path, count: int) -> None:
     """A data set of `count` pictures, `pictures.jsonl`, and its S1 and S2, `store`."""
     from train.data.slice import read_slice
-    from train.pseudo.store import SHARD, begin, encode, shard_file
+    from train.pseudo.records import encode
+    from train.pseudo.store import SHARD, begin, shard_file
 
     scenes = read_slice()
     found = [encode(_stored(scene)) for scene in scenes]
@@ -62,7 +63,7 @@ def write(folder: Path, count: int) -> None:
 def _stored(scene: Any) -> Any:
     """True masks as candidates, all of them each object's."""
     from ssc.types import Candidates
-    from train.pseudo.store import PseudoObject, PseudoPicture
+    from train.pseudo.records import PseudoObject, PseudoPicture
 
     h, w = SIZE
     sizes = [
@@ -107,7 +108,7 @@ def training(folder: Path) -> dict[str, float]:
     from train.fit.batches import Sampler
     from train.fit.examples import Examples
 
-    [cache] = (folder / "cache").iterdir()
+    [cache] = (path for path in (folder / "cache").iterdir() if path.is_dir())
     sampler = Sampler(Examples(cache), batch=8, flip=True)
     for update in range(BATCHES):
         sampler.batch(update)

@@ -18,10 +18,9 @@ from ssc.words.read import Reader
 from train.data import Dataset, Picture, open_dataset
 from train.data.usable import LeftOut, told
 from train.pseudo.provenance import describe, revision
+from train.pseudo.records import PseudoObject, PseudoPicture
 from train.pseudo.store import (
     SHARD,
-    PseudoObject,
-    PseudoPicture,
     Store,
     begin,
     claim,

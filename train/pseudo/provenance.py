@@ -35,7 +35,7 @@ def describe(
     return {
         "data": dataset.name,
         "pictures": len(dataset),
-        **({"content of files": content} if content else {}),
+        **({"files": content} if content else {}),
         "models": models,
         "weights": weights_of(models),
         "detector": {k: v for k, v in vars(detector).items() if isinstance(v, float)},

@@ -9,56 +9,19 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import numpy as np
+from typing import IO, Any
 
 from ssc.cache import Cache
 from ssc.errors import InputError
-from ssc.types import Candidates
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 
 FORMAT = 1
 SHARD = 64  # pictures a file
 MANIFEST = "manifest.json"
 KEPT_SHARDS = 8
-
-
-@dataclass(frozen=True)
-class PseudoObject:
-    """A referred object as stages 1 and 2 see it.
-
-    Attributes:
-        name: unique within the picture.
-        expressions: its E referring expressions.
-        classes: the vocabulary classes looked for.
-        candidates: C candidate masks; a row of the paper's S1.
-        similarity: float32 E×C, CLIP's cosine similarity of each expression and candidate.
-        chosen: index of the candidate in S2, -1 where there is none.
-    """
-
-    name: str
-    expressions: tuple[str, ...]
-    classes: tuple[str, ...]
-    candidates: Candidates
-    similarity: NDArray[np.float32]
-    chosen: int
-
-
-@dataclass(frozen=True)
-class PseudoPicture:
-    """A picture's objects; `error` says why a picture that cannot be read has none."""
-
-    name: str
-    size: tuple[int, int]
-    objects: tuple[PseudoObject, ...]
-    error: str | None = None
 
 
 class Store:
@@ -228,85 +191,3 @@ def write_shard(
 
 def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
-
-
-def encode(picture: PseudoPicture) -> dict[str, Any]:
-    """A picture as JSON holds it."""
-    candidates: dict[tuple, int] = {}  # each once, however many objects share it
-    objects = [
-        {
-            "name": thing.name,
-            "expressions": list(thing.expressions),
-            "classes": list(thing.classes),
-            "candidates": [
-                candidates.setdefault(row, len(candidates)) for row in _rows(thing.candidates)
-            ],
-            "similarity": [_numbers(row) for row in thing.similarity],
-            "chosen": thing.chosen,
-        }
-        for thing in picture.objects
-    ]
-    names = ("rle", "box", "score", "quality", "label")
-    return {
-        "name": picture.name,
-        "size": list(picture.size),
-        "candidates": [dict(zip(names, row)) for row in candidates],
-        "objects": objects,
-        "error": picture.error,
-    }
-
-
-def decode(row: dict[str, Any]) -> PseudoPicture:
-    """The inverse of `encode`."""
-    size = tuple(row["size"])
-    known = row["candidates"]
-    masks = decode_masks([c["rle"] for c in known], size)
-    every = Candidates(
-        np.array([c["box"] for c in known], np.float32).reshape(-1, 4),
-        np.array([c["score"] for c in known], np.float32),
-        tuple(c["label"] for c in known),
-        masks,
-        np.array([c["quality"] for c in known], np.float32),
-    )
-    objects = []
-    for thing in row["objects"]:
-        own, said = thing["candidates"], thing["expressions"]
-        similarity = np.array(thing["similarity"], np.float32).reshape(len(said), len(own))
-        objects.append(
-            PseudoObject(
-                thing["name"],
-                tuple(said),
-                tuple(thing["classes"]),
-                every[own],
-                similarity,
-                thing["chosen"],
-            )
-        )
-    return PseudoPicture(row["name"], size, tuple(objects), row["error"])
-
-
-def decode_masks(codes: Sequence[str], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """COCO run-length codes of one frame (h, w) → bool N×h×w."""
-    from pycocotools import mask as coco
-
-    if not codes:
-        return np.zeros((0, *size), np.bool_)
-    stack = coco.decode([{"size": list(size), "counts": code.encode()} for code in codes])
-    return stack.transpose(2, 0, 1).astype(np.bool_)  # h×w×N → N×h×w
-
-
-def _rows(candidates: Candidates) -> list[tuple]:
-    from pycocotools import mask as coco
-
-    rows = []
-    for k, mask in enumerate(candidates.masks):
-        code = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
-        box = tuple(_numbers(candidates.boxes[k]))
-        [score, quality] = _numbers([candidates.scores[k], candidates.qualities[k]])
-        rows.append((code, box, score, quality, candidates.labels[k]))
-    return rows
-
-
-def _numbers(values: Iterable[Any]) -> list[float]:
-    """The shortest decimals that round to these float32."""
-    return [float(np.format_float_scientific(np.float32(v), unique=True)) for v in values]

@@ -142,7 +142,7 @@ def _is_adopted(step: Step, inputs: dict[str, str]) -> bool:
     if step.module != "train.pseudo" or "--data" not in step.options:
         return False
     manifest = read_manifest(step.output) or {}
-    digest = _short(str(manifest.get("data")), str(manifest.get("content of files", "")))
+    digest = _short(str(manifest.get("data")), str(manifest.get("files", "")))
     return digest in inputs.values()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ssc.types import Candidates
-from train.pseudo.store import PseudoObject, PseudoPicture
+from train.pseudo.records import PseudoObject, PseudoPicture
 
 H, W = 7, 9
 

@@ -16,7 +16,7 @@ from ssc.clip import Clip
 from train.data import Picture, Referred
 from train.data.slice import SLICE, read_slice
 from train.pseudo.make import look
-from train.pseudo.store import encode
+from train.pseudo.records import encode
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,15 +13,12 @@ from train.data.slice import SLICE, read_slice
 from train.pseudo.__main__ import main
 from train.pseudo.make import look
 from train.pseudo.provenance import describe
+from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 from train.pseudo.store import (
     SHARD,
-    PseudoObject,
-    PseudoPicture,
     Store,
     begin,
     claim,
-    decode,
-    encode,
     write_shard,
 )
 

@@ -18,13 +18,11 @@ from hypothesis import strategies as st
 from ssc.errors import InputError
 from tests.train.pseudo.random_pictures import H, W, candidates, picture, thing
 from train.pseudo import store as files
+from train.pseudo.records import PseudoPicture, decode, encode
 from train.pseudo.store import (
-    PseudoPicture,
     Store,
     begin,
     claim,
-    decode,
-    encode,
     missing_shards,
     write_shard,
 )

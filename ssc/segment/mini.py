@@ -19,6 +19,7 @@ from torchvision.ops import FeaturePyramidNetwork, roi_align
 
 from ssc.cache import Cache, content_key
 from ssc.devices import computes_in_bfloat16
+from ssc.scale import thickened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,6 +217,7 @@ class MiniNetwork:
     @torch.inference_mode()
     def _compute(self, image: NDArray[np.uint8]) -> _Encoded:
         h, w = image.shape[:2]
+        image = thickened(image, self.model.transform.max_size)
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)  # H×W×3 → 3×H×W
         images, _ = self.model.transform([pixels.float() / 255])
         features = self.model.backbone(images.tensors)

@@ -73,7 +73,15 @@ class BoxPrompted(ABC):
     def _resize(self) -> Any:
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        return ResizeLongestSide(self.side)
+        class Resize(ResizeLongestSide):
+            """segment-anything's, for pictures so thin that it would leave no pixel across."""
+
+            @staticmethod
+            def get_preprocess_shape(oldh: int, oldw: int, long_side_length: int) -> Any:
+                shape = ResizeLongestSide.get_preprocess_shape(oldh, oldw, long_side_length)
+                return tuple(max(1, side) for side in shape)
+
+        return Resize(self.side)
 
     @abstractmethod
     def _embed(self, image: NDArray[np.uint8]) -> Tensor:

@@ -20,16 +20,17 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from glob import glob
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ssc.errors import ExpressionError, InputError, OptionError, PictureError
+from ssc.entry import Ended, command
+from ssc.errors import ExpressionError, OptionError, told
 from ssc.explain import explain
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
+from ssc.writing import DiskFull, make_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
 
@@ -59,22 +59,21 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
         load: model set and stage 3 → pipeline, by default `ssc.load`.
 
     Returns:
-        Exit code: 0, 1 where some of several images failed, 2 for bad input.
+        Exit code: 1 where some of several images failed, else as `ssc.entry` has them.
     """
-    if argv is None and isinstance(sys.stdout, TextIOWrapper):  # print whatever its encoding
-        sys.stdout.reconfigure(errors="backslashreplace")
-    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
-            module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]
-            return import_module(module).main(words[1:])
-        return run(parse(words), load)
-    except (InputError, OSError) as error:
-        print(f"error: {_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 130
+        return _main(argv, load)
+    except Ended as end:
+        return int(end.code or 0)
+
+
+@command()
+def _main(argv: Sequence[str] | None, load: Load | None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
+        module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]
+        return import_module(module).main(words[1:])
+    return run(parse(words), load)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -182,49 +181,42 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
 
     import ssc
     from ssc.export import unique_stems
+    from ssc.images import find_pictures, several, suffixes
     from ssc.pipeline import check_objects
 
-    paths = find_images(args.image)
+    paths, others = find_pictures(args.image)
     for expression in args.expressions:
-        if Path(expression).suffix.lower() in SUFFIXES and Path(expression).is_file():
+        if Path(expression).suffix.lower() in suffixes() and Path(expression).is_file():
             raise ExpressionError(f"expected words, got the file {expression}; quote the glob")
     objects = check_objects([expression.split(" | ") for expression in args.expressions])
+    stems = unique_stems(paths)
     if paths == [Path(args.image)]:
         image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
+        make_folder(args.out)
         pipeline = build(args, load)
-        segment(pipeline, image, paths[0], objects, args.out, paths[0].stem)
+        segment(pipeline, image, paths[0], objects, args.out, stems[0])
         return 0
+    if others:
+        print(f"note: passed over, as no pictures: {several(others)}", file=sys.stderr)
+    make_folder(args.out)
     pipeline = build(args, load)
 
     def fails(path: Path, stem: str) -> bool:
         try:
             segment(pipeline, ssc.load_image(path), path, objects, args.out / stem, stem)
-        except InputError as error:
-            tqdm.write(f"error: {_line(error)}", file=sys.stderr)
+        except DiskFull:  # so would all others
+            raise
+        except Exception as error:  # of any kind: one picture's failure is that picture's
+            named = "" if str(path) in str(error) else f"{path}: "
+            tqdm.write(f"error: {named}{told(error)}", file=sys.stderr)
             return True
         return False
 
-    named = list(zip(paths, unique_stems(paths)))
+    named = list(zip(paths, stems))
     failed = sum(fails(path, stem) for path, stem in tqdm(named, unit="image"))
     if failed:
         print(f"error: {failed} of {len(paths)} images failed", file=sys.stderr)
     return 1 if failed else 0
-
-
-def find_images(image: str) -> list[Path]:
-    """The files that IMAGE names, sorted; raises PictureError where there are none."""
-    path = Path(image)
-    if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
-        wanted = f"a folder with pictures ({' '.join(sorted(SUFFIXES))})"
-    elif path.exists() or not any(sign in image for sign in "*?["):
-        return [path]
-    else:
-        found = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
-        wanted = "a glob that matches pictures"
-    if not found:
-        raise PictureError(f"{image}: expected {wanted}, found none")
-    return sorted(found)
 
 
 def read_words(text: str) -> list[str]:
@@ -287,10 +279,6 @@ def segment(
     lines = [f"{path.name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
     lines += [f"  {file}" for file in written]
     tqdm.write("\n".join(lines), file=sys.stdout)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

@@ -87,3 +87,9 @@ def unknown(what: str, got: object, known: Iterable[str]) -> OptionError:
     near = get_close_matches(str(got).lower(), names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return OptionError(f"{what}: expected one of {', '.join(names)}, got {got!r}{hint}")
+
+
+def told(error: Exception) -> str:
+    """An error in one line; its kind where it is none of ours."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}".strip(": ")

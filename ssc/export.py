@@ -43,7 +43,9 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from ssc.result import Result
 
 
+LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 VERSION = 1
 """Of the form of result.json; it rises where a reader of the form before would misread."""
 
@@ -239,16 +242,33 @@ def _pictures(image: NDArray[np.uint8], result: Result) -> dict[str, NDArray[np.
 def unique_stems(paths: Sequence[Path]) -> list[str]:
     """A name for each path's results: its stem, with its suffix or a number where that is taken.
 
-    Names differ in more than case, as some file systems take "A" and "a" for the same.
+    Names differ in more than case, as some file systems take "A" and "a" for the same. What they
+    could not be called is changed, see `safe_stem`; result.json has the true name.
     """
     taken: set[str] = set()
     names = []
     for path in paths:
         numbered = (f"{path.name}-{number}" for number in range(2, len(paths) + 2))
-        free = (n for n in (path.stem, path.name, *numbered) if n.casefold() not in taken)
-        names.append(next(free))
+        stems = map(safe_stem, (path.stem, path.name, *numbered))
+        names.append(next(stem for stem in stems if stem.casefold() not in taken))
         taken.add(names[-1].casefold())
     return names
+
+
+def safe_stem(name: str) -> str:
+    """A name that any file system takes, with room for what `result_files` adds to it.
+
+    >>> from ssc.export import safe_stem
+    >>> safe_stem("photo[1]"), safe_stem("a:b?"), safe_stem("con")
+    ('photo[1]', 'a_b_', '_con')
+    """
+    safe = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]', "_", name).rstrip(". ") or "_"
+    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe, re.IGNORECASE):
+        safe = f"_{safe}"
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    digest = blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return f"{safe.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"
 
 
 def _named(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import glob
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -38,6 +39,7 @@ _DAMAGED = (
 )
 """What PIL's decoders raise on damaged data."""
 
+NAMED = 10  # files, in a message about several
 _WARNINGS = Lock()
 """Held while PIL's warnings are muted, as the filters that mute them belong to all threads."""
 
@@ -95,6 +97,37 @@ def load_image(source: PictureLike, *, upright: bool = True) -> NDArray[np.uint8
         "expected a file name, the bytes of a file, a PIL image or an array, "
         f"got {type(source).__name__}"
     )
+
+
+def find_pictures(image: str) -> tuple[list[Path], list[Path]]:
+    """The files that IMAGE names, sorted, and those of a folder that are passed over.
+
+    Raises:
+        PictureError: there are none, or it is an address.
+    """
+    refuse_address(image)
+    path = Path(image)
+    others: list[Path] = []
+    if path.is_dir():
+        files = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+        found = [p for p in files if p.suffix.lower() in suffixes()]
+        others = sorted({*files} - {*found})
+        wanted = f"a folder with pictures ({' '.join(sorted(suffixes()))})"
+    elif path.exists() or not any(sign in image for sign in "*?["):
+        return [path], []
+    else:
+        found = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
+        wanted = "a glob that matches pictures"
+    if not found:
+        got = f"no picture among {several(others)}" if others else "none"
+        raise PictureError(f"{image}: expected {wanted}, found {got}")
+    return sorted(found), others
+
+
+def several(paths: Sequence[Path]) -> str:
+    """Their number, and the names of the first."""
+    more = f" … and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return f"{len(paths)} files, {', '.join(path.name for path in paths[:NAMED])}{more}"
 
 
 def refuse_address(text: str) -> None:

@@ -11,12 +11,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from ssc.errors import WriteError
 
 SPARE = 1 << 20  # bytes; a disk with less is full
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DiskFull(WriteError):
+    """There is no space left."""
 
 
 @contextmanager
@@ -30,7 +35,8 @@ def written(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         WriteError: it cannot be written; the old one stays.
     """
-    beside = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    name = blake2b(path.name.encode("utf-8", "replace"), digest_size=6).hexdigest()  # short
+    beside = path.with_name(f".{name}.{os.getpid()}.tmp")
     try:
         with told(path, size, beside):
             yield beside
@@ -66,7 +72,7 @@ def told(path: Path, size: int | None = None, partial: Path | None = None) -> It
         if isinstance(error, OSError) and error.errno not in FULL:
             raise WriteError(_refused(path, error)) from error
         if isinstance(error, OSError) or (_free(path) < SPARE and _is_librarys(error)):
-            raise WriteError(_full(path, size, partial or path)) from error
+            raise DiskFull(_full(path, size, partial or path)) from error
         raise
 
 
@@ -87,9 +93,9 @@ def make_folder(folder: Path) -> None:
 
 
 def check_space(path: Path, size: int) -> None:
-    """Raises WriteError where `size` bytes, known before, do not fit on the disk of `path`."""
+    """Raises DiskFull where `size` bytes, known before, do not fit on the disk of `path`."""
     if _free(path) < size:
-        raise WriteError(_full(path, size, path))
+        raise DiskFull(_full(path, size, path))
 
 
 def _refused(path: Path, error: OSError) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssc.draw import colour_of, draw_candidates, for_screen
+from ssc.errors import told
 from ssc.types import ANY_CLASS, ClassMatch
-from train.data.usable import MOST, told
+from train.data.usable import MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

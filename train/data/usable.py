@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ssc.errors import InputError
+from ssc.errors import InputError, told
 
 MOST = 0.1
 """Share of a data set's pictures that may be left out without being asked about; one always may."""
@@ -83,9 +83,3 @@ class LeftOut:
             "share": len(self) / max(1, self.total),
             "named": dict(list(self.reasons.items())[:KEPT]),
         }
-
-
-def told(error: Exception) -> str:
-    """An error in one line; its kind where it is none of ours."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}".strip(": ")

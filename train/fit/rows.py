@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ssc.errors import InputError
+from ssc.errors import InputError, told
 from train.data import Dataset, Picture
-from train.data.usable import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

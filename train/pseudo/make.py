@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.errors import told
 from ssc.select import Select
 from ssc.select.spatial import STRENGTH, guide
 from ssc.words.read import Reader
 from train.data import Dataset, Picture, open_dataset
-from train.data.usable import LeftOut, told
+from train.data.usable import LeftOut
 from train.pseudo.provenance import describe, revision
 from train.pseudo.records import PseudoObject, PseudoPicture
 from train.pseudo.store import (

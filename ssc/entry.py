@@ -1,0 +1,135 @@
+"""How every command begins and ends: one line and a status of its own, whatever ends it.
+
+    0     done
+    1     done, but for some of several pictures
+    2     bad input, or a file that cannot be read or written
+    130   interrupted, as by Ctrl-C
+    143   asked to end, by SIGTERM
+
+A command that another one runs in the same process lets what ends it through to that one.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NoReturn, ParamSpec
+
+from ssc.errors import InputError
+
+P = ParamSpec("P")
+
+INTERRUPTED, TERMINATED = 130, 143
+WITH_PARENT = "SSC_ENDS_WITH_PARENT"
+"""Environment variable of processes that a command starts: they end when their parent has."""
+LOOK, GRACE = 0.5, 15.0  # seconds between looks for the parent; to end in when it is gone
+
+_running = False  # a command, in this process
+
+
+class Ended(SystemExit):
+    """The end of a command: its status, and the line that was printed."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(status)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
+
+
+class Terminated(BaseException):
+    """SIGTERM; no Exception, so that what guards a picture's work lets it through."""
+
+
+def command(goes_on: bool = False) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Makes a function the `main` of a command.
+
+    Args:
+        goes_on: whether the same command, given again, goes on where it stopped.
+
+    Returns:
+        A decorator. The function then raises `Ended` in place of InputError, OSError,
+        KeyboardInterrupt and SIGTERM, after a line on stderr.
+    """
+
+    def decorate(main: Callable[P, Any]) -> Callable[P, Any]:
+        @functools.wraps(main)
+        def run(*args: P.args, **kwargs: P.kwargs) -> Any:
+            global _running
+            if _running:
+                return main(*args, **kwargs)
+            _running = True
+            before = _begin(from_terminal=not (args and args[0] is not None))
+            try:
+                return main(*args, **kwargs)
+            except BrokenPipeError:  # whoever reads the output has ended, such as head
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+                raise Ended(0, "") from None
+            except (InputError, OSError) as error:
+                _end(2, line_of(error), error)
+            except KeyboardInterrupt as error:
+                _end(INTERRUPTED, "interrupted" + "; the same command goes on" * goes_on, error)
+            except Terminated as error:
+                _end(TERMINATED, "asked to end" + "; the same command goes on" * goes_on, error)
+            finally:
+                _running = False
+                if before is not None:
+                    signal.signal(signal.SIGTERM, before)
+
+        return run
+
+    return decorate
+
+
+def line_of(error: BaseException) -> str:
+    """An error as one line, which names the file of an OSError."""
+    if isinstance(error, OSError) and not isinstance(error, InputError) and error.strerror:
+        names = [os.fsdecode(n) for n in (error.filename, error.filename2) if n is not None]
+        return ": ".join([*map(str, names), error.strerror])
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def end_with_parent() -> None:
+    """Ends this process when its parent has ended, however that was: by SIGTERM, then at once."""
+    parent = os.getppid()
+
+    def watch() -> NoReturn:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(TERMINATED)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def _begin(from_terminal: bool) -> Any:
+    """Prepares a process; returns the handler of SIGTERM before, None where it stays."""
+    for stream in (sys.stdout, sys.stderr):  # whatever it can show: no result is lost to it
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not from_terminal:
+        return None
+    if os.environ.get(WITH_PARENT):
+        end_with_parent()
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what follows must not cut its end short
+    raise Terminated
+
+
+def _end(status: int, line: str, error: BaseException) -> NoReturn:
+    print(f"error: {line}", file=sys.stderr, flush=True)
+    raise Ended(status, f"error: {line}") from error

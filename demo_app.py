@@ -20,7 +20,7 @@ import gradio as gr
 import numpy as np
 
 import ssc.page.gpu as gpu
-from ssc.errors import InputError
+from ssc.entry import command
 from ssc.models.bundled import ASSETS
 from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
@@ -129,6 +129,7 @@ def serve(page: gr.Blocks, **options: Any) -> Any:
     )
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> None:
     # Gradio's own variables, which a Hugging Face Space sets.
     host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
@@ -152,15 +153,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
-    try:
-        choices = find_choices(args.models, [name.strip() for name in corrects if name.strip()])
-        if gpu.spaces is None:  # else there is no GPU outside of a request
-            picture = np.zeros((32, 32, 3), np.uint8)
-            pipeline = choices.pipeline(choices.models, choices.correct)
-            pipeline(picture, ["dog"])  # loads what loads at its first use
-        serve(build(choices), server_name=args.host, server_port=args.port)
-    except (InputError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    choices = find_choices(args.models, [name.strip() for name in corrects if name.strip()])
+    if gpu.spaces is None:  # else there is no GPU outside of a request
+        picture = np.zeros((32, 32, 3), np.uint8)
+        pipeline = choices.pipeline(choices.models, choices.correct)
+        pipeline(picture, ["dog"])  # loads what loads at its first use
+    serve(build(choices), server_name=args.host, server_port=args.port)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def written(path: Path, size: int | None = None) -> Iterator[Path]:
     name = blake2b(path.name.encode("utf-8", "replace"), digest_size=6).hexdigest()  # short
     beside = path.with_name(f".{name}.{os.getpid()}.tmp")
     try:
-        with told(path, size, beside):
+        with explained(path, size, beside):
             yield beside
             os.replace(beside, path)
     finally:
@@ -53,7 +53,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def told(path: Path, size: int | None = None, partial: Path | None = None) -> Iterator[None]:
+def explained(path: Path, size: int | None = None, partial: Path | None = None) -> Iterator[None]:
     """Turns what goes wrong in writing `path` into a WriteError that says it.
 
     Args:
@@ -82,7 +82,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         WriteError: it is a file, or nothing can be written there.
     """
-    with told(folder):
+    with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".{os.getpid()}.tmp"
         try:

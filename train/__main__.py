@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from ssc.entry import command
+
 COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
     "data": ("train.data.__main__", "data check DATA: counts and problems of a data set"),
@@ -39,6 +41,7 @@ COMMANDS = {
 }
 
 
+@command()
 def main() -> int | str | None:
     """What the command returns, for `sys.exit`."""
     name, *rest = sys.argv[1:] or ["--help"]

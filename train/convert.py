@@ -7,7 +7,6 @@ python -m train.convert runs/refcoco sscorrect.pth    # and back
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,8 +17,10 @@ import torch
 from torch import Tensor
 
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+from ssc.entry import command
 from ssc.errors import InputError
 from ssc.weights.reading import fill, read_pth
+from ssc.writing import written
 
 TOKENIZER = "bert-base-uncased"
 PREFIXES = {"model": "lavt.", "bert_model": "bert."}
@@ -29,8 +30,9 @@ _RECOMPUTED = re.compile(r"(^|\.)position_ids$")
 """0, 1, 2, … in BERTs saved by transformers 4; transformers 5 saves none."""
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code, 2 for bad input."""
+    """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m train.convert",
         description="Converts the authors' S+S+C .pth to a checkpoint folder, or back.",
@@ -44,14 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"of BERT, a folder or a name on the Hub; default: {TOKENIZER}",
     )
     args = parser.parse_args(argv)
-    try:
-        if args.source.is_dir():
-            to_authors(args.source, args.target)
-        else:
-            from_authors(args.source, args.target, args.tokenizer)
-    except (InputError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    if args.source.is_dir():
+        to_authors(args.source, args.target)
+    else:
+        from_authors(args.source, args.target, args.tokenizer)
     print(f"wrote {args.target}")
     return 0
 
@@ -105,9 +103,8 @@ def to_authors(source: Path, target: Path) -> None:
         }
         for entry, prefix in PREFIXES.items()
     }
-    partial = target.with_name(target.name + ".incomplete")
-    torch.save(held, partial)
-    os.replace(partial, target)
+    with written(target, sum(value.nbytes for value in weights.values())) as beside:
+        torch.save(held, beside)
 
 
 def _read(path: Path) -> dict[str, dict[str, Tensor]]:

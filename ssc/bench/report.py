@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from io import BytesIO
 from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
+
+from ssc.writing import make_folder, write_whole
 
 
 def as_markdown(record: dict[str, Any]) -> str:
@@ -50,18 +51,16 @@ def write_report(folder: Path, record: dict[str, Any]) -> list[Path]:
     """Writes `bench.json`, `bench.md` and `bench.png`, each put in its place whole.
 
     Raises:
-        OSError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     contents = {
         "bench.json": json.dumps(record, indent=1).encode(),
         "bench.md": as_markdown(record).encode(),
         "bench.png": plot(record),
     }
     for name, data in contents.items():
-        part = folder / f".{name}.{os.getpid()}.tmp"
-        part.write_bytes(data)
-        os.replace(part, folder / name)
+        write_whole(folder / name, data)
     return [folder / name for name in contents]
 
 

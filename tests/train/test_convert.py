@@ -112,7 +112,9 @@ class Harmful:
 def test_no_pickle_is_run(authors, tmp_path, capsys):
     path, _ = authors
     torch.save({"model": {}, "bert_model": {}, "args": Harmful()}, path)
-    assert main([str(path), str(tmp_path / "ours")]) == 2
+    with pytest.raises(SystemExit) as end:
+        main([str(path), str(tmp_path / "ours")])
+    assert end.value.code == 2
     told = capsys.readouterr()
     assert "a pickle was run" not in told.out + told.err
     assert "expected a .pth file of tensors only" in told.err

@@ -7,15 +7,17 @@ python -m train.data check refer:data/refcoco:unc:val --pictures 500
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssc.entry import command
 from ssc.errors import InputError
+from ssc.writing import make_folder, write_whole
 from train.data import SOURCES, open_dataset
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, 1 where pictures do not open or expressions contradict, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m train.data", description=__doc__)
@@ -38,29 +40,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except InputError as error:
-        for problem in getattr(error, "problems", [error]):
+        if len(problems := getattr(error, "problems", [])) < 2:
+            raise
+        for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         return 2
 
 
 def run(args: argparse.Namespace) -> int:
     dataset = open_dataset(args.data)
+    make_folder(args.out.parent)  # before the models are loaded
 
-    from PIL import Image
     from tqdm import tqdm
 
     import ssc
+    from ssc.formats import png
     from train.data.check import LOW, check, describe, draw_sheet
 
     step = max(1, len(dataset) // args.pictures) if args.pictures else 1
     indices = range(0, len(dataset), step)[: args.pictures]
     segment = ssc.load(args.models, correct=False).segment.with_options(paper=True)
     found = check(dataset, tqdm(indices, unit="picture", mininterval=1), segment, args.sheet)
+    if found.sheet:
+        write_whole(args.out, png(draw_sheet(found.sheet)))
     print(describe(found, LOW if args.low is None else args.low))
     if found.sheet:
-        temporary = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
-        Image.fromarray(draw_sheet(found.sheet)).save(temporary, "PNG")
-        os.replace(temporary, args.out)
         print(f"Wrote {args.out}: {len(found.sheet)} pictures with their expressions")
     return 1 if found.broken or found.contradictions else 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+
+from ssc.writing import make_folder, write_whole, written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +28,8 @@ def export(pictures: Iterable[Picture], file: Path, masks: bool = False) -> Path
         file: .jsonl; its folder is made where missing.
         masks: with the true masks of the objects, where they have one.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as lines:
+    make_folder(file.parent)
+    with written(file) as beside, beside.open("w", encoding="utf-8") as lines:
         for number, picture in enumerate(pictures):
             stem = f"{file.stem}-{number:06d}"
             _write(file.parent / f"{stem}.png", picture.image[..., ::-1])  # OpenCV's order
@@ -44,10 +44,8 @@ def export(pictures: Iterable[Picture], file: Path, masks: bool = False) -> Path
                 objects.append(row)
             row = {"image": f"{stem}.png", "name": picture.name, "objects": objects}
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    os.replace(temporary, file)
     return file
 
 
 def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
-    if not cv2.imwrite(str(path), pixels):
-        raise OSError(f"{path}: expected to write a picture there, could not")
+    write_whole(path, cv2.imencode(".png", pixels)[1].tobytes())

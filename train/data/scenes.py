@@ -18,6 +18,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ssc.entry import command
+from ssc.formats import png
+from ssc.writing import make_folder, write_whole
 from train.data import Picture, RefSprites
 from train.data.export import export
 from train.data.slice import write_slice
@@ -57,6 +60,7 @@ def _pictures(split: str, count: int, seed: int) -> Iterator[Picture]:
     return (scenes[index] for index in range(count))
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train scenes", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -87,8 +91,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     seconds = perf_counter() - start
     print(f"{args.count} scenes in {seconds:.2f} s: {args.count / seconds:.1f} a second")
     if args.command == "preview":
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(args.out), sheet(scenes)[..., ::-1])  # OpenCV's order of channels
+        make_folder(args.out.parent)
+        write_whole(args.out, png(sheet(scenes)))
         print(f"wrote {args.out}")
 
 

@@ -30,7 +30,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssc.entry import command
 from ssc.errors import InputError
+from ssc.writing import make_folder
 from train.data.usable import HELP, LeftOut
 from train.evaluate import words
 from train.evaluate.ablations import ablations
@@ -139,6 +141,7 @@ def measured_words(args: argparse.Namespace) -> dict[str, Any]:
     return words.measure(ssc.load(args.models, correct=False), args.words, args.scenes)
 
 
+@command()
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -184,13 +187,12 @@ def main() -> None:
         parser.error(f"--scenes: expected 1 or more, got {args.scenes}")
     if args.ablations and (args.rows or args.checkpoint):
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
-    try:
-        report = measured_words(args) if args.words else run(args)
-    except (InputError, OSError) as error:
-        parser.exit(1, f"error: {error}\n")
-    print(words.markdown(report) if args.words else markdown(report))
     if args.json:
+        make_folder(args.json.parent)  # before the models are loaded
+    report = measured_words(args) if args.words else run(args)
+    if args.json:  # before it is shown
         write_json(args.json, report)
+    print(words.markdown(report) if args.words else markdown(report))
 
 
 if __name__ == "__main__":

@@ -28,8 +28,10 @@ from ssc.correct.matching import (
     optimal_match,
     soft_iou,
 )
-from ssc.errors import InputError
-from train.data import SOURCES, open_dataset
+from ssc.entry import command
+from ssc.writing import make_folder
+from train.data import SOURCES, Dataset, open_dataset
+from train.data.usable import LeftOut
 from train.evaluate.matching_measures import markdown, measure, open_scenes, pooled
 from train.evaluate.tables import write_json
 from train.fit.assign import picture_scores
@@ -136,6 +138,7 @@ def _choice(scores: Tensor) -> bool:
     return bool((allowed > 0).sum() > 1 and (allowed > 1).any())
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train matching", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -158,24 +161,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--seed", type=int, default=0, help="for drawing expressions")
     add("--json", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
-    try:
-        figures, table = report(args)
-    except (InputError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    if args.json:
+        make_folder(args.json.parent)
+    figures, table = report(args)
+    if args.json:
+        write_json(args.json, figures)
     for name, value in figures["milliseconds"].items():
         print(f"{name}: {value:.2f} ms")
     for name, value in figures["agreement"].items():
         print(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")
     print(f"\n{table}" if table else "The data has no true masks: no accuracy.")
-    if args.json:
-        write_json(args.json, figures)
+
+
+def has_masks(dataset: Dataset) -> bool:
+    """Whether the first picture that can be used has true masks."""
+    left_out = LeftOut(dataset.name, len(dataset))
+    for index in range(len(dataset)):
+        name = dataset.picture_name(index)
+        picture = left_out.tried(lambda: name, lambda: dataset[index])  # noqa: B023
+        if picture is not None:
+            return any(thing.mask is not None for thing in picture.objects)
+    return False
 
 
 def report(args: argparse.Namespace) -> tuple[dict, str]:
     """All figures, and the table of those that need true masks, else an empty text."""
     dataset, accuracy = open_dataset(args.data), None
-    scores: Iterable[Tensor]
-    if any(referred.mask is not None for referred in dataset[0].objects):
+    if has_masks(dataset):
         scenes, objects = open_scenes(dataset, args.store, args.checkpoint)
         scores, accuracy = pooled(scenes), measure(scenes, objects, args.seed)
     else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ssc.writing import write_whole
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
 BY_KIND = ("S+S", "S+S spatial", "S+S+C")
@@ -35,9 +36,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Writes a report, whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(temporary, path)
+    text = json.dumps(report, indent=1) + "\n"
+    write_whole(path, text.encode())
 
 
 def gap_closed(rows: Mapping[str, Any]) -> float | None:

@@ -13,7 +13,6 @@ A killed run goes on where it stopped when the same command is given again.
 from __future__ import annotations
 
 import json
-import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import torch
 from accelerate import Accelerator
 
 from ssc.correct.predict import CONFIGS
+from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder, write_whole
 from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
@@ -34,6 +34,7 @@ from train.fit.options import LEFT_OUT, Options, default_precision, parse
 PATIENCE = 30
 
 
+@command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
     options = parse(argv, __doc__)
     # Set also where there is nothing else: several processes would not find each other otherwise.
@@ -48,14 +49,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     try:
         run(options, accelerator)
-    except InputError as error:
+    except InputError:
         if not accelerator.is_local_main_process:
             time.sleep(PATIENCE)
-        sys.exit(f"error: {error}")
+        raise
 
 
 def run(options: Options, accelerator: Accelerator) -> None:
     """Opens what the options name, and trains."""
+    make_folder(options.out)  # before anything is loaded
+    make_folder(options.cache)
     start = open_checkpoint(options.init) if options.init else None
     size = options.size or (start[2] if start else CONFIGS[options.model])["size"]
     sources = [(options.data, options.store)] + ([(options.val, None)] if options.val else [])
@@ -73,7 +76,6 @@ def run(options: Options, accelerator: Accelerator) -> None:
     if accelerator.is_main_process:
         named = zip(("data", "val"), (examples, *val))
         record = {name: own.record for name, own in named}
-        make_folder(options.out)
         write_whole(options.out / LEFT_OUT, (json.dumps(record) + "\n").encode())
     fit(options, examples, model, tokenizer, config, accelerator, *val)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ssc.errors import InputError
+from ssc.writing import explained, make_folder, write_whole, written
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -36,12 +36,14 @@ class State:
         schedule: LambdaLR,
         accelerator: Accelerator,
     ) -> None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         self.file = out / "state.pt"
         self.run = run
         self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self.accelerator = accelerator
         self.best = 0.0
+        # Weights and Adam's two moments.
+        self.size = 3 * sum(p.nbytes for p in model.parameters())
         self.start, self.spent = time.perf_counter(), 0.0
 
     def resume(self) -> int:
@@ -81,8 +83,8 @@ class State:
             "revision": revision(),
         }
         if self.accelerator.is_main_process:
-            torch.save(state, self.file.with_suffix(".tmp"))
-            os.replace(self.file.with_suffix(".tmp"), self.file)
+            with written(self.file, self.size) as beside:
+                torch.save(state, beside)
 
     @property
     def seconds(self) -> float:
@@ -101,9 +103,8 @@ class Log:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         # What a killed run logged after its last state comes again.
         kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
-        self.path.write_text("".join(kept))
-        self.board: Any = None
-        with suppress(ImportError):
+        write_whole(self.path, "".join(kept).encode())
+        try:
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(out), purge_step=first)
@@ -111,7 +112,7 @@ class Log:
     def write(self, update: int, numbers: dict[str, float]) -> None:
         if not self.enabled:
             return
-        with self.path.open("a") as file:
+        with explained(self.path), self.path.open("a") as file:
             file.write(json.dumps({"update": update, **numbers}) + "\n")
         for name, value in numbers.items() if self.board else ():
             self.board.add_scalar(name, value, update)

@@ -30,6 +30,7 @@ import torch
 from tqdm import tqdm
 
 from ssc.errors import InputError
+from ssc.writing import check_space, explained
 from train.data.fingerprint import fingerprint
 from train.data.locks import made_once
 from train.data.usable import LeftOut
@@ -189,10 +190,23 @@ def _build(rows: Rows, folder: Path, size: Sequence[int], workers: int, unusable
 
     Raises:
         TooManyLeftOut: more pictures cannot be used than `unusable` allows.
+        WriteError: the disk is full, or is going to be.
     """
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    needed = len(rows) * size[0] * size[1] * 3  # of the pictures; masks are much smaller
+    check_space(folder, needed)
+    with explained(folder, needed):
+        part.mkdir(parents=True)
+        about = _write(rows, part, size, workers, unusable)
+        (part / ABOUT).write_text(json.dumps(about) + "\n")
+        os.replace(part, folder)
+
+
+def _write(
+    rows: Rows, part: Path, size: Sequence[int], workers: int, unusable: LeftOut
+) -> dict[str, Any]:
+    """The cache's files; returns what `ABOUT` says of them."""
     loader = torch.utils.data.DataLoader(
         rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
     )
@@ -226,9 +240,7 @@ def _build(rows: Rows, folder: Path, size: Sequence[int], workers: int, unusable
             place += len(line), len(own)
             first += len(masks)
         index.write(place.tobytes())
-    about = {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
-    (part / ABOUT).write_text(json.dumps(about) + "\n")
-    os.replace(part, folder)
+    return {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray[Any]:

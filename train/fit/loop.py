@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ssc.correct.matching import UNMATCHED, matched_loss
 from ssc.correct.predict import Corrector, ReferringModel
+from ssc.writing import check_space
 from train.fit.assign import assign
 from train.fit.batches import Batch, Sampler, ahead, inputs
 from train.fit.batchnorm import synchronise
@@ -45,6 +46,7 @@ def fit(
 
     Raises:
         InputError: the folder holds the state of a run with other options.
+        WriteError: the disk is full, or too small from the start.
         RuntimeError: a loss that is not finite, with the names of the batch's pictures.
     """
     training = Training(options, examples, model, tokenizer, config, accelerator, val)
@@ -101,6 +103,8 @@ class Training:
         run |= {"pictures": len(examples), "size": list(config["size"])}
         self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator)
         first = self.state.resume()
+        if not first and accelerator.is_main_process:  # the checkpoint and two states, old and new
+            check_space(options.out, 2 * self.state.size + self.state.size // 3)
 
         # Log, progress bar and watched pictures, of the main process.
         main = accelerator.is_main_process

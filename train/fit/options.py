@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from ssc.correct.predict import CONFIGS
 from ssc.devices import computes_in_bfloat16
+from ssc.writing import write_whole
 from train.data import SOURCES
 from train.data.usable import HELP
 from train.fit.assign import MATCHES
@@ -130,9 +130,8 @@ class Options:
 
     def save(self) -> None:
         """Writes all options to `options.json` in the training's folder."""
-        temporary = (self.out / FILE).with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self), default=str, indent=2) + "\n")
-        os.replace(temporary, self.out / FILE)
+        text = json.dumps(asdict(self), default=str, indent=2) + "\n"
+        write_whole(self.out / FILE, text.encode("utf-8", "backslashreplace"))
 
 
 def parse(argv: Sequence[str] | None, description: str | None = None) -> Options:

@@ -10,7 +10,6 @@ a training's folder `watch/`:
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssc.correct import FAINT
+from ssc.writing import written
 from train.fit.assign import assign
 from train.fit.batches import Sampler, inputs
 
@@ -192,8 +192,6 @@ def read_watched(folder: Path) -> Watched | None:
     )
 
 
-def _write(path: Path, **arrays: Any) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+def _write(path: Path, **arrays: NDArray) -> None:
+    with written(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    os.replace(temporary, path)

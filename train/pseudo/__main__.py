@@ -13,16 +13,16 @@ a killed run, and the result has the same bytes.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssc.errors import InputError
+from ssc.entry import command
 from train.data import SOURCES
 from train.data.usable import HELP
 from train.pseudo.make import choose_anew, generate
 
 
+@command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.pseudo", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -40,12 +40,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if (args.data is None) == (args.source is None):
         parser.error("expected --data or --from")
-    try:
-        if args.source:
-            return choose_anew(args.source, args.out)
-        generate(args.data, args.models, args.out, args.workers, args.allow_missing)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    if args.source:
+        return choose_anew(args.source, args.out)
+    generate(args.data, args.models, args.out, args.workers, args.allow_missing)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from ssc.errors import told
 from ssc.select import Select
 from ssc.select.spatial import STRENGTH, guide
 from ssc.words.read import Reader
+from ssc.writing import explained, make_folder
 from train.data import Dataset, Picture, open_dataset
 from train.data.usable import LeftOut
 from train.pseudo.provenance import describe, revision
@@ -131,6 +134,7 @@ def _prepare_worker(data: str, models: str, out: Path) -> None:
     from multiprocessing import parent_process
     from threading import Thread
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
     parent = parent_process()
     assert parent is not None
 
@@ -167,6 +171,7 @@ def generate(
 
     from tqdm import tqdm
 
+    make_folder(out)  # before the models are loaded
     _prepare(data, models, out)
     dataset = _WORKER["dataset"]
     begin(out, describe(dataset, models, _WORKER["pipeline"], out))
@@ -183,10 +188,15 @@ def generate(
             done = pool.map(_work, todo)
         total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
         bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
-        for pictures, broken, here in done:
-            written += pictures * here
-            bar.update(pictures)
-            _count(left_out, broken)
+        try:
+            for pictures, broken, here in done:
+                written += pictures * here
+                bar.update(pictures)
+                _count(left_out, broken)
+        except BaseException:
+            for worker in active_children():  # else this one would wait for them
+                worker.terminate()
+            raise
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
     left_out.say()
@@ -245,5 +255,5 @@ def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:
     )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     row = {"pictures": pictures, "seconds": seconds, "workers": workers, "device": device}
-    with (out / LOG).open("a") as file:
+    with explained(out / LOG), (out / LOG).open("a") as file:
         file.write(json.dumps(row) + "\n")

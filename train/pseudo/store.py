@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from ssc.cache import Cache
 from ssc.errors import InputError
+from ssc.writing import explained, make_folder, write_whole
 from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 
 FORMAT = 1
@@ -135,10 +136,9 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
     manifest = {"format": FORMAT, **manifest, "pictures a shard": SHARD}
     old = read_manifest(folder)
     if old is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{MANIFEST}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(manifest, indent=1) + "\n")
-        os.replace(temporary, folder / MANIFEST)
+        make_folder(folder)
+        text = json.dumps(manifest, indent=1) + "\n"
+        write_whole(folder / MANIFEST, text.encode("utf-8", "backslashreplace"))
         return
     for key in sorted((old.keys() | manifest.keys()) - {"revision"}):
         if old.get(key) != manifest.get(key):
@@ -182,11 +182,12 @@ def write_shard(
     """Writes a shard to the file of `claim`, atomically; equal pictures give equal bytes."""
     lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-    file.write(gzip.compress(text, mtime=0))
-    file.flush()
-    os.fsync(file.fileno())
-    path = shard_file(folder, shard)
-    os.replace(_part(path), path)
+    path, packed = shard_file(folder, shard), gzip.compress(text, mtime=0)
+    with explained(path, len(packed)):
+        file.write(packed)
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(_part(path), path)
 
 
 def _part(path: Path) -> Path:

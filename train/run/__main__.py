@@ -33,7 +33,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssc.entry import command
 from ssc.errors import InputError
+from ssc.writing import explained, make_folder, write_whole
 from train.data import SOURCES, open_dataset
 from train.data.usable import HELP
 from train.run.inputs import changed, finished, forget_val, inputs_of, note, same_weights, set_aside
@@ -54,12 +56,13 @@ def publish(source: Path, folder: Path) -> None:
 
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    for file in source.iterdir():
-        if file.suffix in FILES and file.name != OPTIONS:
+    kept = [f for f in source.iterdir() if f.suffix in FILES and f.name != OPTIONS]
+    with explained(folder, sum(file.stat().st_size for file in kept)):
+        part.mkdir()
+        for file in kept:
             shutil.copyfile(file, part / file.name)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -108,7 +111,7 @@ def _alone(out: Path) -> Iterator[int]:
     Yields:
         The file descriptor that holds it.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,9 +142,8 @@ def _begin(args: argparse.Namespace) -> None:
                     "give the first command again, or another --out"
                 )
         return
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
-    os.replace(temporary, file)
+    text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+    write_whole(file, text.encode("utf-8", "backslashreplace"))
 
 
 def has_truth(data: Dataset) -> bool:
@@ -236,17 +238,15 @@ def _given(options: Sequence[str], name: str) -> bool:
     return any(option.partition("=")[0] == name for option in options)
 
 
+@command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
-    try:
-        args = parse(argv)
-        if args.dry_run:
-            from train.run.plan import describe
+    args = parse(argv)
+    if args.dry_run:
+        from train.run.plan import describe
 
-            print(describe(args))
-        else:
-            run(args)
-    except (InputError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+        print(describe(args))
+    else:
+        run(args)
 
 
 if __name__ == "__main__":

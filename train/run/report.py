@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +15,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssc.entry import command
 from ssc.errors import InputError
+from ssc.writing import write_whole, written
 from train.data import open_dataset
 from train.fit.options import LEFT_OUT
 from train.fit.watch import read_watched
@@ -92,9 +93,7 @@ def _page(text: str, folder: Path) -> str:
 
 
 def _write(file: Path, text: str) -> Path:
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, file)
+    write_whole(file, text.encode("utf-8", "backslashreplace"))
     return file
 
 
@@ -264,9 +263,8 @@ def _draw(
     if evaluation is not None:
         drawn["evaluation"] = figures.bars(evaluation), ""
     for name, (figure, _) in drawn.items():
-        temporary = folder / f"{name}.tmp.png"
-        figure.savefig(temporary, dpi=110)
-        os.replace(temporary, folder / f"{name}.png")
+        with written(folder / f"{name}.png") as beside:
+            figure.savefig(beside, dpi=110, format="png")
     return {name: [f"![{name}]({name}.png)", text] for name, (_, text) in drawn.items()}
 
 
@@ -280,15 +278,13 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+@command()
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", type=Path, help="--out of python -m train run")
     args = parser.parse_args(argv)
-    try:
-        print(f"wrote {write_report(args.folder)}")
-    except (InputError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    print(f"wrote {write_report(args.folder)}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from train.run.child import run_child
 
 START = "Start"  # row of the checkpoint that a run's trainings start from
 FILES = (".json", ".safetensors", ".txt")  # of a checkpoint; other files are the training's
@@ -86,8 +87,9 @@ class Step:
             locks: open files that a process of its own holds too, and longer than a killed parent.
         """
         if self.launch is not None:
-            command = [sys.executable, *self.launch, "-m", self.module, *self.options]
-            if status := subprocess.run(command, pass_fds=locks, env=self._shared()).returncode:
+            # torchrun is a module too: it comes first, and is told of ours by its own -m.
+            launch = [*self.launch[1:], "-m"] if self.launch else []
+            if status := run_child([*launch, self.module, *self.options], locks, self._shared()):
                 sys.exit(f"error: this ended with status {status}: {self.command}")
             return
         import torch

@@ -259,12 +259,12 @@ def test_one_run_in_a_folder_at_a_time(data, tmp_path):
 def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatch):
     started = []
 
-    def start(command, pass_fds, env):
+    def start(command, locks, env):
         child = [sys.executable, "-c", "input()"]
-        started.append(subprocess.Popen(child, stdin=subprocess.PIPE, pass_fds=pass_fds))
-        return subprocess.CompletedProcess(command, 0)
+        started.append(subprocess.Popen(child, stdin=subprocess.PIPE, pass_fds=locks))
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(steps, "run_child", start)
     with run._alone(tmp_path) as lock:
         steps.Step("", "train.run.report", [], tmp_path, launch=()).run([lock])
     with pytest.raises(InputError, match="no other run in this folder"), run._alone(tmp_path):
@@ -277,11 +277,11 @@ def test_a_step_outlives_its_run_with_the_lock_in_its_hands(tmp_path, monkeypatc
 def test_processes_share_the_cores(tmp_path, monkeypatch):
     given = []
 
-    def start(command, pass_fds, env):
+    def start(command, locks, env):
         given.append(env.get("OMP_NUM_THREADS"))
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", start)
+    monkeypatch.setattr(steps, "run_child", start)
     monkeypatch.setattr(steps.os, "cpu_count", lambda: 16)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     launch = ("-m", "torch.distributed.run", "--nproc_per_node", "4")
@@ -295,5 +295,5 @@ def test_processes_share_the_cores(tmp_path, monkeypatch):
 @pytest.mark.process
 def test_a_step_that_fails_in_a_process_of_its_own_ends_the_run(tmp_path):
     step = steps.Step("", "train.run.report", [str(tmp_path)], tmp_path / "report.md", launch=())
-    with pytest.raises(SystemExit, match=r"ended with status 1: python -m train\.run\.report"):
+    with pytest.raises(SystemExit, match=r"ended with status 2: python -m train\.run\.report"):
         step.run()

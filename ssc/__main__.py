@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ssc.entry import Ended, command
 from ssc.errors import ExpressionError, OptionError, told
 from ssc.explain import explain
+from ssc.processors import share_processors
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
 from ssc.writing import DiskFull, make_folder
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 
 @command()
 def _main(argv: Sequence[str] | None, load: Load | None) -> int:
+    share_processors()
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
         module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]

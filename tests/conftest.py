@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from ssc.processors import share_processors
+
 # Networks this small take longer on more threads. Processes of tests inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+share_processors()
 
 APART = {"browser", "process", "long", "slow"}
 

@@ -151,7 +151,7 @@ def test_without_npm_or_pip(monkeypatch, tmp_path):
 
 def test_a_full_disk(stand_in, monkeypatch):
     stand_in("import sys; sys.exit('OSError: [Errno 28] No space left on device')")
-    with pytest.raises(DownloadError, match="no space left .*; free some"):
+    with pytest.raises(DownloadError, match=r"no space left .*; free some"):
         download([weights()])
     stand_in()
 
@@ -159,7 +159,7 @@ def test_a_full_disk(stand_in, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(packages, "_unpack", full)
-    with pytest.raises(DownloadError, match="no space left .*; free some"):
+    with pytest.raises(DownloadError, match=r"no space left .*; free some"):
         download([weights()])
     assert left(weights()) == []
 

@@ -14,11 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 from train.measure.page import start_page
 
 COUNT = 20
+WARM_UP = 3
 
 
 def expressions() -> dict[str, float]:
@@ -50,6 +53,37 @@ def expressions() -> dict[str, float]:
     }
 
 
+def asked(count: int) -> Iterator[float]:
+    """Seconds of two expressions about a picture that is new each time."""
+    import ssc
+    from train.data.slice import read_slice
+
+    pipeline, image = ssc.load("mini"), read_slice()[0].image.copy()
+    for number in range(-WARM_UP, count):
+        image[0, 0], image[0, 1] = number % 256, number // 256 % 256
+        start = time.perf_counter()
+        pipeline(image, ["dog", "the left one"])
+        if number >= 0:
+            yield time.perf_counter() - start
+
+
+def beside() -> dict[str, float]:
+    """Median seconds of two expressions alone, and beside another process that asks likewise."""
+    alone = statistics.median(asked(COUNT))
+    other = "from train.measure.bench import asked\nfor _ in asked(10 ** 9): print(flush=True)"
+    with subprocess.Popen([sys.executable, "-c", other], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it is at work
+        Thread(target=process.stdout.read, daemon=True).start()
+        both = statistics.median(asked(COUNT))
+        process.kill()
+    return {
+        "two expressions, alone, median s": alone,
+        "beside another, median s": both,
+        "beside another / alone": both / alone,
+    }
+
+
 def page() -> dict[str, float]:
     """Seconds from `python demo_app.py` until the page answers, and its peak memory then."""
     with socket.socket() as free:
@@ -76,7 +110,7 @@ def command_line() -> dict[str, float]:
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m train bench", description=__doc__).parse_args()
-    figures = {"cores": os.cpu_count() or 1, **command_line(), **page(), **expressions()}
+    figures = {"cores": os.cpu_count(), **command_line(), **page(), **expressions(), **beside()}
     print(json.dumps({k: round(v, 3) for k, v in figures.items()}, indent=1))
 
 

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ssc.processors import processors
 from train.run.child import run_child
 
 START = "Start"  # row of the checkpoint that a run's trainings start from
@@ -109,7 +110,7 @@ class Step:
         if not self.launch:
             return dict(os.environ)
         processes = int(self.launch[-1])  # of --nproc_per_node
-        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ}
+        return {"OMP_NUM_THREADS": str(max(1, processors() // processes)), **os.environ}
 
 
 def steps(args: argparse.Namespace) -> list[Step]:

@@ -282,7 +282,7 @@ def test_processes_share_the_cores(tmp_path, monkeypatch):
         return 0
 
     monkeypatch.setattr(steps, "run_child", start)
-    monkeypatch.setattr(steps.os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(steps, "processors", lambda: 16)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     launch = ("-m", "torch.distributed.run", "--nproc_per_node", "4")
     steps.Step("", "train.fit", [], tmp_path, launch).run()

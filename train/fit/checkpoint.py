@@ -104,7 +104,8 @@ class Log:
         # What a killed run logged after its last state comes again.
         kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
         write_whole(self.path, "".join(kept).encode())
-        try:
+        self.board: Any = None
+        with suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter
 
             self.board = SummaryWriter(str(out), purge_step=first)

@@ -152,13 +152,15 @@ def test_a_state_of_another_run_is_refused(cache, tmp_path):
 
 
 @pytest.mark.process
-def test_an_input_error_ends_it_with_one_line(tmp_path):
+def test_an_input_error_ends_it_with_one_line(tmp_path, capsys):
     (tmp_path / "manifest.json").write_text("{}")
     command = ["--data", "refsprites:train:2", "--out", str(tmp_path / "out"), "--cpu"]
     command += ["--precision", "no", "--store", str(tmp_path)]
     with pytest.raises(SystemExit) as ended:
         main(["bootstrap", *command])
-    assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", ended.value.code)
+    assert ended.value.code == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", said)
     assert not (tmp_path / "out").exists()
 
 

@@ -99,8 +99,8 @@ class Files:
         row, where = self._row(index), self._where(index)
         try:
             image = load_image(self._path(row["image"]))
-            size = image.shape[:2]
-            masks = [self._mask(thing["mask"], *size) for thing in row["objects"]]
+            height, width = image.shape[:2]
+            masks = [self._mask(thing["mask"], height, width) for thing in row["objects"]]
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         objects = tuple(
@@ -111,7 +111,7 @@ class Files:
                 tuple(thing["kinds"]),
                 None
                 if thing["box"] is None
-                else fitted_box(thing["box"], *size, f"{where}, object {number}", mask),
+                else fitted_box(thing["box"], height, width, f"{where}, object {number}", mask),
             )
             for number, (thing, mask) in enumerate(zip(row["objects"], masks), 1)
         )

@@ -187,6 +187,7 @@ def has_masks(dataset: Dataset) -> bool:
 def report(args: argparse.Namespace) -> tuple[dict, str]:
     """All figures, and the table of those that need true masks, else an empty text."""
     dataset, accuracy = open_dataset(args.data), None
+    scores: Iterable[Tensor]
     if has_masks(dataset):
         scenes, objects = open_scenes(dataset, args.store, args.checkpoint)
         scores, accuracy = pooled(scenes), measure(scenes, objects, args.seed)

@@ -56,8 +56,8 @@ class Rows(torch.utils.data.Dataset):
                         "chosen": numbers[chosen] if chosen >= 0 else -1,
                     }
                 )
-        row = {"name": picture.name, "objects": objects, "left_out": len(picture.objects)}
-        row["left_out"] -= len(objects)
+        left_out = len(picture.objects) - len(objects)
+        row = {"name": picture.name, "objects": objects, "left_out": left_out}
         return row, shrink(picture.image, self.size), list(masks)
 
     def _objects(self, index: int, picture: Picture) -> Iterator[tuple[list[str], NDArray, int]]:

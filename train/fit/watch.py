@@ -192,6 +192,6 @@ def read_watched(folder: Path) -> Watched | None:
     )
 
 
-def _write(path: Path, **arrays: NDArray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     with written(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from train.measure.page import start_page
 
@@ -110,7 +111,8 @@ def command_line() -> dict[str, float]:
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m train bench", description=__doc__).parse_args()
-    figures = {"cores": os.cpu_count(), **command_line(), **page(), **expressions(), **beside()}
+    figures: dict[str, Any] = {"cores": os.cpu_count(), **command_line(), **page()}
+    figures |= {**expressions(), **beside()}
     print(json.dumps({k: round(v, 3) for k, v in figures.items()}, indent=1))
 
 

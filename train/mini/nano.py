@@ -38,7 +38,10 @@ def train_nano(args: argparse.Namespace) -> None:
     # The words that the study's own expressions use.
     expressions = open_examples(args.data, None, size, cache, args.workers)
     Corrector.save(begin, *new_model("nano", expressions, None, args.seed))
-    options = {"--data": f"classes:train:{args.scenes}:{FIRST}:{WORLD}", "--model": "nano"}
+    options: dict[str, object] = {
+        "--data": f"classes:train:{args.scenes}:{FIRST}:{WORLD}",
+        "--model": "nano",
+    }
     options |= {"--init": begin, "--out": names, "--steps": args.steps, "--batch": args.batch}
     options |= {"--lr": args.lr, "--expressions": 1, "--seed": args.seed}
     options |= {"--cache": cache, "--workers": args.workers}

@@ -97,7 +97,7 @@ def missing_shards(folder: Path, pictures: int) -> list[int]:
 
 def unusable(folder: Path, shards: Iterable[int]) -> dict[str, str]:
     """Name → reason of the pictures in complete shards that cannot be used."""
-    reasons = {}
+    reasons: dict[str, str] = {}
     for shard in shards:
         with gzip.open(shard_file(folder, shard), "rt", encoding="utf-8") as file:
             # Most have none; to parse each picture would take as long as its training.

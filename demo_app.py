@@ -22,11 +22,12 @@ import numpy as np
 import ssc.page.gpu as gpu
 from ssc.entry import command
 from ssc.models.bundled import ASSETS
-from ssc.page.choices import OPTIONS, Choices, find_choices
+from ssc.page.choices import Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
 from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
+from ssc.page.request import defaults
 from ssc.page.style import CSS, NAMES, THEME
 
 EXAMPLES = ASSETS / "examples"
@@ -46,10 +47,11 @@ def build(choices: Choices) -> gr.Blocks:
         with ui.below_options:
             add_downloads()
     ask = asks(choices)
-    segment, compare = endpoints(ask)
+    options = defaults(choices)
+    segment, compare = endpoints(ask, options)
     on = Handlers(ui, choices, ask)
 
-    @signed("picture", "expressions", *OPTIONS)
+    @signed(options)
     def run(*inputs: Any) -> Iterator[dict]:
         picture, expressions, *options, progress = inputs
         yield from on.run(picture, expressions, options, progress)
@@ -72,8 +74,12 @@ def build(choices: Choices) -> gr.Blocks:
     shown: Any = {"show_progress_on": [ui.answers], "api_visibility": "private", **model}
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
     with page:
-        ui.endpoint.click(segment, inputs, ui.record, api_name="segment", **model)
-        ui.endpoint.click(compare, both, ui.comparison, api_name="compare", **model)
+        # Of JSON, since the page's own components refuse values before the endpoints can say why.
+        sent = [gr.JSON(visible=False) for _ in both]
+        for part, value in zip(sent[2:], [*options.values()] * 2):
+            part.value = value  # Gradio's clients take it where the option is left out
+        ui.endpoint.click(segment, sent[: len(inputs)], ui.record, api_name="segment", **model)
+        ui.endpoint.click(compare, sent, ui.comparison, api_name="compare", **model)
         gr.on([ui.run.click, ui.expressions.submit], run, inputs, outputs, **shown)
         ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **quiet)
         ui.candidates.select(on.click_picture, ui.state, outputs, **quiet)

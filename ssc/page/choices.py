@@ -137,7 +137,8 @@ class Choices:
         chosen = dict(zip(OPTIONS, options, strict=True))
         pipeline = self.pipeline(chosen.pop("models"), chosen.pop("correct"))
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
-        chosen["paper"] = not chosen.pop("spatial")
+        spatial = chosen.pop("spatial")
+        chosen["paper"] = None if spatial is None else not spatial
         for name in ("box_threshold", "text_threshold"):
             chosen[name] = chosen[name] or None
         if chosen["prompt"] is not None and chosen["prompt"] not in BLURS:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import Parameter, Signature
 from typing import Any
 
 import gradio as gr
 
 from ssc.errors import InputError
-from ssc.page.choices import OPTIONS, Choices
+from ssc.page.choices import Choices
 from ssc.page.gpu import on_gpu
+from ssc.page.request import checked, objects_of, picture_of
 from ssc.page.session import STAGES, Session, compare, read_question, stream
 
 Ask = Callable[..., Iterator[Session]]
@@ -25,7 +26,7 @@ def asks(choices: Choices) -> Ask:
     answer = on_gpu(run)
 
     def ask(
-        picture: str | None,
+        picture: str | bytes | None,
         expressions: str | None,
         options: Sequence[Any],
         progress: Callable[..., Any] = lambda *_, **__: None,
@@ -45,18 +46,15 @@ def asks(choices: Choices) -> Ask:
     return ask
 
 
-def signed(*names: str) -> Callable[[Callable], Callable]:
-    """Gives a function of `*inputs` these parameters, and Gradio's progress as the last one.
+def signed(options: Mapping[str, Any]) -> Callable[[Callable], Callable]:
+    """Gives a function of `*inputs` the parameters picture and expressions, those of the options
+    with what they are when left out, and Gradio's progress as the last one.
 
-    Gradio names the arguments of its endpoints by them; those of options may be left out.
+    Gradio names the arguments of its endpoints by them.
     """
     kind = Parameter.POSITIONAL_OR_KEYWORD
-    given = [
-        Parameter(
-            name, kind, default=Parameter.empty if name in ("picture", "expressions") else None
-        )
-        for name in names
-    ]
+    given = [Parameter(name, kind) for name in ("picture", "expressions")]
+    given += [Parameter(name, kind, default=value) for name, value in options.items()]
     parameters = [*given, Parameter("progress", kind, default=gr.Progress())]
 
     def sign(function: Any) -> Callable:
@@ -77,10 +75,15 @@ def told(error: InputError) -> dict[str, Any]:
     return {"error": str(error), "kind": type(error).__name__}
 
 
-def endpoints(ask: Ask) -> tuple[Callable, Callable]:
-    """The functions of /segment and /compare; their arguments are those of the page."""
+def endpoints(ask: Ask, options: Mapping[str, Any]) -> tuple[Callable, Callable]:
+    """The functions of /segment and /compare.
 
-    @signed("picture", "expressions", *OPTIONS)
+    They take what JSON has: `picture` as an uploaded file or a data URL, `expressions` as a text or
+    a list; `options` are the page's, with their values when left out. What is none of these is
+    answered with {"error", "kind"}, as all bad input is.
+    """
+
+    @signed(options)
     def segment(*inputs: Any) -> dict[str, Any]:
         """Segments what each line of `expressions` names; masks come as COCO RLE.
 
@@ -90,12 +93,13 @@ def endpoints(ask: Ask) -> tuple[Callable, Callable]:
         """
         picture, expressions, *options, progress = inputs
         try:
-            *_, session = ask(picture, expressions, options, progress)
+            asked = picture_of(picture), objects_of(expressions), checked(options)
+            *_, session = ask(*asked, progress)
         except InputError as error:
             return told(error)
         return session.record()
 
-    @signed("picture", "expressions", *(f"{name}_{side}" for side in "ab" for name in OPTIONS))
+    @signed({f"{name}_{side}": value for side in "ab" for name, value in options.items()})
     def compare_records(*inputs: Any) -> dict[str, Any]:
         """The same picture and expressions under two configurations, A and B.
 
@@ -105,7 +109,9 @@ def endpoints(ask: Ask) -> tuple[Callable, Callable]:
         """
         picture, expressions, *options, _ = inputs
         try:
-            a, b = compared(ask, picture, expressions, options)
+            half = len(options) // 2
+            both = checked(options[:half], "_a") + checked(options[half:], "_b")
+            a, b = compared(ask, picture_of(picture), objects_of(expressions), both)
         except InputError as error:
             return told(error)
         return {"a": a.record(), "b": b.record(), "compared": compare(a, b)}

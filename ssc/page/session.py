@@ -183,11 +183,11 @@ class Question:
     objects: list[list[str]]
 
 
-def read_question(picture: str | None, expressions: str | None) -> Question:
+def read_question(picture: str | bytes | None, expressions: str | None) -> Question:
     """What a visitor gave, opened.
 
     Args:
-        picture: path of a file.
+        picture: path of a file, or its bytes.
         expressions: an object a line; " | " joins expressions of one object.
 
     Raises:
@@ -203,7 +203,8 @@ def read_question(picture: str | None, expressions: str | None) -> Question:
     lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
     if not lines:
         raise ExpressionError("Write what to look for, one object per line.")
-    return Question(Path(picture).name, image, lines)
+    name = "picture" if isinstance(picture, bytes) else Path(picture).name
+    return Question(name, image, lines)
 
 
 def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iterator[Session]:

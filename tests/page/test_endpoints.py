@@ -1,15 +1,16 @@
 """The page's endpoints, and the code that it shows for them."""
 
+import base64
 import shutil
 import subprocess
 import sys
 
 import httpx
 import pytest
-from gradio_client import Client
-from gradio_client.exceptions import AppError
+from gradio_client import Client, handle_file
 
 from ssc.page.choices import OPTIONS as NAMES
+from ssc.page.request import NUMBERS
 from tests.page.browser import OPTIONS, PHOTO, ROOT, WAIT, answered, expect, segment
 
 
@@ -38,8 +39,11 @@ def test_named_endpoints(url):
     assert "models --download base" in missing["error"]
     assert missing["kind"] == "WeightsError"
     assert "got unicorn" in segment(url, "dog", *OPTIONS[:6], "unicorn, dog")["error"]
-    with pytest.raises(AppError, match="less than minimum"):
-        segment(url, "laptop", "reverse_blur", -1)
+    wrong = segment(url, "laptop", "reverse_blur", -1)
+    assert wrong == {
+        "error": "sigma: expected a number, 1 to 100, got -1",
+        "kind": "OptionError",
+    }
     both = segment(
         url,
         "left laptop",
@@ -73,3 +77,73 @@ def test_options_are_named_and_may_be_left_out(url):
     assert all(p["parameter_has_default"] for p in asked[2:])
     both = [p["parameter_name"] for p in described["/compare"]["parameters"][2:]]
     assert both == [f"{name}_{side}" for side in "ab" for name in NAMES]
+
+
+BAD = {
+    "sigma": [None, "50", True, 1e9, float("nan")],
+    "box_threshold": ["0.3", -0.1, [0.3]],
+    "text_threshold": ["", 2],
+    "spatial": ["false", 0, None],
+    "project": ["true", 1],
+    "prompt": [3, None, "glow"],
+    "rule": ["best", False],
+    "correct": ["nowhere", 1],
+    "models": ["huge", ["mini"]],
+    "vocabulary": [7, [1]],
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_case_16_bad_options_are_told_in_the_documented_form(url, name):
+    client = Client(url, verbose=False)
+    for value in BAD[name]:
+        if value != value:  # JSON has no NaN
+            continue
+        asked = {"picture": handle_file(PHOTO), "expressions": "laptop", name: value}
+        answer = client.predict(**asked, api_name="/segment")
+        assert answer.keys() == {"error", "kind"}, (value, answer)
+        assert answer["kind"] == "OptionError"
+        assert name in answer["error"] or name in ("correct", "models")
+    asked = {"picture": handle_file(PHOTO), "expressions": "laptop", f"{name}_b": BAD[name][0]}
+    answer = client.predict(**asked, api_name="/compare")
+    assert answer["kind"] == "OptionError"
+    if name in NUMBERS:
+        assert f"{name}_b: expected" in answer["error"]
+
+
+def test_case_16_a_list_of_expressions_is_as_many_objects(url):
+    client = Client(url, verbose=False)
+
+    def asked(expressions):
+        return client.predict(handle_file(PHOTO), expressions, api_name="/segment")
+
+    both = asked(["left laptop", ["right laptop", "laptop at the right"]])["results"]
+    assert [record["expressions"] for record in both] == [
+        ["left laptop"],
+        ["right laptop", "laptop at the right"],
+    ]
+    one = asked("left laptop\nright laptop | laptop at the right")["results"]
+    assert [r["candidate"] for r in one] == [r["candidate"] for r in both]
+    for bad in (3, [3], [[]], [""], {"a": "b"}, [["a", 1]]):
+        assert asked(bad)["kind"] == "ExpressionError"
+
+
+def test_case_22_a_picture_is_a_file_or_a_data_url(url):
+    client = Client(url, verbose=False)
+    text = "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode()
+    for sent in ({"url": text}, {"path": None, "url": text}, text):
+        [record] = client.predict(sent, "left laptop", api_name="/segment")["results"]
+        assert (record["width"], record["candidate"]) == (320, 1)
+    wrong = {
+        "none": None,
+        "an address": {"url": "https://example.com/a.jpg"},
+        "no base64": {"url": "data:image/png;base64,é"},
+        "another encoding": {"url": "data:image/png,abc"},
+        "a number": 3,
+        "a list": [text],
+        "no picture": {"url": "data:image/png;base64,AAAA"},
+    }
+    for sent in wrong.values():
+        answer = client.predict(sent, "left laptop", api_name="/segment")
+        assert answer["kind"] == "PictureError", answer
+    assert "handle_file" in client.predict(3, "left laptop", api_name="/segment")["error"]

@@ -111,13 +111,8 @@ def command_line() -> dict[str, float]:
 
 def main() -> None:
     argparse.ArgumentParser(prog="python -m train bench", description=__doc__).parse_args()
-    figures: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        **command_line(),
-        **page(),
-        **expressions(),
-        **beside(),
-    }
+    figures: dict[str, Any] = {"cores": os.cpu_count(), **command_line(), **page()}
+    figures |= {**expressions(), **beside()}
     print(json.dumps({k: round(v, 3) for k, v in figures.items()}, indent=1))
 
 

@@ -181,7 +181,7 @@ def generate(
     _count(left_out, unusable(out, sorted(shards - {*todo})))
     start, written = time.perf_counter(), 0
     with ExitStack() as stack:
-        done: Iterator[tuple[int, dict[str, str], bool]] = map(_work, todo)
+        done: Iterator[Done] = map(_work, todo)
         if min(workers, len(todo)) > 1:
             pool = stack.enter_context(_processes(workers, data, models, out))
             stack.callback(pool.shutdown, cancel_futures=True)

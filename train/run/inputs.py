@@ -148,7 +148,8 @@ def _is_adopted(step: Step, inputs: dict[str, str]) -> bool:
 
 def _split(options: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Each option of a command line with its values; what comes before the first has no name."""
-    name, values = "", list[str]()
+    name = ""
+    values: list[str] = []
     for text in options:
         if text.startswith("--"):
             yield name, values

@@ -158,7 +158,7 @@ def test_an_input_error_ends_it_with_one_line(tmp_path, capsys):
     command += ["--precision", "no", "--store", str(tmp_path)]
     with pytest.raises(SystemExit) as ended:
         main(["bootstrap", *command])
-    assert ended.value.code == 1
+    assert ended.value.code == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", said)
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,158 @@
+"""Full disks: each write says which file, what it needs, what is free, and goes on afterwards."""
+
+import errno
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from ssc import writing
+from ssc.__main__ import main
+from ssc.errors import WriteError
+from ssc.page.handlers import Handlers
+from ssc.page.session import Session
+from ssc.writing import DiskFull, check_space, explained, make_folder, write_whole, written
+from tests.fake_pipeline import SCENE, SCENES, fake_pipeline, scene_image
+from tests.train import toy
+
+SAYS = re.compile(r"(\S+): No space left on the disk: it needs .+, .+ are free; make room or")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own: makes it of a size, or of another size later."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def of(size):
+        how = f"size={size}" + (",remount" if place.is_mount() else "")
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(place)], capture_output=True
+        )
+        if done.returncode:
+            pytest.skip("no file system can be mounted here")
+        return place
+
+    yield of
+    if place.is_mount():
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+@pytest.mark.parametrize("size", ["8k", "64k", "200k", "400k"])
+def test_ssc_names_the_file_and_goes_on(disk, tmp_path, capsys, size):
+    photo = str(SCENES / f"{SCENE}.jpg")
+    load = lambda name, correct: fake_pipeline()  # noqa: E731
+    main([photo, "left laptop", "--out", str(tmp_path / "whole")], load)
+    capsys.readouterr()
+    command = [photo, "left laptop", "--out", str(disk(size) / "out")]
+    assert main(command, load) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert SAYS.search(err), err
+    assert str(disk(size)) in err
+    half = files(disk(size))
+    whole = files(tmp_path / "whole")
+    assert all(whole[name] == data for name, data in half.items())  # whole, or not there
+    disk("64m")
+    assert main(command, load) == 0
+    after = files(disk("64m"))
+    assert after.keys() == whole.keys()
+    assert all(after[name] == whole[name] for name in whole if name.endswith(".png"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.1, 0.45, 0.8, 0.95])
+def test_a_training_goes_on_to_the_same_bytes(disk, tmp_path, share):
+    torch.set_num_threads(1)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    common = {"cache": tmp_path / "cache", "save_every": 2, "pictures": 16}
+    toy.train("bootstrap", tmp_path / "whole", 4, **common)
+    whole = files(tmp_path / "whole")
+    size = sum(map(len, whole.values()))
+    out = disk(int(size * share)) / "out"
+    with pytest.raises(WriteError, match=SAYS) as full:
+        toy.train("bootstrap", out, 4, **common)
+    assert str(out) in str(full.value)
+    disk(size * 8)
+    toy.train("bootstrap", out, 4, **common)
+    assert (out / "model.safetensors").read_bytes() == whole["model.safetensors"]
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_a_cache_that_cannot_fit_says_so_before_it_begins(disk, monkeypatch):
+    read = []
+    monkeypatch.setattr(toy.Squares, "__getitem__", lambda *_: read.append(1))
+    with pytest.raises(DiskFull, match=SAYS):
+        toy.examples(disk("40k"))
+    assert not read
+
+
+def test_the_pages_archive(disk, monkeypatch):
+    image = scene_image()
+    session = Session("photo.jpg", image, fake_pipeline()(image, ["left laptop"]))
+    warned = []
+    monkeypatch.setattr(gr, "Warning", warned.append)
+    monkeypatch.setattr(tempfile, "tempdir", str(disk("64k")))
+    ui = SimpleNamespace(state="state", package="package")
+    on = Handlers(ui, None, None)
+    assert on.pack(session) == {"state": session}
+    assert "No space left" in warned[0]
+    disk("8m")
+    assert Path(on.pack(session)["package"]).stat().st_size > 100_000
+
+
+def test_a_writer_of_ones_own_that_meets_a_full_disk(tmp_path, monkeypatch):
+    (tmp_path / "a.bin").write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for error in (full, lambda *_: (_ for _ in ()).throw(RuntimeError("unexpected pos 8 vs 4"))):
+        monkeypatch.setattr(writing, "_free", lambda _: 5)
+        with (
+            pytest.raises(DiskFull, match=r"a\.bin: No space .* needs 2\.5 kB, 5 bytes are free"),
+            written(tmp_path / "a.bin", 2500),
+        ):
+            error()
+    assert files(tmp_path) == {"a.bin": b"old"}
+    monkeypatch.setattr(writing, "_free", lambda _: 1 << 40)
+    with pytest.raises(RuntimeError, match="unexpected"), explained(tmp_path / "a.bin"):
+        raise RuntimeError("unexpected: a fault of its own")
+    with pytest.raises(DiskFull, match=r"needs 2000000\.0 GB"):
+        check_space(tmp_path / "none" / "b", 2 * 10**15)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.EROFS, "a disk that can only be read; choose another place (--out, --cache"),
+        (errno.EACCES, "no permission; choose another place"),
+        (errno.EIO, "Input/output error; choose another place"),
+    ],
+)
+def test_what_cannot_be_written_names_what_to_choose(tmp_path, number, says):
+    with pytest.raises(WriteError, match=re.escape(says)), explained(tmp_path / "x"):
+        raise OSError(number, "Input/output error")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
+def test_case_24_a_disk_that_can_only_be_read(disk):
+    place = disk("1m")
+    subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+    for work in (lambda: make_folder(place / "runs" / "cache"), lambda: make_folder(place)):
+        with pytest.raises(WriteError, match="only be read; choose another place .--out, --cache"):
+            work()
+    with pytest.raises(WriteError, match="only be read"):
+        write_whole(place / "check.png", b"x")

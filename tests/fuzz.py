@@ -1,4 +1,4 @@
-"""Throws damaged pictures and generated expressions at the program: nothing but InputError may come.
+"""Damaged pictures and generated expressions: nothing but InputError may come of them.
 
 python tests/fuzz.py                                       # a minute
 python tests/fuzz.py --images 4000 --expressions 2000      # what docs/results.md has
@@ -37,51 +37,12 @@ FORMATS = {
     "AVIF": {},
 }
 MODES = ("RGB", "L", "1", "P", "RGBA", "LA", "I;16", "CMYK")
-WORDS = [
-    "man",
-    "woman",
-    "dog",
-    "left",
-    "right",
-    "second",
-    "third",
-    "from",
-    "the",
-    "of",
-    "not",
-    "without",
-    "all",
-    "two",
-    "every",
-    "behind",
-    "in",
-    "front",
-    "biggest",
-    "red",
-    "blue",
-    "next",
-    "to",
-    "|",
-    ";",
-    ",",
-    ".",
-    "!",
-    "?",
-    "(",
-    ")",
-    "5th",
-    "zwei",
-    "左边",
-    "собака",
-    "ｄｏｇ",
-    "é",
-    "\u202e",
-    "\x00",
-    "�",
-    "🐶",
-    "a",
-    "b",
-]
+WORDS = (
+    *("man", "woman", "dog", "left", "right", "second", "third", "from", "the", "of", "not", "all"),
+    *("without", "two", "every", "behind", "in", "front", "biggest", "red", "blue", "next", "to"),
+    *("|", ";", ",", ".", "!", "?", "(", ")", "5th", "zwei", "左边", "собака", "ｄｏｇ", "é", "a"),
+    *("\u202e", "\x00", "\ud800", "🐶"),
+)
 CACHES = 400  # MB: 4 pictures' features in each network, 64 prompts, 4096 texts, and torch's pools
 WARM_UP = 200  # of each, before memory is looked at
 
@@ -105,7 +66,7 @@ def made(rng: random.Random) -> bytes:
 def mutated(rng: random.Random, data: bytes) -> bytes:
     """The file with a few bytes changed, cut out, doubled, or its end missing."""
     held = bytearray(data)
-    for _ in range(rng.randint(1, 8)):
+    for _ in range(rng.randint(0, 4)):
         at = rng.randrange(len(held)) if held else 0
         kind = rng.randrange(5)
         if kind == 0 and held:

@@ -152,7 +152,7 @@ def test_case_24_a_disk_that_can_only_be_read(disk):
     place = disk("1m")
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     for work in (lambda: make_folder(place / "runs" / "cache"), lambda: make_folder(place)):
-        with pytest.raises(WriteError, match="only be read; choose another place .--out, --cache"):
+        with pytest.raises(WriteError, match=r"only be read; choose another place .--out, --cache"):
             work()
     with pytest.raises(WriteError, match="only be read"):
         write_whole(place / "check.png", b"x")

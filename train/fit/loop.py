@@ -19,6 +19,7 @@ from train.fit.batchnorm import synchronise
 from train.fit.checkpoint import Log, State
 from train.fit.examples import Examples
 from train.fit.options import Options
+from train.fit.parts import MOST, pass_in_parts
 from train.fit.watch import Watch, validate
 
 if TYPE_CHECKING:
@@ -155,16 +156,7 @@ class Training:
         for _ in range(options.accumulate):
             arguments, batch = next(self.batches)
             with self.accelerator.accumulate(self.model):
-                # Forward: logits of each expression.
-                logits = self.model(*arguments)
-
-                # Match: the mask that each object learns from (Algorithm 1).
-                assignment = assign(options.method, options.match, options.prior, batch, logits)
-
-                # Loss: equation 4. Processes and accumulation steps are averaged; the factor makes
-                # that the mean over all expressions of the update, whichever batch they are in.
-                loss = matched_loss(logits, batch.masks, batch.object_of, assignment)
-                self.accelerator.backward(loss * batch.share * self.parts)
+                loss, assignment = self._pass(arguments, batch)
 
                 # Optimize: on the last batch of the update; accelerate skips the others.
                 if options.clip and self.accelerator.sync_gradients:
@@ -174,6 +166,30 @@ class Training:
             self.passes.append(Pass(update, batch.names, loss.detach(), assignment, batch.chosen))
         self.rate = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
+
+    def _pass(self, arguments: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Forward and backward of a batch: its loss, and the mask that each object learns from."""
+        options = self.options
+
+        # Match: the mask that each object learns from (Algorithm 1).
+        def matched(logits: Tensor) -> list[Tensor]:
+            return assign(options.method, options.match, options.prior, batch, logits)
+
+        # Processes and accumulation steps are averaged; the factor makes that the mean over all
+        # expressions of the update, whichever batch they are in.
+        def backward(loss: Tensor) -> None:
+            self.accelerator.backward(loss * batch.share * self.parts)
+
+        # Processes would wait for each other's passes: with several, a batch is one.
+        if len(batch.texts) > MOST and self.accelerator.num_processes == 1:
+            return pass_in_parts(self.model, arguments, batch, matched, backward)
+
+        # Forward: logits of each expression. Loss: equation 4.
+        logits = self.model(*arguments)
+        assignment = matched(logits)
+        loss = matched_loss(logits, batch.masks, batch.object_of, assignment)
+        backward(loss)
+        return loss, assignment
 
     def log(self, update: int) -> None:
         """Writes loss, matches and learning rate of this process's update, now and then."""

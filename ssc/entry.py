@@ -65,7 +65,11 @@ def command(goes_on: bool = False) -> Callable[[Callable[P, Any]], Callable[P, A
         def run(*args: P.args, **kwargs: P.kwargs) -> Any:
             global _running
             if _running:
-                return main(*args, **kwargs)
+                try:
+                    return main(*args, **kwargs)
+                except (KeyboardInterrupt, Terminated) as error:
+                    error.goes_on = goes_on  # type: ignore[union-attr]  # for the one that tells
+                    raise
             _running = True
             before = _begin(from_terminal=not (args and args[0] is not None))
             try:
@@ -75,10 +79,11 @@ def command(goes_on: bool = False) -> Callable[[Callable[P, Any]], Callable[P, A
                 raise Ended(0, "") from None
             except (InputError, OSError) as error:
                 _end(2, line_of(error), error)
-            except KeyboardInterrupt as error:
-                _end(INTERRUPTED, "interrupted" + "; the same command goes on" * goes_on, error)
-            except Terminated as error:
-                _end(TERMINATED, "asked to end" + "; the same command goes on" * goes_on, error)
+            except (KeyboardInterrupt, Terminated) as error:
+                on = "; the same command goes on" * getattr(error, "goes_on", goes_on)
+                if isinstance(error, Terminated):
+                    _end(TERMINATED, f"asked to end{on}", error)
+                _end(INTERRUPTED, f"interrupted{on}", error)
             finally:
                 _running = False
                 if before is not None:
@@ -131,5 +136,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end(status: int, line: str, error: BaseException) -> NoReturn:
-    print(f"error: {line}", file=sys.stderr, flush=True)
+    signalled = status in (INTERRUPTED, TERMINATED)
+    if not (signalled and os.environ.get(WITH_PARENT)):  # that the parent tells
+        print(f"error: {line}", file=sys.stderr, flush=True)
     raise Ended(status, f"error: {line}") from error

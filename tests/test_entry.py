@@ -57,6 +57,20 @@ def test_a_command_within_another_leaves_the_end_to_it(capsys):
     assert capsys.readouterr().err == "error: within\n"
 
 
+def test_a_command_that_goes_on_says_so_through_another(capsys):
+    @command(goes_on=True)
+    def inner(argv=None):
+        raise KeyboardInterrupt
+
+    @command()
+    def outer(argv):
+        inner()
+
+    with pytest.raises(Ended):
+        outer([])
+    assert capsys.readouterr().err == "error: interrupted; the same command goes on\n"
+
+
 def test_what_no_one_expected_keeps_its_traceback():
     @command()
     def main(argv):

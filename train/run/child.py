@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from ssc.entry import WITH_PARENT, end_with_parent
+from ssc.entry import TERMINATED, WITH_PARENT, end_with_parent
 
 PATIENCE = 45  # seconds that torchrun has to end its processes
 
@@ -44,4 +44,9 @@ if __name__ == "__main__":
     os.environ[WITH_PARENT] = "1"
     end_with_parent()
     module, *sys.argv[1:] = sys.argv[1:]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except Exception as error:
+        if type(error).__name__ != "SignalException":  # torchrun's, after it has ended its own
+            raise
+        sys.exit(TERMINATED)

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -56,9 +57,15 @@ def build(choices: Choices) -> gr.Blocks:
         picture, expressions, *options, progress = inputs
         yield from on.run(picture, expressions, options, progress)
 
+    @signed({**options, "arrived": ""})
+    def run_again(*inputs: Any) -> Iterator[dict]:
+        picture, expressions, *options, arrived, progress = inputs
+        yield from on.run_again(arrived, picture, expressions, options, progress)
+
     inputs = [ui.picture, ui.expressions, *ui.options]
     both = [*inputs, *ui.options_of_b]
-    outputs = [ui.state, ui.note, ui.objects, ui.answers, ui.sides, ui.slider, ui.words]
+    notes = [ui.note, *ui.get.values(), ui.getting]
+    outputs = [ui.state, *notes, ui.objects, ui.answers, ui.sides, ui.slider, ui.words]
     outputs += [
         ui.candidates,
         ui.undo,
@@ -81,6 +88,10 @@ def build(choices: Choices) -> gr.Blocks:
         ui.endpoint.click(segment, sent[: len(inputs)], ui.record, api_name="segment", **model)
         ui.endpoint.click(compare, sent, ui.comparison, api_name="compare", **model)
         gr.on([ui.run.click, ui.expressions.submit], run, inputs, outputs, **shown)
+        for name, button in ui.get.items():
+            told = [ui.getting, ui.arrived, *ui.get.values(), ui.models]
+            came = button.click(partial(on.get, name), None, told, concurrency_limit=None, **quiet)
+            came.then(run_again, [*inputs, ui.arrived], [ui.arrived, *outputs], **shown)
         ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **quiet)
         ui.candidates.select(on.click_picture, ui.state, outputs, **quiet)
         ui.prompts.select(on.click_prompt, ui.state, outputs, **quiet)
@@ -146,8 +157,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="model set chosen when the page opens: mini, base or paper; default: $SSC_MODELS, "
-        "else the best set that is present",
+        help="model set chosen when the page opens: mini, pocket, base or paper; default: "
+        "$SSC_MODELS, else the best set that is present; where that is pocket, it or mini by the "
+        "picture",
     )
     parser.add_argument(
         "--correct",

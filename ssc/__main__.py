@@ -103,8 +103,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--vocabulary",
         metavar="FILE|WORDS",
-        help='your own classes: a text file with one per line, or "word, word"; the mini set knows '
-        "only COCO's 80, the others take any words; default: COCO's 80",
+        help='your own classes: a text file with one per line, or "word, word"; the mini and '
+        "pocket sets know only COCO's 80, the others take any words; default: COCO's 80",
     )
     parser.add_argument(
         "--no-projection",

@@ -1,12 +1,14 @@
-"""A small bounded cache for what depends on an image alone (its features, its blurred copy)."""
+"""A small bounded cache, for what depends on an image alone and for model sets; shared networks."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import wraps
 from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -53,3 +55,17 @@ class Cache(Generic[T]):
             self._values.move_to_end(key)
             while len(self._values) > self.size:
                 self._values.popitem(last=False)
+
+
+def shared(make: Callable[..., T]) -> Callable[..., T]:
+    """`make`, which gives what it made of equal arguments again, as long as someone else has it."""
+    alive: WeakValueDictionary[Hashable, T] = WeakValueDictionary()
+
+    @wraps(make)
+    def get(*arguments: Hashable) -> T:
+        value = alive.get(arguments)
+        if value is None:
+            value = alive[arguments] = make(*arguments)
+        return value
+
+    return get

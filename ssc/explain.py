@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def explain(result: Result) -> str:
     """The answer, what was looked for and what came of it, in plain sentences."""
     words = f"{_of_answer(result)}{_of_selection(result)}{_of_correction(result)}."
+    if result.taken:
+        words += f" No {' or '.join(result.classes)} found; taken: {', '.join(result.taken)}."
     if result.nearest:
         found = "Nearest classes" if NO_CLASS in result.classes else "Found instead"
         words += f" {found}: {', '.join(name for name, _ in result.nearest)}."
@@ -35,7 +37,7 @@ def _of_answer(result: Result) -> str:
 
 
 def _of_selection(result: Result) -> str:
-    looked_for = " or ".join(result.classes)
+    looked_for = " or ".join(result.taken or result.classes)
     n, selection = len(result.candidates), result.selection
     if not n and NO_CLASS in result.classes:
         return f'"{result.matches[0].noun}" is none of the classes that are looked for'

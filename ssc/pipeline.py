@@ -105,6 +105,10 @@ class Pipeline:
         )
         return Pipeline(segment, select, self.correct)
 
+    def with_correct(self, correct: Correct | None) -> Pipeline:
+        """This pipeline with another stage 3, or without one."""
+        return Pipeline(self.segment, self.select, correct)
+
     def __call__(
         self, picture: PictureLike, objects: Sequence[str | Sequence[str]]
     ) -> list[Result]:

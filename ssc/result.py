@@ -11,7 +11,7 @@ import numpy as np
 from ssc.correction import Correction
 from ssc.formats import coco_instances, detections
 from ssc.metrics import mask_box
-from ssc.types import Candidates, ClassMatch, Selection
+from ssc.types import ANY_CLASS, Candidates, ClassMatch, Selection
 from ssc.values import Masked, share
 
 if TYPE_CHECKING:
@@ -135,6 +135,14 @@ class Result(Masked):
         """The distinct classes looked for, in the order of the expressions."""
         named = [(match.name, *match.others) for match in self.matches]
         return tuple(dict.fromkeys(name for names in named for name in names))
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Classes of the candidates that stand in for those looked for (`ssc.segment.neighbours`);
+        () where one of these was found."""
+        if ANY_CLASS in self.classes or not set(self.classes).isdisjoint(self.candidates.labels):
+            return ()
+        return tuple(dict.fromkeys(self.candidates.labels))
 
     @property
     def found(self) -> bool:

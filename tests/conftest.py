@@ -9,6 +9,8 @@ from ssc.processors import share_processors
 # Networks this small take longer on more threads. Processes of tests inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 share_processors()
+# The default set, whatever sets are on this machine; tests of the default unset it.
+os.environ.setdefault("SSC_MODELS", "mini")
 
 APART = {"browser", "process", "long", "slow"}
 

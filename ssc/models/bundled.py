@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)  # OpenAI CLIP's, RGB
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-@cache
 def build_mini() -> Pipeline:
     """Stages 1 and 2 of the bundled set."""
     from ssc.pipeline import Pipeline

@@ -10,8 +10,11 @@ from ssc.models.photo import is_unknown
 from ssc.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from typing_extensions import Unpack
 
+    from ssc.correct import Correct
     from ssc.images import PictureLike
     from ssc.pipeline import Options
     from ssc.result import Result
@@ -36,10 +39,19 @@ class ByPicture(Pipeline):
         scenes = self.scenes.with_options(**options)
         return ByPicture(scenes, self.photographs.with_options(**options))
 
+    def with_correct(self, correct: Correct | None) -> ByPicture:
+        """As `Pipeline.with_correct`, of both."""
+        scenes = self.scenes.with_correct(correct)
+        return ByPicture(scenes, self.photographs.with_correct(correct))
+
     def stream(
         self, picture: PictureLike, objects: Sequence[str | Sequence[str]]
     ) -> Iterator[list[Result]]:
         """As `Pipeline.stream`, of the one that the picture is for."""
         image = load_image(picture)
+        return self.of(image).stream(image, objects)
+
+    def of(self, image: NDArray[np.uint8]) -> Pipeline:
+        """The one that is for `image`, RGB uint8 H×W×3."""
         photograph = is_unknown(self.scenes.segment.detector, image)
-        return (self.photographs if photograph else self.scenes).stream(image, objects)
+        return self.photographs if photograph else self.scenes

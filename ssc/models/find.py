@@ -7,13 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from ssc.models.sets import default_set, load
+from ssc.models.sets import load
+from ssc.weights.checkpoints import find_checkpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ssc.images import PictureLike
-    from ssc.pipeline import Options, Pipeline
+    from ssc.pipeline import Options
     from ssc.result import Result
 
 
@@ -47,7 +48,7 @@ def find(
     correct: bool | str | Path = True,
     **options: Unpack[Options],
 ) -> Result | list[Result]:
-    """Finds what expressions refer to in a picture. Models are loaded once and kept.
+    """Finds what expressions refer to in a picture. Models stay in memory.
 
     Args:
         picture: a path, the bytes of a file, a PIL image or an array; see `ssc.load_image`.
@@ -74,7 +75,9 @@ def find(
     >>> left.selected.index != right.selected.index
     True
     """
-    pipeline = _kept(models, default_set(), correct).with_options(**options)
+    if not isinstance(correct, bool):
+        correct = _kept_checkpoint(str(correct))
+    pipeline = load(models, correct=correct).with_options(**options)
     if isinstance(expressions, str):
         [result] = pipeline(picture, [expressions])
         return result
@@ -82,5 +85,6 @@ def find(
 
 
 @lru_cache(maxsize=8)
-def _kept(models: str | None, default: str, correct: bool | str | Path) -> Pipeline:
-    return load(models, correct=correct)
+def _kept_checkpoint(name: str) -> Path:
+    """Its folder; the Hub is asked once."""
+    return find_checkpoint(name)

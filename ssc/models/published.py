@@ -6,9 +6,10 @@ two each; sizes are from one or more of them. What none states is None.
 
 from __future__ import annotations
 
-from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
+from ssc.cache import shared
 from ssc.errors import WeightsError, unknown
 from ssc.models.pocket import POCKET, POCKET_WEIGHTS
 from ssc.weights.files import Weights
@@ -179,9 +180,8 @@ def files_of(name: str) -> list[Weights]:
     return [file for part in SETS.get(name, (name,)) for file in WEIGHTS[part]]
 
 
-@cache
 def build(name: str) -> Pipeline:
-    """Stages 1 and 2 of a set of published networks, on the best device; once per process.
+    """Stages 1 and 2 of a set of published networks, on the best device.
 
     With SSC_COMPILE set in the environment, the image encoders of SAM and CLIP are compiled; they
     are most of the time. Grounding DINO is not: its sizes change with the picture and its words.
@@ -228,6 +228,16 @@ def best_clip() -> Clip | None:
     return None
 
 
+def lacks(name: str) -> str:
+    """What a set of `SETS` lacks on this machine, in a few words; empty where it can be loaded."""
+    absent = [file for file in files_of(name) if not file.present]
+    if absent:
+        return f"{as_size(sum(file.size or 0 for file in absent))} to download"
+    if name == "pocket" and find_spec("onnxruntime") is None:
+        return "onnxruntime, by pip install onnxruntime"
+    return ""
+
+
 def require(name: str) -> None:
     """Raises WeightsError where files of a set are missing, and says what to do."""
     from huggingface_hub import constants
@@ -239,12 +249,17 @@ def require(name: str) -> None:
         raise WeightsError(
             f"model set {name}: {len(absent)} of its {len(files)} files are not in "
             f"{constants.HF_HUB_CACHE}; run python -m ssc models --download {name}{offline} "
-            f"({sum(file.size or 0 for file in absent) / 1e9:.1f} GB). Without a network, run that "
+            f"({as_size(sum(file.size or 0 for file in absent))}). Without a network, run that "
             "on another machine and copy the folder; the bundled mini set needs no download"
         )
 
 
-@cache
+def as_size(count: int) -> str:
+    """Bytes as people say them: 115 MB, 2.3 GB."""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+@shared
 def _clip(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Clip:
     from ssc.clip import load_openai_clip
     from ssc.devices import compile_if_asked
@@ -254,7 +269,7 @@ def _clip(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Cl
     return clip
 
 
-@cache
+@shared
 def _detector(folder: Path, device: torch.device, dtype: torch.dtype) -> GroundingDetector:
     from ssc.segment.grounding import (
         GroundingDetector,
@@ -270,7 +285,7 @@ def _detector(folder: Path, device: torch.device, dtype: torch.dtype) -> Groundi
     return GroundingDetector(network, tokenizer)
 
 
-@cache
+@shared
 def _segmenter(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> SamSegmenter:
     from ssc.devices import compile_if_asked
     from ssc.segment.sam import SamSegmenter, load_sam

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
+from ssc.cache import Cache
 from ssc.errors import unknown
 from ssc.models.bundled import ASSETS, build_mini, load_mini_clip
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipeline:
-    """The pipeline of a model set; each of its models is loaded once per process.
+    """The pipeline of a model set; the two sets used last stay in memory.
 
     Args:
         name: a key of `MODEL_SETS`; None for `default_set()`, but where that is pocket, since
@@ -35,7 +37,6 @@ def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipel
     >>> ssc.load("mini", correct=False).correct is None
     True
     """
-    from ssc.pipeline import Pipeline
     from ssc.weights.checkpoints import find_checkpoint
 
     if name is None:
@@ -50,35 +51,39 @@ def load(name: str | None = None, *, correct: bool | str | Path = True) -> Pipel
         own = ASSETS / name / "lavt"
         correct = own if own.exists() else False
     if correct is False:
-        return MODEL_SETS[name]()
+        return _stages_1_and_2(name)
     folder = find_checkpoint(str(correct)).resolve()  # before the models: told at once
-    pipeline = MODEL_SETS[name]()
-    return Pipeline(pipeline.segment, pipeline.select, _correct(folder))
+    return _stages_1_and_2(name).with_correct(_correct(folder))
 
 
 def default_set() -> str:
-    """The set that the environment variable SSC_MODELS names, else the best whose weights are all
-    on this machine: paper before base before pocket before mini. Nothing is loaded or asked of the
+    """The set that the environment variable SSC_MODELS names, else the best that lacks nothing on
+    this machine: paper before base before pocket before mini. Nothing is loaded or asked of the
     network.
 
     Raises:
         OptionError: SSC_MODELS names no set.
     """
-    from ssc.models.published import SETS, files_of
+    from ssc.models.published import SETS, lacks
 
     if named := os.environ.get("SSC_MODELS"):
         if named not in MODEL_SETS:
             raise unknown("SSC_MODELS", named, MODEL_SETS)
         return named
-    present = (
-        name
-        for name in reversed(MODEL_SETS)
-        if name not in SETS or all(file.present for file in files_of(name))
-    )
-    return next(present)
+    return next(name for name in reversed(MODEL_SETS) if name not in SETS or not lacks(name))
 
 
-@cache
+KEPT = 2
+"""Sets in memory; a third one takes the place of that used least recently."""
+_sets: Cache[Pipeline] = Cache(KEPT)
+_loading = RLock()  # lest two threads load the same set at once
+
+
+def _stages_1_and_2(name: str) -> Pipeline:
+    with _loading:
+        return _sets.get(name, MODEL_SETS[name])
+
+
 def _pocket() -> Pipeline:
     from ssc.models.pocket import build_pocket
     from ssc.models.published import best_clip, require
@@ -102,7 +107,7 @@ MODEL_SETS: dict[str, Callable[[], Pipeline]] = {
 """Name → its stages 1 and 2, the best set last."""
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def _correct(folder: Path) -> Correct:
     from ssc.correct import Correct
     from ssc.correct.predict import Corrector

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ssc.errors import OptionError, WeightsError, unknown
 from ssc.page.texts import DOWNLOADS
-from ssc.pipeline import Pipeline
 from ssc.select.prompts import BLURS
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
+    from ssc.pipeline import Pipeline
 
 OPTIONS = (
     "prompt",
@@ -35,10 +35,17 @@ OPTIONS = (
 "own" or "off", `vocabulary` a text, and `models` the model set."""
 
 OWN, OFF = "own", "off"  # of stage 3: the model set's own, and none
+MISSING = "needs "
+"""Begins what stands behind the name of a set that cannot be chosen yet."""
 MAX_WORDS = 300
 """Most words of a visitor's own vocabulary: each is read by CLIP at its first use."""
 
+AUTO = "automatic"
+"""The name of `ssc.load()`'s choice by picture among the sets."""
+REAL = "pocket", "base", "paper"
+"""Sets for photographs, the quickest to get first."""
 NEEDS = {
+    AUTO: "The pocket set where a picture looks like a photograph, the mini set elsewhere.",
     "mini": "Comes with the program and runs anywhere, but knows only rendered scenes.",
     "pocket": "For photographs on any processor: COCO's 80 classes, chosen by words alone.",
     "base": "For photographs: real networks in their smaller sizes. Faster on a GPU.",
@@ -54,24 +61,32 @@ class ModelSet:
         name: shown, and in the API.
         load: its pipeline with its own stage 3, where it has one; the same at each call.
         needs: a sentence on what it is for and needs.
-        missing: one sentence that says what to do where files are missing; empty where none are.
+        missing: one sentence that says what to do where something is missing; else empty.
+        lacks: what that is, in a few words; else empty.
     """
 
     name: str
     load: Callable[[], Pipeline]
     needs: str = ""
     missing: Callable[[], str] = lambda: ""
+    lacks: Callable[[], str] = lambda: ""
+
+    @property
+    def title(self) -> str:
+        """The name, and what it needs before it can be chosen."""
+        lacks = self.lacks()
+        return f"{self.name} ({MISSING}{lacks})" if lacks else self.name
 
     def thresholds(self) -> tuple[float | None, float | None]:
         """Its detector's own box and text thresholds, None for one that it does not have."""
-        if self.missing():
+        if self.missing() or self.name == AUTO:  # of two detectors
             return None, None
         detector = self.load().segment.detector
         return getattr(detector, "threshold", None), getattr(detector, "text_threshold", None)
 
 
 class Choices:
-    """The model sets and checkpoints that one page offers; each is loaded once, when first asked.
+    """The model sets and checkpoints that one page offers; a set is loaded when first asked.
 
     Args:
         sets: the model sets, the first of which is the default.
@@ -88,7 +103,11 @@ class Choices:
         self.sets = {model_set.name: model_set for model_set in sets}
         self.checkpoints = dict(checkpoints or {})
         self.own = own
-        self._lock = Lock()
+
+    @property
+    def titles(self) -> list[tuple[str, str]]:
+        """Title and name of each set."""
+        return [(model_set.title, name) for name, model_set in self.sets.items()]
 
     @property
     def models(self) -> str:
@@ -119,13 +138,12 @@ class Choices:
             raise unknown("model set", models, self.sets)
         if why := self.sets[models].missing():
             raise WeightsError(why)
-        with self._lock:  # lest two visitors load the same models at once
-            pipeline = self.sets[models].load()
+        pipeline = self.sets[models].load()
         if correct == OWN and self.own:
             return pipeline
         if correct not in (OWN, OFF, *self.checkpoints):
             raise unknown("stage 3", correct, self.corrects)
-        return Pipeline(pipeline.segment, pipeline.select, self.checkpoints.get(correct))
+        return pipeline.with_correct(self.checkpoints.get(correct))
 
     def with_options(self, options: Sequence[Any]) -> Pipeline:
         """The pipeline that a visitor's options, in the order of `OPTIONS`, ask for.
@@ -164,7 +182,8 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
     """All model sets, `models` first, and the checkpoints named: folders, Hub ids, or "off".
 
     Args:
-        models: a key of `MODEL_SETS`; None for `default_set()`.
+        models: a key of `MODEL_SETS`; None for `default_set()`, or for what `ssc.load()` has
+            where that is pocket: mini or pocket by the picture.
         corrects: the checkpoints.
 
     Raises:
@@ -175,19 +194,22 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
     import ssc
     from ssc.models.sets import MODEL_SETS, default_set
 
+    automatic = models is None and not os.environ.get("SSC_MODELS") and default_set() == "pocket"
     models = models or default_set()
     if models not in MODEL_SETS:
         raise unknown("model set", models, MODEL_SETS)
-    names = [models, *(name for name in MODEL_SETS if name != models)]
     sets = [
         ModelSet(
             name,
             partial(ssc.load, name),
             NEEDS.get(name, ""),
             partial(_missing, name),
+            partial(_lacks, name),
         )
-        for name in names
+        for name in [models, *(name for name in MODEL_SETS if name != models)]
     ]
+    if automatic:
+        sets.insert(0, ModelSet(AUTO, ssc.load, NEEDS[AUTO]))
     ssc.load(models, correct=False)  # says in full what is missing
     named = list(dict.fromkeys(name for name in corrects if name != OFF))
     checkpoints = {
@@ -217,16 +239,24 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return names
 
 
+def _lacks(name: str) -> str:
+    from ssc.models.published import SETS, lacks
+
+    return lacks(name) if name in SETS else ""
+
+
 def _missing(name: str) -> str:
     from ssc.models.published import SETS, files_of
     from ssc.weights.downloads import downloads_are_off
 
-    absent = [file for file in files_of(name) if not file.present] if name in SETS else []
-    if not absent:
+    what = _lacks(name)
+    if not what:
         return ""
-    size = sum(file.size or 0 for file in absent) / 1e9
+    if name not in SETS or all(file.present for file in files_of(name)):
+        return f"The {name} set needs {what}, then start the page again."
     here = "" if downloads_are_off() else f"Download them under “{DOWNLOADS}” on the page, or run "
+    size = what.removesuffix(" to download")
     return (
-        f"The weights of the {name} set are missing ({size:.1f} GB). {here or 'Run '}"
+        f"The weights of the {name} set are missing ({size}). {here or 'Run '}"
         f"python -m ssc models --download {name}, then try again."
     )

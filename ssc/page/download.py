@@ -30,6 +30,7 @@ class Download:
         self.name = name
         self.words, self.share, self.error = f"{name}: connecting …", 0.0, ""
         self._stop = Event()
+        self._begun: tuple[float, int] | None = None  # when, and with how many bytes
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -55,6 +56,15 @@ class Download:
     def _report(self, file: str, done: int, whole: int) -> None:
         self.share = done / whole if whole else 0.0
         self.words = f"{self.name}: {done / 1e6:,.0f} of {whole / 1e6:,.0f} MB ({file})"
+        now = time.monotonic()
+        began, had = self._begun = self._begun or (now, done)
+        if done > had and now > began + EVERY:
+            self.words += f", {time_left((whole - done) * (now - began) / (done - had))}"
+
+
+def time_left(seconds: float) -> str:
+    """As people say it: seconds below two minutes, else minutes."""
+    return f"{seconds:.0f} s left" if seconds < 120 else f"{seconds / 60:.0f} min left"
 
 
 _running: dict[str, Download] = {}  # one per set, whoever asked first; others watch it
@@ -66,12 +76,14 @@ def add_downloads() -> None:
 
     None where downloads are off (SSC_NO_DOWNLOADS, for hosted pages), or where every set is here.
     """
+    from ssc.models.published import as_size
+
     sizes = {} if downloads_are_off() else absent()
     if not sizes:
         return
     with gr.Accordion(DOWNLOADS, open=False, elem_id="downloads"):
         sets = gr.Radio(
-            [(f"{name}, {size / 1e9:.1f} GB. {NEEDS[name]}", name) for name, size in sizes.items()],
+            [(f"{name}, {as_size(size)}. {NEEDS[name]}", name) for name, size in sizes.items()],
             value=next(iter(sizes)),
             label="Model set to download to the page's machine",
         )

@@ -12,13 +12,16 @@ import gradio as gr
 
 from ssc.errors import InputError, WriteError
 from ssc.export import safe_stem, zip_result
-from ssc.page.choices import OPTIONS, Choices
+from ssc.models.published import as_size
+from ssc.page.choices import OPTIONS, REAL, Choices
+from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.weights.downloads import downloads_are_off
 from ssc.writing import explained, write_whole
 
 
@@ -54,7 +57,7 @@ class Handlers:
         choices = [(f"{n} · {title}", n - 1) for n, title in enumerate(titles, 1)]
         outputs = {
             ui.state: session,
-            ui.note: self.note(session),
+            **self.note(session),
             ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
             **self.show_answer(session),
         }
@@ -83,18 +86,59 @@ class Handlers:
     def show_correction(self, session: Session) -> dict:
         return {self.ui.heat: session.heat(), self.ui.ious: iou_bars(session.result)}
 
-    def note(self, session: Session) -> gr.HTML:
-        if not session.unknown:
-            return gr.HTML("", visible=False)
-        real = (n for n in ("base", "paper", "pocket") if n in self.choices.sets)
-        present = next((n for n in real if not self.choices.sets[n].missing()), None)
-        return gr.HTML(photo_note(present), visible=True)
+    def note(self, session: Session | None) -> dict:
+        """The note on a picture that the models can't know, and the ways out of it."""
+        unknown = session is not None and session.unknown
+        note = photo_note(any(self.offers(name) for name in REAL)) if unknown else ""
+        buttons = {
+            button: gr.Button(self.offers(name), visible=unknown and bool(self.offers(name)))
+            for name, button in self.ui.get.items()
+        }
+        return {
+            self.ui.note: gr.HTML(note, visible=unknown),
+            self.ui.getting: gr.HTML("", visible=False),
+            **buttons,
+        }
+
+    def offers(self, name: str) -> str:
+        """What a button says that answers with another set; empty where it cannot be got here, or
+        takes long to get."""
+        model_set = self.choices.sets.get(name)
+        if model_set is None:
+            return ""
+        if not model_set.missing():
+            return f"Answer with {name}"
+        size = 0 if name == "paper" else absent().get(name, 0)
+        return "" if downloads_are_off() or not size else f"Get {name} ({as_size(size)})"
+
+    def get(self, name: str) -> Iterator[dict]:
+        """Brings a set, shows how far it is, and chooses it once it is here."""
+        ui = self.ui
+        for state, *_ in watch(name):
+            yield {
+                ui.getting: gr.HTML(state, visible=True),
+                ui.arrived: "",
+                **{button: gr.Button(interactive=False) for button in ui.get.values()},
+            }
+        here = not self.choices.sets[name].missing()
+        yield {
+            ui.arrived: name if here else "",
+            **{button: gr.Button(interactive=True) for button in ui.get.values()},
+            **({ui.models: gr.Radio(self.choices.titles, value=name)} if here else {}),
+        }
+
+    def run_again(self, arrived: str, *question: Any) -> Iterator[dict]:
+        """As `run`, where a set has arrived that is to answer."""
+        if arrived:
+            yield from self.run(*question)
+        else:
+            yield {self.ui.arrived: ""}
 
     def nothing(self, message: str) -> dict:
         ui = self.ui
         return {
             ui.state: None,
-            ui.note: gr.HTML("", visible=False),
+            **self.note(None),
             ui.objects: gr.Radio([], value=None, visible=False),
             **{component: [] for component in (ui.answers, ui.sides, ui.prompts)},
             **dict.fromkeys((ui.slider, ui.candidates, ui.heat)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from ssc.page.choices import OFF
+from ssc.page.choices import OFF, OPTIONS, REAL
 from ssc.page.options import lay_out_options
 from ssc.page.texts import HINT, HOW, SCALE, intro
 
@@ -36,6 +36,9 @@ class Parts:
     options: list[Component]
     below_options: gr.Column
     note: gr.HTML
+    get: dict[str, gr.Button]
+    getting: gr.HTML
+    arrived: gr.State
     objects: gr.Radio
     answers: gr.Gallery
     sides: gr.Gallery
@@ -59,6 +62,11 @@ class Parts:
     curl: gr.Code
     record: gr.JSON
     endpoint: gr.Button
+
+    @property
+    def models(self) -> Component:
+        """The component of the options that is the model set."""
+        return self.options[OPTIONS.index("models")]
 
 
 def lay_out(choices: Choices, kept: int) -> Parts:
@@ -142,6 +150,9 @@ def _uploaded(payload: ImageData | None) -> str | None:
 
 def _answer(corrects: bool) -> dict:
     note = gr.HTML(visible=False, elem_id="note", padding=False)
+    with gr.Row():
+        get = {name: gr.Button(visible=False, elem_id=f"get-{name}") for name in REAL}
+    getting = gr.HTML(visible=False, elem_classes="words", elem_id="getting", padding=False)
     objects = gr.Radio([], label="Object shown below", visible=False, elem_id="objects")
     answers = _gallery("Answer", "answers")
     words = _words("words", HINT)
@@ -159,6 +170,9 @@ def _answer(corrects: bool) -> dict:
             )
     return {
         "note": note,
+        "get": get,
+        "getting": getting,
+        "arrived": gr.State(""),
         "objects": objects,
         "answers": answers,
         "sides": sides,

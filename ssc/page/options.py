@@ -30,7 +30,7 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     corrects = choices.corrects
     parts: dict[str, Component] = {}
     parts["models"] = models = gr.Radio(
-        list(choices.sets),
+        choices.titles,
         value=choices.models,
         label=f"Model set{of}",
         info=choices.sets[choices.models].needs,
@@ -39,7 +39,8 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     parts["vocabulary"] = gr.Textbox(
         label=f"Vocabulary{of}",
         info="Your own classes, one per line or separated by commas, at most "
-        f"{MAX_WORDS}. The mini set knows only COCO's 80 classes; the others take any words.",
+        f"{MAX_WORDS}. The mini and pocket sets know only COCO's 80 classes, the others "
+        "any words.",
         placeholder="COCO's 80 classes",
         lines=2,
         max_lines=6,
@@ -122,7 +123,7 @@ def _renew(choices: Choices, models: str) -> tuple[Any, Any, Any]:
     box, text = chosen.thresholds()
     unset: dict[str, Any] = {"value": 0} if text is None else {}  # lest a hidden one is refused
     return (
-        gr.Radio(info=chosen.missing() or chosen.needs),
+        gr.Radio(choices.titles, info=chosen.missing() or chosen.needs),
         gr.Slider(info=BOX + _own(box)),
         gr.Slider(**unset, info=TEXT + _own(text), visible=text is not None),
     )

@@ -15,6 +15,7 @@ from ssc.errors import ExpressionError, PictureError
 from ssc.export import result_document
 from ssc.images import load_image
 from ssc.metrics import mask_iou
+from ssc.models.by_picture import ByPicture
 from ssc.models.photo import is_unknown
 from ssc.result import YOURS, Answer, Result
 
@@ -32,6 +33,10 @@ STAGES = (
     "Select: comparing candidates with your words",
     "Correct: running the trained model",
 )
+
+
+NOT_MEANINGFUL = "not meaningful"
+"""Ends the captions of what models answer that can't know such a picture."""
 
 
 @dataclass(eq=False)  # compared by identity: arrays have no equality of use here
@@ -124,9 +129,11 @@ class Session:
     def _captioned(
         self, draw: Callable[[int, Result], list[tuple[Picture, str]]]
     ) -> list[tuple[Picture, str]]:
-        """What `draw` makes of each object, with its number where there are several."""
+        """What `draw` makes of each object, with its number where there are several, and whether
+        the models can know such a picture."""
+        doubt = f" · {NOT_MEANINGFUL}" if self.unknown else ""
         return [
-            (picture, f"{number + 1} · {caption}" if len(self.results) > 1 else caption)
+            (picture, (f"{number + 1} · {caption}" if len(self.results) > 1 else caption) + doubt)
             for number, result in enumerate(self.results)
             for picture, caption in draw(number, result)
         ]
@@ -219,6 +226,8 @@ def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iter
         OptionError, ExpressionError: an option or an expression that is none.
     """
     pipeline = choices.with_options(options)
+    if isinstance(pipeline, ByPicture):
+        pipeline = pipeline.of(question.image)
     for results in pipeline.stream(question.image, question.objects):
         unknown = is_unknown(pipeline.segment.detector, question.image)
         yield Session(question.name, question.image, results, unknown=unknown)

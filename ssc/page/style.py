@@ -42,6 +42,8 @@ CSS = """
     border-radius: .4rem; background: none; font-size: 1.25rem; line-height: 1;
     color: var(--body-text-color); }
 .note button:hover { background: var(--border-color-primary); }
+label.missing span { color: var(--body-text-color-subdued); font-style: italic; }
+label.missing { opacity: .75; }
 .words { overflow-wrap: anywhere; }
 .words .object { margin: 0 0 .75rem; }
 .words .objects .object { padding-left: .75rem; border-left: 3px solid transparent; }
@@ -118,6 +120,8 @@ NAMES = """() => {  // Gradio gives the buttons around pictures no names
     for (const [selector, label] of Object.entries(labels))
       for (const picture of document.querySelectorAll(`${selector} > .image-frame`))
         picture.parentElement.setAttribute("aria-label", label);
+    document.querySelectorAll("#models label, #models-of-b label").forEach(
+      (label) => label.classList.toggle("missing", label.textContent.includes("(needs ")));
   };
   name();
   new MutationObserver(name).observe(document.body, {childList: true, subtree: true});

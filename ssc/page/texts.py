@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ssc.page.figure import FIGURES
-from ssc.weights.downloads import downloads_are_off
 
 HINT = '<p class="steps">Choose a picture and write what to look for, or click an example.</p>'
 
@@ -23,23 +22,21 @@ def intro(corrects: bool) -> str:
     )
 
 
-def photo_note(real: str | None) -> str:
+def photo_note(offered: bool) -> str:
     """The note on a picture that the bundled models can't know.
 
     Args:
-        real: a model set for photographs that is present; None where there is none.
+        offered: whether buttons beside it offer another model set.
     """
-    if real:
-        remedy = f"For photographs, choose the {real} model set under Options."
-    else:
-        here = "" if downloads_are_off() else f"under {DOWNLOADS}, or "
+    remedy = "Let networks for photographs answer:"
+    if not offered:
         remedy = (
-            f"For photographs, download another model set once, {here}with "
-            "<code>python -m ssc models --download base</code>. Then choose it under Options."
+            "For photographs, download another model set once, with "
+            "<code>python -m ssc models --download pocket</code>. Then choose it under Options."
         )
     return (
         '<div class="note" role="note"><p>This looks like a photograph. The bundled models '
-        "know only rendered scenes like the examples, so their answer here means little. "
+        "know only rendered scenes like the examples, so their answer here is not meaningful. "
         f"{remedy}</p>"
         '<button type="button" aria-label="Dismiss this note" '
         "onclick=\"this.closest('.note').remove()\">×</button></div>"

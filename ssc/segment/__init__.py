@@ -13,6 +13,7 @@ from ssc.result import Result
 from ssc.segment.classes import as_classes
 from ssc.segment.detect import as_known, known_classes, with_thresholds
 from ssc.segment.masks import suppress_duplicates
+from ssc.segment.neighbours import neighbours
 from ssc.timing import Clock
 from ssc.types import ANY_CLASS, NO_CLASS, Candidates
 from ssc.words.vocabulary import load_vocabulary
@@ -102,8 +103,9 @@ class Segment:
             expressions: one or more expressions that name the object.
 
         Returns:
-            A result with matches and candidates, or, where nothing of the class was found, the
-            nearest classes that are in the image.
+            A result with matches and candidates. Where nothing of the class was found, these are
+            of a class next to it (`Result.taken`; not by the paper's rule), or there are none and
+            the nearest classes that are in the image.
         """
         clock = Clock()
         with clock("nouns"):
@@ -118,6 +120,8 @@ class Segment:
             wanted = self._wanted(matches)
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, wanted)
+            if words and wanted and not len(boxes):
+                boxes, scores, labels = self._detect_neighbours(image, wanted)
             others = {
                 relation.noun: self._detect(
                     image, self._wanted(self.classes.several([relation.noun]))
@@ -154,6 +158,13 @@ class Segment:
             return list(self.classes.vocabulary)
         # An expression without a noun adds nothing to one that has it.
         return [name for name in names if name not in (ANY_CLASS, NO_CLASS)]
+
+    def _detect_neighbours(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
+        """What is there of the classes next to `wanted`, of which nothing is; not in the paper."""
+        near = neighbours(wanted)
+        found = self.detector.detect(image, list(self.classes.vocabulary))
+        keep = [k for k, label in enumerate(found[2]) if label in near]
+        return found[0][keep], found[1][keep], tuple(found[2][k] for k in keep)
 
     def _detect(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
         if wanted:

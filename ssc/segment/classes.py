@@ -153,7 +153,7 @@ def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[Class
             name = next((n for n in (noun, singular(noun)) if n in known), "")
         if not name:
             raise OptionError(
-                f"without projection {noun!r} is looked for as it is, but the mini set knows "
+                f"without projection {noun!r} is looked for as it is, but this model set knows "
                 "COCO's 80 classes only; turn projection on, or choose the base or paper set"
             )
         matches.append(ClassMatch(noun, name, 1.0))

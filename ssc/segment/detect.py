@@ -59,7 +59,7 @@ def as_known(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ..
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise OptionError(
-            f"the mini set knows COCO's 80 classes, got {', '.join(unknown[:5])}{more}; "
+            f"this model set knows COCO's 80 classes, got {', '.join(unknown[:5])}{more}; "
             "another vocabulary needs the base or paper set"
         )
     return tuple(spelling[name.lower()] for name in names)

@@ -25,8 +25,10 @@ class OnnxSamSegmenter(BoxPrompted):
     """TinyViT encoder and SAM's mask decoder, in the form that segment-anything exports.
 
     The decoder takes a box at a time, as its two corners. It is also given the box's centre as a
-    point on the object: this network alone leans to a box's largest part. A mask ends a little
-    beyond its box, since far from it this network marks other things of the same look.
+    point on the object: this network alone leans to a box's largest part. The mask that comes is
+    given back to it as a prompt beside them, once, as SAM is trained to be asked (section 3). A
+    mask ends a little beyond its box, since far from it this network marks other things of the
+    same look.
 
     Args:
         encoder: an onnxruntime session, float 1×3×1024×1024 → 1×256×64×64.
@@ -64,17 +66,19 @@ class OnnxSamSegmenter(BoxPrompted):
         shared = {
             "image_embeddings": embedding.numpy(),
             "point_labels": np.array([LABELS], np.float32),
-            "mask_input": np.zeros((1, 1, 256, 256), np.float32),
-            "has_mask_input": np.zeros(1, np.float32),
             "orig_im_size": np.ones(2, np.float32),  # the enlarged mask is not asked for
         }
         logits, qualities = [], []
         for box in boxes.numpy():
             corners = box.reshape(2, 2)  # XYXY → two points
             points = np.concatenate([corners, corners.mean(0, keepdims=True)])[None]  # 1×3×2
-            quality, low = self.decoder.run(
-                ["iou_predictions", "low_res_masks"], {**shared, "point_coords": points}
-            )
+            low = np.zeros((1, 1, 256, 256), np.float32)
+            for has_mask in (0, 1):
+                mask = {"mask_input": low, "has_mask_input": np.full(1, has_mask, np.float32)}
+                quality, low = self.decoder.run(
+                    ["iou_predictions", "low_res_masks"],
+                    {**shared, "point_coords": points, **mask},
+                )
             logits.append(low[0, 0])
             qualities.append(quality[0, 0])
         return torch.from_numpy(np.stack(logits)), torch.from_numpy(np.stack(qualities))

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from ssc import clip
+from ssc.cache import Cache
 from ssc.errors import InputError
 from ssc.models import published as pretrained
 from ssc.models.pocket import POCKET
@@ -23,12 +23,8 @@ from ssc.models.sets import default_set, load
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    caches = build, pretrained._clip, pretrained._detector, pretrained._segmenter
-    for function in caches:
-        function.cache_clear()
-    yield tmp_path / "hub"
-    for function in caches:
-        function.cache_clear()
+    monkeypatch.setattr("ssc.models.sets._sets", Cache(2))
+    return tmp_path / "hub"
 
 
 def test_table(cache):
@@ -58,7 +54,7 @@ def test_clean_cache_without_network(cache, name):
         load(name)
     message = str(told.value)
     assert f"run python -m ssc models --download {name}" in message
-    assert "GB" in message
+    assert re.search(r"\(\d.* [GM]B\)", message)
     assert str(cache) in message
     assert "\n" not in message
     assert not cache.exists()  # and nothing was begun
@@ -78,10 +74,13 @@ def test_the_default_is_the_best_set_that_is_here(cache, monkeypatch):
                 sparse.truncate(file.size or 1)
 
     monkeypatch.delenv("SSC_MODELS", raising=False)
+    monkeypatch.setattr(pretrained, "find_spec", lambda _: object())  # of onnxruntime
     monkeypatch.setattr("socket.socket", None)  # nothing is asked of the network
     assert default_set() == "mini"
     bring("pocket")
     assert default_set() == "pocket"
+    monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
+    assert default_set() == "mini"
     bring("base")
     assert default_set() == "base"
     bring("paper")
@@ -127,41 +126,53 @@ def test_names(cache):
         files_of("large")
 
 
-@pytest.mark.long
-def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
-    """Files of tiny random networks in the cache; all else is what real weights go through."""
-    import segment_anything
+def fill_cache(name, monkeypatch, dino, sam, clip_of):
+    """The files of a set in the Hub's layout, of random networks: what real weights go through.
+
+    Args:
+        dino: makes a Grounding DINO.
+        sam: makes the SAM of an architecture.
+        clip_of: makes the CLIP of a part.
+    """
     import torch
 
-    from ssc.segment import grounding
-    from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
-    from tests.segment.tiny_sam import tiny_sam
-    from tests.tiny_clip import TINY, tiny
+    from tests.segment.tiny_grounding import shake, tiny_tokenizer
 
-    for name in SETS["base"]:
-        for file in WEIGHTS[name]:
-            file.path.parent.mkdir(parents=True, exist_ok=True)
-            file.path.write_bytes(b"")
-        path = WEIGHTS[name][0].path
-        if name in SAMS:
-            torch.save(tiny_sam().state_dict(), path)
-        elif name in CLIPS:
-            save_file(tiny().state_dict(), path)
+    for part in SETS[name]:
+        path = WEIGHTS[part][0].path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if part in SAMS:
+            torch.save(sam(SAMS[part]).state_dict(), path)
+        elif part in CLIPS:
+            weights = {k: v.contiguous() for k, v in clip_of(part).state_dict().items()}
+            save_file(weights, path)
         else:
-            shutil.rmtree(path.parent)
-            shake(tiny_transformers()).save_pretrained(path.parent)
+            shake(dino()).save_pretrained(path.parent)
             tiny_tokenizer().save_pretrained(path.parent)
             words = tiny_tokenizer().get_vocab()
             (path.parent / "vocab.txt").write_text("\n".join(sorted(words, key=words.get)))
-    monkeypatch.setattr(
-        type(files_of("sam-vit-b")[0]), "present", property(lambda f: f.path.exists())
-    )
+    monkeypatch.setattr(type(files_of(name)[0]), "present", property(lambda f: f.path.exists()))
+    monkeypatch.setattr("socket.socket.connect", None)  # the network is cut off
+    monkeypatch.delenv("SSC_COMPILE", raising=False)
+
+
+@pytest.mark.long
+def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
+    import segment_anything
+
+    from ssc.segment import grounding
+    from tests.segment.tiny_grounding import tiny_transformers
+    from tests.segment.tiny_sam import tiny_sam
+    from tests.tiny_clip import TINY, tiny
+
+    fill_cache("base", monkeypatch, tiny_transformers, lambda _: tiny_sam(), lambda _: tiny())
     monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny_sam)
     monkeypatch.setattr("open_clip.get_model_config", lambda _: TINY)
     monkeypatch.setattr(grounding, "SHORT_SIDE", 64)
-    monkeypatch.delenv("SSC_COMPILE", raising=False)
     pipeline = build("base")
-    assert build("base") is pipeline
+    again = build("base")  # while one is there, its networks are shared
+    assert again.segment.segmenter is pipeline.segment.segmenter
+    assert again.select.clip is pipeline.select.clip
     encoders = pipeline.segment.segmenter.model.image_encoder, pipeline.select.clip.model.visual
     assert not any(encoder._compiled_call_impl for encoder in encoders)
     pipeline.segment.detector.threshold = 0.5
@@ -174,43 +185,38 @@ def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
         assert single.candidates.labels == result.candidates.labels
         assert np.array_equal(single.candidates.masks, result.candidates.masks)
         np.testing.assert_allclose(single.selection.scores, result.selection.scores, atol=1e-5)
-        assert set(result.candidates.labels) <= set(result.classes)
+        assert set(result.candidates.labels) <= {*result.classes, *result.taken}
 
 
 @pytest.mark.slow
-def test_base_at_its_true_size(cache, monkeypatch):
-    """Random networks of the published configurations: minutes on two cores, 4 GB of memory."""
+@pytest.mark.parametrize("name", ["base", "paper"])
+def test_true_to_size(cache, monkeypatch, name):
+    """Random networks of the published sizes from a cache: minutes, 8 GB of memory and of disk."""
     import open_clip
     import torch
     from segment_anything import sam_model_registry
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
 
-    from tests.segment.tiny_grounding import tiny_tokenizer
-
     torch.manual_seed(0)
-    monkeypatch.setattr(pretrained, "_require", lambda _: None)
-    monkeypatch.setattr(
-        "ssc.weights.reading.load_weights",  # the CLIPs stay as they begin
-        lambda model, _: [torch.nn.init.normal_(p, std=0.02) for p in model.parameters()],
+    fill_cache(
+        name,
+        monkeypatch,
+        lambda: GroundingDinoForObjectDetection(GroundingDinoConfig()),
+        lambda architecture: sam_model_registry[architecture](),
+        lambda part: open_clip.model.CLIP(**open_clip.get_model_config(CLIPS[part])),
     )
-    monkeypatch.setattr("ssc.segment.sam.load_sam", lambda name, _: sam_model_registry[name]())
-    monkeypatch.setattr(
-        "ssc.segment.grounding.load_grounding_dino",
-        lambda _: GroundingDinoForObjectDetection(GroundingDinoConfig()),
-    )
-    monkeypatch.setattr("ssc.segment.grounding.load_tokenizer", lambda _: tiny_tokenizer())
-    pipeline = build("base")
-    assert pipeline.select.clip.model.visual.image_size == (224, 224)
-    assert open_clip.get_model_config(CLIPS["clip-vit-b-16"])["vision_cfg"]["patch_size"] == 16
-    pipeline.segment.detector.threshold = 0.0  # whatever a random network's scores are
-    pipeline.segment.detector.text_threshold = 0.0
-    image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    boxes, scores, labels = pipeline.segment.detector.detect(image, ["person", "dog"])
+    pipeline = load(name)
+    segment, clip_model = pipeline.segment, pipeline.select.clip.model
+    assert clip_model.visual.image_size == ((224, 224) if name == "base" else (336, 336))
+    blocks = len(segment.segmenter.model.image_encoder.blocks)
+    assert blocks == (12 if name == "base" else 32)
+    segment.detector.threshold = segment.detector.text_threshold = 0.0  # random scores
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    boxes, scores, labels = segment.detector.detect(image, ["person", "dog"])
     assert len(boxes) == len(scores) == len(labels) > 0
-    masks, qualities = pipeline.segment.segmenter.segment(image, boxes[:5])
-    assert masks.shape == (len(boxes[:5]), 480, 640)
-    assert np.isfinite(qualities).all()
-    rows = pipeline.select.clip.encode_images(np.stack([image, image[::-1]]))
-    assert rows.shape == (2, 512)
-    [match] = pipeline.segment.classes(["zebra"])
-    assert match.name == "zebra"
+    segment.detector.detect = lambda *_: (boxes[:3], scores[:3], labels[:3])
+    [result] = pipeline(image, ["the zebra on the left"])
+    assert result.classes == ("zebra",)
+    assert result.candidates.masks.shape[1:] == (240, 320)
+    assert len(result.selection.scores) == len(result.candidates)
+    assert np.isfinite(result.selection.scores).all()

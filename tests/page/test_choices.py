@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,17 @@ import demo_app
 import ssc
 from ssc.correct import Correct
 from ssc.errors import InputError
+from ssc.models.by_picture import ByPicture
 from ssc.page import choices as module
-from ssc.page.choices import MAX_WORDS, Choices, ModelSet, find_choices, read_words, short_names
+from ssc.page.choices import (
+    AUTO,
+    MAX_WORDS,
+    Choices,
+    ModelSet,
+    find_choices,
+    read_words,
+    short_names,
+)
 from ssc.page.endpoints import asks
 from ssc.page.gpu import on_gpu
 from ssc.page.session import Question, stream
@@ -204,9 +214,53 @@ def test_the_subtitle_names_the_corrected_model_where_there_is_one():
     assert "trained model" not in intro(False)
 
 
-def test_the_note_says_how_to_get_or_choose_real_weights(monkeypatch):
-    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
-    assert "under Networks for photographs, or with <code>python -m ssc" in photo_note(None)
-    monkeypatch.setenv("SSC_NO_DOWNLOADS", "1")
-    assert "once, with <code>python -m ssc models --download base</code>" in photo_note(None)
-    assert "choose the base model set" in photo_note("base")
+def test_the_note_leads_to_real_weights():
+    assert "answer here is not meaningful" in photo_note(True)
+    assert "photographs answer:" in photo_note(True)  # by the buttons below it
+    assert "once, with <code>python -m ssc models --download pocket</code>" in photo_note(False)
+
+
+def test_by_the_picture_where_pocket_is_the_best_that_is_here(monkeypatch):
+    photographs, scenes = fake_pipeline(correct=False), fake_pipeline()
+    both = ByPicture(scenes, photographs)
+    monkeypatch.delenv("SSC_MODELS", raising=False)
+    monkeypatch.setattr("ssc.models.sets.default_set", lambda: "pocket")
+    monkeypatch.setattr(ssc, "load", lambda name=None, **_: photographs if name else both)
+    choices = find_choices()
+    assert list(choices.sets) == [AUTO, "pocket", "mini", "base", "paper"]
+    assert choices.sets[AUTO].thresholds() == (None, None)
+    assert list(find_choices("pocket").sets) == ["pocket", "mini", "base", "paper"]
+    assert choices.pipeline(AUTO, "off").scenes.correct is None
+    looked = []
+    monkeypatch.setattr("ssc.models.by_picture.is_unknown", lambda *_: looked.pop())
+    options = dict(zip(module.OPTIONS, OPTIONS), models=AUTO)
+    question = Question("a.jpg", scene_image(), [["left laptop"]])
+    for photograph in (True, False):
+        looked.append(photograph)
+        *_, session = stream(choices, question, list(options.values()))
+        assert (session.result.correction is None) == photograph
+        assert not session.unknown
+
+
+def test_titles_say_what_a_set_needs(monkeypatch):
+    monkeypatch.setattr("ssc.weights.files.Weights.present", False)
+    titles = {name: title for title, name in find_choices("mini").titles}
+    assert titles["mini"] == "mini"
+    assert titles["base"] == "base (needs 2.3 GB to download)"
+    monkeypatch.setattr("ssc.weights.files.Weights.present", True)
+    monkeypatch.setattr("ssc.models.published.find_spec", lambda _: None)
+    choices = find_choices("mini")
+    assert choices.sets["pocket"].title == "pocket (needs onnxruntime, by pip install onnxruntime)"
+    with pytest.raises(InputError, match="The pocket set needs onnxruntime"):
+        choices.pipeline("pocket")
+
+
+def test_answers_of_models_that_cannot_know_the_picture_say_so():
+    question = Question("a.jpg", scene_image(), [["left laptop"]])
+    *_, session = stream(Choices(sets(fake_pipeline())), question, OPTIONS)
+    assert [caption for _, caption in session.answers()] == ["Answer · candidate 1"]
+    doubtful = replace(session, unknown=True)
+    assert [caption for _, caption in doubtful.answers()] == [
+        "Answer · candidate 1 · not meaningful"
+    ]
+    assert all(caption.endswith("· not meaningful") for _, caption in doubtful.sides())

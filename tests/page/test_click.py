@@ -168,7 +168,12 @@ def test_the_note_on_photographs_can_be_dismissed(open_page, monkeypatch):
     page = answered(open_page)
     note = page.locator(".note")
     expect(note).to_contain_text("looks like a photograph")
-    expect(note).to_contain_text("choose the paper model set under Options")
+    expect(note).to_contain_text("not meaningful. Let networks for photographs answer:")
+    captions = page.locator("#answers .caption-label").all_inner_texts()
+    assert captions == ["Answer · candidate 1 · not meaningful"]
+    expect(page.locator("#get-paper")).to_have_text("Answer with paper")
+    expect(page.locator("#get-base")).to_contain_text("Get base (2.3 GB)")
+    expect(page.locator("#get-pocket")).not_to_be_visible()  # which this page does not offer
     assert page.locator(".toast-body").count() == 0  # no error
     screenshot(page, "photograph")
     page.get_by_role("button", name="Dismiss this note").press("Enter")

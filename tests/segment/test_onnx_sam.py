@@ -22,7 +22,7 @@ class Encoder:
 
 
 class Decoder:
-    """Marks the box, and a spot far from it."""
+    """Marks half of the box at first, all of it where it is given a mask, and a spot far away."""
 
     def run(self, names, feeds):
         assert names == ["iou_predictions", "low_res_masks"]
@@ -31,6 +31,11 @@ class Decoder:
         np.testing.assert_allclose(centre, [(x0 + x1) / 2, (y0 + y1) / 2])
         logits = np.full((1, 1, 256, 256), -8, np.float32)
         xs, ys = round(x0 / 4), round(y0 / 4)
+        if not feeds["has_mask_input"][0]:
+            assert not feeds["mask_input"].any()
+            x1 = (x0 + x1) / 2
+        else:
+            assert (feeds["mask_input"] > 0).any()
         logits[0, 0, ys : round(y1 / 4), xs : round(x1 / 4)] = 8
         logits[0, 0, :4, :4] = 8
         return [np.array([[1.2]], np.float32), logits]

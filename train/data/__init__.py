@@ -46,12 +46,14 @@ class Picture:
         image: RGB uint8 H×W×3.
         objects: in a fixed order.
         instances: bool N×H×W, true masks of all objects in the picture, where the set has them.
+        names: the class of each instance, where the set has them; else empty.
     """
 
     name: str
     image: NDArray[np.uint8]
     objects: tuple[Referred, ...]
     instances: NDArray[np.bool_] | None = field(default=None, repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Dataset(Protocol):
@@ -117,7 +119,7 @@ class RefSprites:
             Referred(str(k), tuple(e.text for e in said), masks[k], tuple(e.kind for e in said))
             for k, said in scene.referred.items()
         )
-        return Picture(self.picture_name(index), scene.image, objects, masks)
+        return Picture(self.picture_name(index), scene.image, objects, masks, scene.names)
 
     def picture_name(self, index: int) -> str:
         return f"{self.split}-{self.first + index:06d}"
@@ -143,14 +145,14 @@ class SpriteClasses(RefSprites):
         if not 0 <= index < self.count:
             raise IndexError(index)
         scene = render(self.split, self.first + index, self.seed, classes=self.classes)
-        labels = np.array([instance.sprite.category for instance in scene.instances])
+        labels = np.array(scene.names)
         absent = sorted(set(richest(self.classes)) - set(labels))
         other = np.random.default_rng([self.seed, self.first + index]).choice(absent)
         objects = tuple(
             Referred(name, _class_names(name), scene.masks[labels == name].any(0))
             for name in map(str, dict.fromkeys((*labels, other)))
         )
-        return Picture(self.picture_name(index), scene.image, objects, scene.masks)
+        return Picture(self.picture_name(index), scene.image, objects, scene.masks, scene.names)
 
 
 @cache

@@ -82,17 +82,12 @@ class Photographs:
             )
             for k, thing in enumerate(row["objects"])
         )
-        return Picture(self.picture_name(index), image, objects, np.array(masks, np.bool_))
+        instances = np.array(masks, np.bool_).reshape(-1, h, w)
+        names = tuple(instance["name"] for instance in row["instances"])
+        return Picture(self.picture_name(index), image, objects, instances, names)
 
     def files(self) -> Iterator[Path]:
         return (self.folder / row["image"] for row in self.rows)
-
-    def boxes(self, index: int, height: int, width: int) -> tuple[NDArray[np.float32], list[str]]:
-        """Every instance's box float32 N×4, XYXY pixels, and its class; coco62's only."""
-        instances = self.rows[index]["instances"]
-        boxes = [_pixels(instance["box"], width, height) for instance in instances]
-        names = [instance["name"] for instance in instances]
-        return np.array(boxes, np.float32).reshape(-1, 4), names
 
 
 def _pixels(box: Sequence[float], width: int, height: int) -> NDArray[np.float32]:

@@ -34,6 +34,8 @@ EXAMPLE_SCENES = (  # split, index, name, expressions: right answers and, by pla
     ("hard", 5, "beds", ("small white bed", "bed at the bottom")),
     ("testB", 5, "horses", ("horse on the right",)),
 )
+PHOTOGRAPH = {"image": "coffee.jpg", "expressions": ("cup of coffee", "spoon")}
+"""The page's first example. By Rachel Michetti, CC0, scikit-image's `coffee.png` as JPEG."""
 SPLITS = ("val", "testA", "testB", "hard")
 PER_SPLIT = 16
 
@@ -56,7 +58,7 @@ def _write_image(path: Path, scene: Scene) -> None:
 
 def write_slice(folder: Path = SLICE) -> None:
     """Renders the slice and the page's examples (640×480)."""
-    examples = []
+    examples = [PHOTOGRAPH]
     for split, index, name, expressions in EXAMPLE_SCENES:
         scene = render(split, index, EXAMPLE_SEED, height=480, width=640)
         _write_image(EXAMPLES / f"{name}.jpg", scene)

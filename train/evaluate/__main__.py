@@ -1,9 +1,11 @@
-"""Prints the accuracy tables on RefSprites or other data sets, by split and kind of expression.
+r"""Prints the accuracy tables on RefSprites or other data sets, by split and kind of expression.
 
 python -m train.evaluate
 python -m train.evaluate --scenes 20 --checkpoint mine=runs/my/checkpoint --json out.json
 python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
 python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
+python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s spatial \
+    oracle --misses                                       # photographs; what goes wrong, and why
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 
 Rows (--rows):
@@ -101,9 +103,9 @@ def choose_rows(
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """The report that the command line asks for."""
     import ssc
-    from ssc.segment.detect import MiniDetector
+    from ssc.segment.detect import MiniDetector, known_classes
     from train.data import RefSprites, open_dataset
-    from train.mini.detector import measure
+    from train.data.instances import measure
 
     asked_of_3 = args.rows is None or set(args.rows) & set(STAGE_3)
     pipeline = ssc.load(args.models, correct=bool(asked_of_3 and not args.ablations))
@@ -121,15 +123,25 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     else:
         rows = choose_rows(pipeline, args.rows, args.checkpoint)
     report["splits"], report["left out"] = {}, {}
+    wrong: dict[str, list[dict[str, Any]]] = {name: [] for name in data}
     for name, source in data.items():
         count = min(args.scenes or len(source), len(source))
         left_out = LeftOut(name, count, args.allow_missing)
-        report["splits"][name] = evaluate(pipeline, rows, source, args.scenes, args.seed, left_out)
+        noted = wrong[name] if args.misses else None
+        report["splits"][name] = evaluate(
+            pipeline, rows, source, args.scenes, args.seed, left_out, noted
+        )
         report["left out"][name] = left_out.record()
-    detector = pipeline.segment.detector
-    if splits and not args.ablations and isinstance(detector, MiniDetector):
-        network = detector.network
-        report["detector"] = {s: measure(network, s, scenes, args.seed) for s in splits}
+    if args.misses:
+        report["misses"] = wrong
+    segment = pipeline.segment
+    if not args.ablations and known_classes(segment.detector) is not None:
+        report["detector"] = {
+            name: figures
+            for name, source in data.items()
+            if (figures := measure(segment.detector, segment.segmenter, source, args.scenes))
+        }
+    if splits and not args.ablations and isinstance(segment.detector, MiniDetector):
         report["nouns"] = project_nouns(pipeline)
     return report
 
@@ -152,7 +164,7 @@ def main() -> None:
         default=[],
         metavar="SOURCE",
         help="data sets in place of RefSprites' splits: a .jsonl or .csv file with masks or boxes, "
-        "refer:FOLDER:BY:SPLIT, refsprites:SPLIT:COUNT",
+        "refer:FOLDER:BY:SPLIT, refsprites:SPLIT:COUNT, photos:FOLDER, coco62:FOLDER",
     )
     parser.add_argument(
         "--splits", nargs="+", choices=("val", *SPLITS), help=f"default: {' '.join(SPLITS)}"
@@ -177,6 +189,11 @@ def main() -> None:
         metavar="LIST",
         help="how well words alone are understood (train.evaluate.words): JSONL lists of image, "
         "expression, box, width and height, or data sets as of --data",
+    )
+    parser.add_argument(
+        "--misses",
+        action="store_true",
+        help="also list what is answered wrongly with words counted, and why",
     )
     parser.add_argument("--ablations", action="store_true", help="the paper's Tables 2 and 3")
     parser.add_argument("--allow-missing", action="store_true", help=HELP)

@@ -10,7 +10,8 @@ import numpy as np
 from ssc.errors import InputError
 from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
 from train.data.usable import LeftOut
-from train.evaluate.methods import Asked, Row, ask, mask_of
+from train.evaluate.methods import FOUND_IOU, Asked, Row, ask, mask_of
+from train.evaluate.misses import misses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from train.data import Dataset
 
 KINDS = ("attribute", "position", "relation", "mixed")
-FOUND_IOU = 0.5
 
 
 class Group:
@@ -97,6 +97,7 @@ def evaluate(
     pictures: int | None = None,
     seed: int = 0,
     left_out: LeftOut | None = None,
+    wrong: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Runs the pipeline and the rows on a data set, each expression as an object of its own.
 
@@ -105,6 +106,7 @@ def evaluate(
         pictures: how many, from the first on; None for all.
         seed: for rows that draw at random.
         left_out: counts the pictures that cannot be used; by default up to a tenth may be.
+        wrong: is filled with what `train.evaluate.misses` finds.
 
     Returns:
         "all" and each kind of expression → rows of measures (`Group.summary`).
@@ -129,6 +131,8 @@ def evaluate(
         if answered is None:
             continue
         asked, answers = answered
+        if wrong is not None:
+            wrong += misses(pipeline, asked)
         said = [kind for thing in asked.picture.objects for kind in _kinds(thing)]
         for number, kind in enumerate(said):
             thing = asked.thing(number)

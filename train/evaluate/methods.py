@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 
+FOUND_IOU = 0.5
+"""IoU with the truth from which a candidate is the right one."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A picture, and the pipeline's answer to each of its expressions alone.
@@ -122,7 +126,7 @@ def spatial(pipeline: Pipeline) -> Row:
     """S+S where words count in stages 1 and 2 (not in the paper; `ssc.select.spatial`)."""
 
     def masks(asked: Asked) -> list[Mask]:
-        return [mask_of(result.selected) for result in _heeding(pipeline, asked)]
+        return [mask_of(result.selected) for result in heeding(pipeline, asked)]
 
     return Row("S+S spatial", masks)
 
@@ -164,7 +168,7 @@ def joint_spatial(pipeline: Pipeline) -> Row:
     correct = pipeline.correct
 
     def masks(asked: Asked) -> list[Mask]:
-        answered = correct(asked.image, _heeding(pipeline, asked))
+        answered = correct(asked.image, heeding(pipeline, asked))
         return [mask_of(result.joint) for result in answered]
 
     return Row("S+S spatial and S+S+C", masks)
@@ -247,7 +251,7 @@ def mask_of(answer: Answer | None) -> Mask:
     return answer.mask
 
 
-def _heeding(pipeline: Pipeline, asked: Asked) -> list[Result]:
+def heeding(pipeline: Pipeline, asked: Asked) -> list[Result]:
     """Stages 1 and 2 of each expression, with words read."""
     heeding = pipeline.with_options(paper=False)
     found = [heeding.segment(asked.image, [text]) for text in asked.texts]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssc.writing import write_whole
+from train.evaluate import misses
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
 BY_KIND = ("S+S", "S+S spatial", "S+S+C")
@@ -24,13 +25,17 @@ def markdown(report: dict[str, Any]) -> str:
     parts = [_scores(report["splits"]), _left_out(report.get("left out", {}))]
     parts += [_gaps(report["splits"]), _found(report["splits"])]
     if report.get("detector"):
-        lines = ["| split | box AP50 | mask IoU in true boxes |", "|---|---|---|"]
+        names = next(iter(report["detector"].values()))
+        lines = [f"| split | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
         for split, figures in report["detector"].items():
             lines.append(f"| {split} | " + " | ".join(f"{v:.3f}" for v in figures.values()) + " |")
         parts.append("\n".join(lines))
     if "nouns" in report:
         nouns = report["nouns"]
         parts.append(f"Class projection: {_percent(nouns['right'])} % of {nouns['nouns']} nouns.")
+    if "misses" in report:
+        asked = {split: _asked(groups) for split, groups in report["splits"].items()}
+        parts.append(misses.markdown(report["misses"], asked))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -109,6 +114,12 @@ def _ablation(caption: str, titles: list[str], splits: Mapping[str, Any]) -> str
 
 def _all(groups: Mapping[str, Any]) -> Mapping[str, Any]:
     return groups["all"]["rows"]
+
+
+def _asked(groups: Mapping[str, Any]) -> int:
+    """How many expressions have a truth."""
+    row = next(iter(_all(groups).values()))
+    return row["samples"] + row.get("boxes", 0)
 
 
 def _percent(share: float | None) -> str:

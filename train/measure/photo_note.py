@@ -91,6 +91,7 @@ def main() -> None:
 
     from ssc.images import load_image
     from ssc.models.bundled import ASSETS, load_mini_network
+    from train.data.slice import PHOTOGRAPH
     from train.scenes import render
 
     parser = argparse.ArgumentParser(
@@ -106,7 +107,8 @@ def main() -> None:
     def of_photos(folders: dict[str, str]) -> NDArray[np.float64]:
         return measure([v for path in find_photos(folders) for v in vary(load_image(path))])
 
-    examples = [load_image(path) for path in sorted((ASSETS / "examples").glob("*.jpg"))]
+    listed = sorted((ASSETS / "examples").glob("*.jpg"))
+    examples = [load_image(path) for path in listed if path.name != PHOTOGRAPH["image"]]
     here = measure([render("val", i).image for i in range(scenes)]), of_photos(CHOOSE)
     if not len(here[1]):
         parser.exit(1, "error: expected scikit-image's photographs to choose by, got none\n")

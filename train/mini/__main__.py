@@ -38,9 +38,13 @@ HEAD_CLIP = "zero-shot-image-classification", "clip"
 
 def detector(args: argparse.Namespace) -> None:
     from ssc.models.bundled import load_mini_network
+    from ssc.segment.detect import MiniDetector
+    from ssc.segment.masks import MiniSegmenter
     from ssc.segment.mini import CONFIG
+    from train.data import RefSprites
+    from train.data.instances import measure
     from train.mini.card import head, write_card, write_model
-    from train.mini.detector import choose_threshold, measure, train_detector
+    from train.mini.detector import choose_threshold, train_detector
 
     model, seconds = train_detector(args.steps, args.batch, args.seed, args.runs, args.start)
     folder = args.out / "detector"
@@ -49,7 +53,9 @@ def detector(args: argparse.Namespace) -> None:
     config["threshold"] = choose_threshold(load_mini_network(folder), args.measure)
     write_model(folder, model, config)
     figures: dict[str, float] = {"box threshold": config["threshold"]}
-    figures |= measure(load_mini_network(folder), "val", args.measure, seed=0)
+    network = load_mini_network(folder)
+    boxes = MiniDetector(network, threshold=config["threshold"])
+    figures |= measure(boxes, MiniSegmenter(network), RefSprites("val", args.measure))
     write_card(
         folder,
         "Mini detector and segmenter",

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou, roi_align
 
-from ssc.metrics import mask_iou
 from ssc.segment.mini import MASK_CELLS, STRIDES, MiniFCOS, MiniNetwork
 from ssc.weights.reading import load_weights
 from ssc.words.vocabulary import COCO_80
@@ -188,46 +187,6 @@ def _pixel_loss(classify: nn.Module, features: dict[str, Tensor], classes: Tenso
         target = classes[:, ::stride, ::stride]  # a cell is centred on pixel stride·i
         levels.append(F.cross_entropy(classify(level), target, weight))
     return torch.stack(levels).mean()
-
-
-def measure(network: MiniNetwork, split: str, count: int, seed: int) -> dict[str, float]:
-    """AP50 of boxes (area under the interpolated precision–recall curve, mean over the classes
-    that occur) and mean IoU of the masks given the true boxes, on `count` scenes."""
-    found: dict[int, list[tuple[float, bool]]] = {}
-    total: dict[int, int] = {}
-    ious: list[float] = []
-    for index in range(count):
-        scene = render(split, index, seed)
-        truths = torch.tensor([LABEL[i.sprite.category] for i in scene.instances])
-        boxes, scores, names = network.boxes(scene.image)
-        labels = torch.tensor([LABEL[name] for name in names])
-        for label in truths.tolist():
-            total[label] = total.get(label, 0) + 1
-        for label in set(labels.tolist()):
-            mine = (labels == label).numpy()
-            truth = torch.from_numpy(scene.boxes)[truths == label]
-            free = torch.ones(len(truth), dtype=torch.bool)
-            overlaps = box_iou(torch.from_numpy(boxes[mine]), truth)
-            for score, row in zip(scores[mine].tolist(), overlaps):
-                row = row * free
-                hit = len(truth) > 0 and row.max().item() >= 0.5
-                if hit:
-                    free[row.argmax()] = False
-                found.setdefault(label, []).append((score, hit))
-        masks, _ = network.masks(scene.image, scene.boxes)
-        ious += [mask_iou(mask, truth) for mask, truth in zip(masks, scene.masks)]
-    aps = [average_precision(found.get(label, []), n) for label, n in total.items()]
-    return {"AP50": float(np.mean(aps)), "mask IoU in true boxes": float(np.mean(ious))}
-
-
-def average_precision(found: list[tuple[float, bool]], total: int) -> float:
-    """Area under the precision–recall curve, precision made monotone as PASCAL VOC 2010 does."""
-    hits = np.array([hit for _, hit in sorted(found, key=lambda row: -row[0])], bool)
-    if not len(hits):
-        return 0.0
-    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(precision[hits].sum() / total)
 
 
 def choose_threshold(network: MiniNetwork, count: int) -> float:

@@ -47,6 +47,11 @@ class Scene:
         return self.ids[None] == np.arange(1, len(self.instances) + 1)[:, None, None]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The class of each instance."""
+        return tuple(instance.sprite.category for instance in self.instances)
+
+    @property
     def boxes(self) -> NDArray[np.float32]:
         """float32 N×4 XYXY pixels around the visible part of each instance."""
         boxes = []

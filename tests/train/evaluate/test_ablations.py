@@ -39,7 +39,7 @@ def test_without_projection_unknown_nouns_find_nothing_or_are_read():
     class Refusing(Squares):
         def __call__(self, image, expressions):
             if "green" in expressions[0]:
-                raise InputError("the mini set knows COCO's 80 classes only")
+                raise InputError("this model set knows COCO's 80 classes only")
             return super().__call__(image, expressions)
 
     parts = pipeline()

@@ -190,7 +190,7 @@ def test_the_bundled_set_on_scenes_and_its_ablations(tmp_path, monkeypatch, caps
     report = json.loads(out.read_text())
     groups = report["splits"]["val"]
     assert len(groups["all"]["rows"]) == len(rows)
-    assert report["detector"]["val"].keys() == {"AP50", "mask IoU in true boxes"}
+    assert report["detector"]["val"].keys() == {"AP50", "recall", "mask IoU in true boxes"}
     best = groups["all"]["rows"]["Oracle"]["mIoU"]
     assert all(row["mIoU"] <= best + 1e-9 for row in groups["all"]["rows"].values())
     assert "Class projection: " in capsys.readouterr().out

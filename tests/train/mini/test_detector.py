@@ -11,7 +11,7 @@ from torchvision.models.detection.image_list import ImageList
 from ssc.models.bundled import ASSETS
 from ssc.segment.mini import CONFIG, STRIDES, MiniFCOS, paste_masks
 from train.mini import detector
-from train.mini.detector import _crops, average_precision, example, losses, match
+from train.mini.detector import _crops, example, losses, match
 from train.scenes.catalogue import SPRITES
 from train.scenes.render import Instance, Scene
 
@@ -108,13 +108,6 @@ def test_a_few_steps_lower_every_loss():
         history.append({name: loss.item() for name, loss in named.items()})
     for name in ("classification", "bbox_regression", "mask", "pixels"):
         assert history[-1][name] < 0.8 * history[0][name], name
-
-
-def test_average_precision():
-    assert average_precision([], 3) == 0
-    assert average_precision([(0.9, True), (0.8, True)], 2) == 1
-    assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
-    assert average_precision([(0.9, True)], 2) == 0.5
 
 
 def test_an_earlier_detector_goes_on(tmp_path, monkeypatch):

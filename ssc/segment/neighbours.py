@@ -1,0 +1,52 @@
+"""Classes that are easily taken for each other: where one is not found, the next is looked at.
+
+Not in the paper. Groups within COCO's supercategories (Lin et al. 2014), and the toy of an animal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+GROUPS = (
+    "bicycle motorcycle",
+    "car truck bus",
+    "bus train",
+    "bear, teddy bear",
+    "cat dog",
+    "dog bear",
+    "horse cow",
+    "cow sheep",
+    "horse zebra",
+    "chair couch",
+    "couch bed",
+    "chair bench",
+    "tv laptop",
+    "laptop keyboard",
+    "remote, cell phone",
+    "cup, wine glass",
+    "cup bowl vase",
+    "bottle vase",
+    "vase, potted plant",
+    "fork knife spoon",
+    "handbag backpack suitcase",
+    "skis snowboard",
+    "snowboard skateboard surfboard",
+    "oven microwave",
+    "oven toaster",
+    "donut cake",
+    "sandwich, hot dog, pizza",
+    "apple orange",
+    "frisbee, sports ball",
+)
+"""Commas part the classes of a group where one of them has two words."""
+
+_SETS = tuple(
+    frozenset(name.strip() for name in group.split("," if "," in group else None))
+    for group in GROUPS
+)
+
+
+def neighbours(names: Iterable[str]) -> frozenset[str]:
+    """The classes next to any of `names`, without these themselves."""
+    asked = frozenset(names)
+    return frozenset().union(*(group for group in _SETS if group & asked)) - asked

@@ -1,0 +1,50 @@
+"""Photographs that installed packages bring, with polygons and expressions of ours.
+
+`pictures.json`: a picture by package, folder and name; its objects with a polygon, x, y, x, y, … in
+pixels, drawn by eye before anything was tuned, and expressions. scikit-image's are in the public
+domain or CC0, Matplotlib's is a US government work; none is in the repository but `coffee.png`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ssc.images import load_image
+from train.data import Picture, Referred
+from train.data.masks import decode_segmentation
+
+LIST = Path(__file__).with_name("pictures.json")
+
+
+def find(file: str) -> Path | None:
+    """Where an installed package has a file, given as package/folder/name; None where it is not."""
+    package, _, inner = file.partition("/")
+    spec = find_spec(package)
+    path = Path(spec.origin).parent / inner if spec and spec.origin else None
+    return path if path and path.exists() else None
+
+
+def own_pictures() -> tuple[list[Picture], list[str]]:
+    """The pictures that are installed, and the names of those that are not."""
+    pictures, absent = [], []
+    for row in json.loads(LIST.read_text()):
+        path = find(row["file"])
+        if path is None:
+            absent.append(row["file"])
+            continue
+        image = load_image(path)
+        objects = [
+            Referred(
+                thing["name"],
+                tuple(thing["expressions"]),
+                decode_segmentation([thing["polygon"]], *image.shape[:2]),
+            )
+            for thing in row["objects"]
+        ]
+        masks = np.array([thing.mask for thing in objects])
+        pictures.append(Picture(row["file"], image, tuple(objects), masks))
+    return pictures, absent

@@ -1,0 +1,115 @@
+"""What the pipeline answers wrongly with words counted, and why: a list to learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssc.metrics import mask_box, pairwise_box_iou, pairwise_iou
+from train.evaluate.methods import FOUND_IOU, heeding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.pipeline import Pipeline
+    from ssc.result import Result
+    from train.data import Referred
+    from train.evaluate.methods import Asked
+
+CAUSES = {
+    "choice": "the right candidate is there, another is chosen",
+    "mask": "its box is there, its mask is not",
+    "box": "no candidate of its classes is there",
+    "class": "other classes are looked for, or none",
+}
+"""Why an answer is wrong, by the first stage that went right."""
+
+
+def misses(pipeline: Pipeline, asked: Asked) -> list[dict[str, Any]]:
+    """Expressions whose answer has an IoU below 0.5 with the truth, by mask or else by box.
+
+    Returns:
+        Of each the picture, the expression, "iou", "cause" (a key of `CAUSES`), and "chosen": the
+        class, score and box of the answer, in words.
+    """
+    rows = []
+    for number, result in enumerate(heeding(pipeline, asked)):
+        thing = asked.thing(number)
+        if thing.mask is None and thing.box is None:
+            continue
+        iou = float(_overlaps(result.mask[None], thing)[0])
+        if iou < FOUND_IOU:
+            rows.append(
+                {
+                    "picture": asked.picture.name,
+                    "expression": asked.texts[number],
+                    "iou": round(iou, 3),
+                    "cause": _cause(result, asked, thing),
+                    "chosen": _chosen(result),
+                }
+            )
+    return rows
+
+
+def markdown(splits: Mapping[str, Sequence[Mapping[str, Any]]], counts: Mapping[str, int]) -> str:
+    """The lists of `misses` by data set, each with its counts by cause.
+
+    Args:
+        counts: how many expressions were asked of each data set.
+    """
+    parts = []
+    for name, rows in splits.items():
+        total = counts[name]
+        causes = Counter(row["cause"] for row in rows)
+        lines = [f"{name}: {total - len(rows)} of {total} right with words counted."]
+        lines += [f"- {causes[cause]} × {cause}: {CAUSES[cause]}." for cause in CAUSES]
+        lines += ["", "| picture | expression | IoU | cause | chosen |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {row['picture']} | {row['expression']} | {row['iou']:.2f} | {row['cause']} "
+            f"| {row['chosen']} |"
+            for row in rows
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _overlaps(masks: NDArray[np.bool_], thing: Referred) -> NDArray[np.float64]:
+    """IoU of each of N masks with the truth; of their boxes where only its box is known."""
+    if thing.mask is not None:
+        return pairwise_iou(masks, thing.mask[None])[:, 0]
+    assert thing.box is not None
+    boxes = np.array([mask_box(mask) for mask in masks], np.float32).reshape(-1, 4)
+    return pairwise_box_iou(boxes, thing.box[None])[:, 0]
+
+
+def _cause(result: Result, asked: Asked, thing: Referred) -> str:
+    found = result.candidates
+    if (_overlaps(found.masks, thing) >= FOUND_IOU).any():
+        return "choice"
+    box = thing.box
+    if thing.mask is not None:
+        box = mask_box(thing.mask)
+    assert box is not None
+    if (pairwise_box_iou(found.boxes, box[None]) >= FOUND_IOU).any():
+        return "mask"
+    names, instances = asked.picture.names, asked.picture.instances
+    if names and instances is not None and thing.mask is not None:
+        own = names[int(pairwise_iou(instances, thing.mask[None])[:, 0].argmax())]
+        looked_for = {name for match in result.matches for name in (match.name, *match.others)}
+        return "box" if own in looked_for else "class"
+    return "box"
+
+
+def _chosen(result: Result) -> str:
+    index, found = result.answer.index, result.candidates
+    if index < 0:
+        return f"nothing ({' or '.join(result.classes)}: {len(found)} candidates)"
+    height, width = found.masks.shape[1:]
+    x0, y0, x1, y1 = found.boxes[index] / np.array([width, height] * 2)
+    return (
+        f"{index + 1} of {len(found)}: {found.labels[index]} {found.scores[index]:.2f} "
+        f"at {x0:.2f} {y0:.2f} {x1:.2f} {y1:.2f}"
+    )

@@ -57,7 +57,8 @@ def measure(
             found.setdefault(name, []).extend(zip(scores[mine].tolist(), claim(overlaps)))
             if len(own):
                 asked = detector.detect(picture.image, [name])[0]
-                recalled += map(bool, (pairwise_box_iou(asked, own) >= MATCHED).any(0))
+                overlaps = pairwise_box_iou(asked, own)
+                recalled += (overlaps.max(axis=0, initial=0) >= MATCHED).tolist()
         masks, _ = segmenter.segment(picture.image, truths)
         ious += [mask_iou(mask, truth) for mask, truth in zip(masks, picture.instances)]
     if not recalled:

@@ -10,6 +10,7 @@ from PIL import Image
 from ssc.errors import InputError
 from tests.train.squares import ASKED, candidates_of, picture, pipeline, squares
 from train.data import Picture, Referred
+from train.data.usable import LeftOut
 from train.evaluate import __main__ as module
 from train.evaluate.__main__ import choose_rows
 from train.evaluate.counting import evaluate
@@ -245,3 +246,42 @@ def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, caps
     printed = capsys.readouterr().out
     for title in ("no projection", "red_ellipse, clip-vit-b-32", "red_ellipse, clip-vit-l-14-336"):
         assert f"| {title} | " in printed
+
+
+def test_case_19_results_are_on_disk_before_they_are_shown(tmp_path, monkeypatch):
+    file = tmp_path / "new" / "report.json"
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--rows", "s+s", "--json", str(file)])
+    monkeypatch.setattr(module, "run", lambda args: {"splits": {}})
+
+    def narrow(report):
+        assert json.loads(file.read_text()) == report
+        return "± \ud800"
+
+    monkeypatch.setattr(module, "markdown", narrow)
+    module.main()
+    assert file.exists()
+
+
+def test_case_11_a_picture_that_cannot_be_used_is_left_out_and_counted():
+    class Holed(Data):
+        def __getitem__(self, index):
+            if index == 1:
+                raise OSError(2, "No such file or directory", "b.jpg")
+            return super().__getitem__(index)
+
+        def picture_name(self, index):
+            return f"picture {index}"
+
+    whole, left_out = Holed(*[picture(*ASKED)] * 4), LeftOut("toy", 4)
+    report = evaluate(pipeline(), rows_of("s+s"), whole, left_out=left_out)
+    assert report["all"]["rows"]["S+S"]["samples"] == 12
+    assert left_out.record()["pictures"] == 1
+    assert "b.jpg" in left_out.record()["named"]["picture 1"]
+    text = markdown({"splits": {"toy": report}, "left out": {"toy": left_out.record()}})
+    assert "toy: 1 of 4 pictures (25.0 %) cannot be used and are left out: picture 1." in text
+    with pytest.raises(InputError, match=r"2 of 10 .* --allow-missing"):
+        evaluate(
+            pipeline(),
+            [Row("fails", lambda asked: 1 / 0)],
+            Holed(*[picture(*ASKED)] * 10),
+        )

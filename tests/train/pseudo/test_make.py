@@ -10,6 +10,7 @@ import ssc
 from ssc.types import Candidates
 from train.data import Picture, Referred, RefSprites
 from train.data.slice import SLICE, read_slice
+from train.pseudo import make
 from train.pseudo.__main__ import main
 from train.pseudo.make import look
 from train.pseudo.provenance import describe
@@ -153,3 +154,21 @@ def test_help_is_quick(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "--data" in capsys.readouterr().out
+
+
+def test_case_1_one_pictures_failure_is_that_pictures(pipeline):
+    thin = np.random.default_rng(0).integers(0, 256, (3000, 1, 3), np.uint8)
+
+    class Three:
+        def picture_name(self, index):
+            return f"picture {index}"
+
+        def __getitem__(self, index):
+            if index == 1:
+                raise ZeroDivisionError("of any kind")
+            image = thin if index else read_slice()[0].image
+            return Picture(self.picture_name(index), image, (Referred("0", ("the man",)),))
+
+    first, broken, tall = (make._looked_at(Three(), index, pipeline) for index in range(3))
+    assert (first.error, tall.error, tall.size) == (None, None, (3000, 1))
+    assert broken == PseudoPicture("picture 1", (0, 0), (), "ZeroDivisionError: of any kind")

@@ -162,6 +162,10 @@ def check_objects(objects: Sequence[str | Sequence[str]]) -> list[tuple[str, ...
                 raise ExpressionError(
                     f"object {number}: expected text, got {type(expression).__name__}"
                 )
+            if any("\ud800" <= sign <= "\udfff" for sign in expression):  # half a sign, of JSON
+                raise ExpressionError(
+                    f"object {number}: expected text in UTF-8, got {expression!a}"
+                )
             if not expression.strip():
                 raise ExpressionError(
                     f"object {number}: the expression is empty; say what to look for"

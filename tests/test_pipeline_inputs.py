@@ -214,3 +214,9 @@ def test_words_that_the_mini_set_does_not_know_are_named():
     message = r"COCO's 80 classes, got unicorn, Dragon, a, b, c and 1 more; .* base or paper set"
     with pytest.raises(OptionError, match=message):
         fake_pipeline().with_options(vocabulary=words)
+
+
+@pytest.mark.parametrize("expression", ["left \ud800 dog", "\udce9", ["dog", "a \udfff"]])
+def test_text_that_utf_8_cannot_hold_is_refused(expression: Any) -> None:
+    with pytest.raises(ExpressionError, match="object 2: expected text in UTF-8, got"):
+        check_objects(["dog", expression])

@@ -14,7 +14,7 @@ SPINS = "3000"
 """How often OpenMP's threads look for work before they sleep. GNU's default looks for as long as a
 time slice: beside another process the threads then hold the processors that the other needs, and
 both take many times as long. Much fewer, and a process alone waits for its threads to wake up.
-docs/results.md has the figures."""
+`python -m train bench` measures both."""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # a user's own
 THREADS = "OMP_NUM_THREADS"

@@ -1,7 +1,7 @@
 """Damaged pictures and generated expressions: nothing but InputError may come of them.
 
 python tests/fuzz.py                                       # a minute
-python tests/fuzz.py --images 4000 --expressions 2000      # what docs/results.md has
+python tests/fuzz.py --images 4000 --expressions 2000      # thoroughly
 
 Pictures of all formats are cut, filled and changed at random, then read as pictures and as masks.
 Expressions are made of words, signs and scripts, and asked of the mini set about pictures of random

@@ -37,6 +37,7 @@ def photos(tmp_path):
     return folder
 
 
+@pytest.mark.long
 def test_case_2_all_that_opens_is_done_and_the_rest_is_named(run, photos, tmp_path):
     image = Image.open(PHOTO).convert("RGB")
     names = []
@@ -60,6 +61,7 @@ def test_a_folder_without_pictures_names_what_it_has(run, photos):
     assert "found no picture among 1 files, a.heic" in err
 
 
+@pytest.mark.long
 def test_case_3_names_too_long_odd_or_equal(run, photos, tmp_path):
     names = ["长" * 80 + ".jpg", "长" * 80 + ".png", "A.jpg", "a?.jpg", "a*.jpg", "con.jpg"]
     for name in names:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssc.cache import Cache
 from ssc.correct import SNAP_IOU, Correct, correct_at, pool
 from ssc.correction import Correction
 from ssc.errors import InputError
@@ -248,6 +249,7 @@ def test_load_takes_the_sets_own_model_none_or_a_folder(checkpoint, tmp_path, mo
 
     bare = fake_pipeline(correct=False)
     monkeypatch.setattr(models, "MODEL_SETS", {"mini": lambda: bare})
+    monkeypatch.setattr(models, "_sets", Cache(1))  # lest others get it as their mini
     monkeypatch.setattr(models, "ASSETS", tmp_path / "nowhere")
     assert models.load("mini").correct is None  # it has none
     named = models.load("mini", correct=checkpoint)

@@ -13,6 +13,8 @@ from ssc.page.choices import OPTIONS as NAMES
 from ssc.page.request import NUMBERS
 from tests.page.browser import OPTIONS, PHOTO, ROOT, WAIT, answered, expect, segment
 
+pytestmark = pytest.mark.long
+
 
 def test_code_to_copy_is_the_call(open_page, tmp_path):
     page = answered(open_page, 'left laptop\'s "lid"')

@@ -34,7 +34,9 @@ def measure(
         mean over the instances. A box is an instance's from an IoU of 0.5. {} where no picture's
         instances are known.
     """
-    everything = with_thresholds(detector, box_threshold=0.0)
+    # A detector without a threshold gives all that it has anyway.
+    scored = hasattr(detector, "threshold")
+    everything = with_thresholds(detector, box_threshold=0.0) if scored else detector
     classes = known_classes(detector) or ()
     found: dict[str, list[tuple[float, bool]]] = {}
     total: dict[str, int] = {}

@@ -53,6 +53,7 @@ def test_an_embedding_does_not_depend_on_its_batch(pipeline):
         assert np.array_equal(again.encode_text([text])[0], row)
 
 
+@pytest.mark.long
 def test_a_picture_is_looked_at_alike_after_any_others(pipeline):
     whole = list(pictures())
     first = {p.name: json.dumps(encode(look(p, pipeline))) for p in whole}

@@ -12,6 +12,8 @@ from ssc.select.spatial import guide
 from ssc.words.read import Reader
 from tests.real.pictures import find
 
+pytestmark = pytest.mark.long
+
 FILES = ("matplotlib/mpl-data/sample_data/grace_hopper.jpg", "gradio/media_assets/images/lion.jpg")
 WORDS = ["the person on the left", "an animal", "teddy bear"]
 

@@ -74,14 +74,16 @@ def _step(match: ClassMatch) -> str:
 def score_bars(result: Result) -> str:
     """Scores as bars, best first, each as long as its share of the softmax.
 
-    CLIP's similarity and, where words count, the score with them beside it.
+    CLIP's similarity and, where words count, the score with them beside it; without a CLIP the
+    score of words alone.
     """
     selection = result.selection
     if selection is None or not len(selection.scores):
         return ""
-    shares, columns = selection.shares, {"CLIP score": selection.scores}
-    said = "CLIP score of each candidate, and its share"
-    if selection.clip_scores is not None:
+    by = "Words-alone score" if selection.by_words else "CLIP score"
+    shares, columns = selection.shares, {by: selection.scores}
+    said = f"{by} of each candidate, and its share"
+    if selection.clip_scores is not None and not selection.by_words:
         columns = {
             "CLIP score": selection.clip_scores,
             "Score with words counted": selection.scores,

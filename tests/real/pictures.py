@@ -1,8 +1,8 @@
 """Photographs that installed packages bring, with polygons and expressions of ours.
 
 `pictures.json`: a picture by package, folder and name; its objects with a polygon, x, y, x, y, … in
-pixels, drawn by eye before anything was tuned, and expressions. scikit-image's are in the public
-domain or CC0, Matplotlib's is a US government work; none is in the repository but `coffee.png`.
+pixels, drawn by eye before anything was tuned, and expressions. The packages state the pictures'
+licences; none is in the repository but `coffee.png` (CC0), as the page's first example.
 """
 
 from __future__ import annotations

@@ -34,9 +34,6 @@ def measure(
         mean over the instances. A box is an instance's from an IoU of 0.5. {} where no picture's
         instances are known.
     """
-    # A detector without a threshold gives all that it has anyway.
-    scored = hasattr(detector, "threshold")
-    everything = with_thresholds(detector, box_threshold=0.0) if scored else detector
     classes = known_classes(detector) or ()
     found: dict[str, list[tuple[float, bool]]] = {}
     total: dict[str, int] = {}
@@ -51,6 +48,7 @@ def measure(
             continue
         truths = np.array([mask_box(mask) for mask in picture.instances], np.float32).reshape(-1, 4)
         names = np.array(picture.names)
+        everything = with_thresholds(detector, box_threshold=0.0)
         boxes, scores, labels = everything.detect(picture.image, classes)
         for name in set(labels) | set(picture.names):
             mine, own = np.array(labels) == name, truths[names == name]

@@ -12,8 +12,13 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
       message         the answer in words
       candidate       number of the candidate that is the answer; null for none of them
       by              whose answer it is: "S+S and S+S+C", "S+S", "your choice" or "nothing yet"
+      sure            "sure", "likely" or "not sure", see `ssc.sure`; null for one's own choice
       mask            the answer's mask; all zeros where it is empty
       matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
+      words           what each expression was understood to say, see `ssc.expression`: `text`
+                      (spelling mended), `noun`, `attributes`, `places`, `sizes`, `relations`,
+                      `count`, `without`, `mended` (`typed`, `read`), `dropped`, `unread`,
+                      `english`; empty where words do not count
       nearest         where nothing was found, classes that are there, with their similarity
       candidates      best box first; of each its
         number        from 1
@@ -22,6 +27,10 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         quality       the segmenter's own estimate of the mask's IoU
         clip_score    CLIP's cosine similarity with the expressions
         guided_score  the score with words counted; null where they do not count
+        place, size, relation
+                      how far it is from where, how large and beside what the words say, in shares
+                      of the frame, 0 for the best; null where they say nothing
+        colour        share of it in the colour that is named; null where words do not look
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
@@ -94,6 +103,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
         "message": explain(result),
         "candidate": answer.number,
         "by": answer.by,
+        "sure": result.sure,
         "mask": rle(answer.mask),
         "matches": [
             {
@@ -104,6 +114,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             }
             for match in result.matches
         ],
+        "words": [said.as_record() for said in result.words],
         "nearest": _named(result.nearest),
         "candidates": _candidates(result),
         "selected": None
@@ -137,6 +148,8 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
         clip_scores = selection.scores.tolist()
         if selection.clip_scores is not None:
             clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
+    said = {} if selection is None else selection.parts
+    parts = {name: said.get(name) for name in ("place", "size", "relation", "colour")}
     corrected_ious = none if correction is None else correction.ious.tolist()
     agreement = none if correction is None else correction.agreement.tolist()
     return [
@@ -148,6 +161,7 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
             "quality": candidate.quality,
             "clip_score": clip_scores[i],
             "guided_score": guided_scores[i],
+            **{name: None if part is None else float(part[i]) for name, part in parts.items()},
             "corrected_iou": corrected_ious[i],
             "corrected_soft_iou": agreement[i],
             "mask": rle(candidate.mask),

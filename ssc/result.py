@@ -11,6 +11,7 @@ import numpy as np
 from ssc.correction import Correction
 from ssc.formats import coco_instances, detections
 from ssc.metrics import mask_box
+from ssc.sure import NOT_SURE, how_sure
 from ssc.types import ANY_CLASS, Candidates, ClassMatch, Selection
 from ssc.values import Masked, share
 
@@ -219,6 +220,20 @@ class Result(Masked):
         if self.selection is None or self.correction is None:
             return None
         return self.selection.scores + self.joint_weight * self.correction.agreement
+
+    @property
+    def sure(self) -> str | None:
+        """How sure `answer` is (`ssc.sure`); None before stage 2, and for a person's choice."""
+        selection, correction, index = self.selection, self.correction, self.answer.index
+        if selection is None or self.override_index is not None:
+            return None
+        if index < 0 or any(said.unclear(len(self.candidates)) for said in self.words):
+            return NOT_SURE
+        scores = self.joint_scores
+        if scores is None or correction is None:
+            return how_sure(selection.scores, index)
+        agree = selection.index == correction.snapped_index == index
+        return how_sure(scores, index, agree, float(correction.agreement[index]))
 
     @property
     def disagrees(self) -> bool:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+NEGATION = 0.5
+"""Weight of what an expression denies, beside what it says."""
+
+
 class Select:
     """Chooses the candidate that CLIP finds most like the object's expressions.
 
@@ -111,8 +115,11 @@ class Select:
         with clock("scores"):
             images = self._cache.embeddings(prompts)
             # Equation 1: the similarity of each candidate, and the best one.
+            colours: list[NDArray[np.float32] | None] = [None] * len(results)
             if self.clip is None:
-                similarities = [score_words(image, result) for result in results]
+                scored = [score_words(image, result) for result in results]
+                similarities = [scores for scores, _ in scored]
+                colours = [colour for _, colour in scored]
             else:
                 texts = self._embed(self.clip, results)
                 similarities = [similarity(own, text) for own, text in zip(images, texts)]
@@ -121,6 +128,8 @@ class Select:
         selected = []
         for number, (result, shown) in enumerate(zip(results, prompts.of_objects())):
             scores, parts = guided[number]
+            if (colour := colours[number]) is not None:
+                parts = {**parts, "colour": colour}
             clip_scores = similarities[number] if scores is not similarities[number] else None
             selection = Selection(
                 shown,
@@ -136,16 +145,27 @@ class Select:
             selected.append(result.with_selection(selection, timings))
         return selected
 
-    @staticmethod
-    def _embed(clip: Encoder, results: Sequence[Result]) -> list[NDArray[np.float32]]:
-        """float32 M×D of each object's expressions, in one call; M×0 where nothing is to choose."""
-        expressions = [text for result in results for text in result.expressions]
-        if any(len(result.candidates) for result in results):
-            rows = clip.encode_text(expressions)
-        else:
-            rows = np.zeros((len(expressions), 0), np.float32)
-        ends = np.cumsum([len(result.expressions) for result in results])
-        return np.split(rows, ends[:-1])
+    def _embed(self, clip: Encoder, results: Sequence[Result]) -> list[NDArray[np.float32]]:
+        """float32 M×D of each object's expressions, in one call; M×0 where nothing is to choose.
+
+        Where words count, what is denied ("not wearing a hat") is subtracted, `NEGATION` of it.
+        """
+        texts = [text for result in results for text in result.expressions]
+        ends = np.cumsum([len(result.expressions) for result in results])[:-1]
+        if not any(len(result.candidates) for result in results):
+            return np.split(np.zeros((len(texts), 0), np.float32), ends)
+        denied: dict[int, list[str]] = {}
+        said = [said for r in results for said in r.words or [None] * len(r.expressions)]
+        for number, one in enumerate(said):
+            if self.spatial and one is not None and one.without and one.asserted:
+                texts[number] = one.asserted
+                denied[number] = [f"{one.noun} {phrase}".strip() for phrase in one.without]
+        more = [phrase for phrases in denied.values() for phrase in phrases]
+        embedded = clip.encode_text([*texts, *more])
+        rows, others = embedded[: len(texts)].copy(), iter(embedded[len(texts) :])
+        for number, phrases in denied.items():
+            rows[number] -= NEGATION * np.mean([next(others) for _ in phrases], axis=0)
+        return np.split(rows, ends)
 
     def _guide(
         self, scores: NDArray[np.float32], result: Result, image: NDArray[np.uint8]
@@ -162,7 +182,7 @@ def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArr
 
     Args:
         images: float32 N×D, rows of length 1.
-        texts: float32 M×D, rows of length 1.
+        texts: float32 M×D, of about that length.
 
     Returns:
         float32 N in [-1, 1].

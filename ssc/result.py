@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ssc.expression import Expression
 
-JOINT, JOINT_WITH_WORDS = 0.6, 0.15
+JOINT, JOINT_WITH_WORDS = 0.6, 0.1
 """What a soft IoU of 1 is worth in stage 2's score where stages 2 and 3 choose together: by the
 paper's rule, and where words count. By RefSprites' val with the mini set, among 0 to 0.8."""
 
@@ -194,8 +194,8 @@ class Result(Masked):
 
     @property
     def joint_weight(self) -> float:
-        """`JOINT`, or `JOINT_WITH_WORDS` where words count in stage 2's scores."""
-        return JOINT_WITH_WORDS if self.selection is not None and self.selection.spatial else JOINT
+        """`JOINT`, or `JOINT_WITH_WORDS` where words are read."""
+        return JOINT_WITH_WORDS if self.words else JOINT
 
     @property
     def joint(self) -> Answer | None:

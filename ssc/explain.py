@@ -19,7 +19,7 @@ def explain(result: Result) -> str:
     if result.nearest:
         found = "Nearest classes" if NO_CLASS in result.classes else "Found instead"
         words += f" {found}: {', '.join(name for name, _ in result.nearest)}."
-    return words + _of_words(result)
+    return words + _of_words(result) + _of_length(result)
 
 
 def _of_answer(result: Result) -> str:
@@ -79,6 +79,16 @@ def _of_words(result: Result) -> str:
         absent = [p for p in said.places if p.rank > max(len(result.candidates), 1)]
         notes += [f"There is no {place}." for place in absent if result.found]
     return "".join(f" {note}" for note in dict.fromkeys(notes))
+
+
+def _of_length(result: Result) -> str:
+    """Which words of long expressions a network did not read."""
+    stages = {"S+S": result.selection, "S+S+C": result.correction}
+    return "".join(
+        f" {name} did not read: {' '.join(stage.unread)}."
+        for name, stage in stages.items()
+        if stage is not None and stage.unread
+    )
 
 
 def _of_correction(result: Result) -> str:

@@ -38,12 +38,14 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         candidate     number of its choice
         prompt, rule  of `ssc.select`
         spatial       whether words for place, size or relation count
+        unread        words that CLIP did not read, as the expressions are too long
       corrected       stage 3, S+S+C; null without
         mask          its own
         threshold     the mask is where the probability is above it
         snapped       number of the candidate that it agrees with best
         joint         number of the candidate that it prefers together with S+S
         disagrees     whether it means another thing than S+S
+        unread        words that the model did not read
       override        number of the candidate that a person chose
       seconds         of each step
       versions        of ssc and torch
@@ -124,6 +126,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "prompt": selection.prompt,
             "rule": selection.rule,
             "spatial": selection.spatial,
+            "unread": list(selection.unread),
         },
         "corrected": None
         if correction is None
@@ -133,6 +136,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "snapped": _number(correction.snapped_index),
             "joint": None if result.joint is None else result.joint.number,
             "disagrees": result.disagrees,
+            "unread": list(correction.unread),
         },
         "override": None if result.override_index is None else result.override_index + 1,
         "seconds": dict(result.timings),

@@ -232,6 +232,7 @@ class Selection(Value):
             "colour" → its share in a colour that is named, where no CLIP looked; means over the
             expressions, of those only that are said. Not compared.
         by_words: whether no CLIP looked, and words and the detector's score alone chose.
+        unread: words of the expressions that CLIP did not read, as they are too long.
     """
 
     prompts: NDArray[np.uint8]
@@ -242,6 +243,7 @@ class Selection(Value):
     clip_scores: NDArray[np.float32] | None = None
     parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
     by_words: bool = False
+    unread: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):

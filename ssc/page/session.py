@@ -79,6 +79,7 @@ class Session:
         correction = correct_at(
             result.correction.probability, result.candidates, threshold=threshold
         )
+        correction = replace(correction, unread=result.correction.unread)
         return self.with_result(replace(result, correction=correction))
 
     def record(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ssc.result import Result
 from ssc.types import ANY_CLASS, Candidates, ClassMatch, softmax
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ssc.expression import Expression
 
 
@@ -107,7 +109,7 @@ def part_bars(result: Result) -> str:
     selection = result.selection
     if selection is None or not selection.parts:
         return ""
-    fits = {}
+    fits: dict[str, NDArray[np.floating]] = {}
     if not selection.by_words:
         fits["looks"] = softmax(
             selection.scores if selection.clip_scores is None else selection.clip_scores

@@ -13,16 +13,13 @@ from ssc.select.choose import RULES
 from ssc.select.prompt_cache import Encoder, PromptCache
 from ssc.select.prompts import BLURS, SIGMA, VISUAL_PROMPTS
 from ssc.select.spatial import guide
+from ssc.select.texts import embed_texts
 from ssc.select.words_alone import score_words
 from ssc.timing import Clock
 from ssc.types import Selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-NEGATION = 0.5
-"""Weight of what an expression denies, beside what it says."""
 
 
 class Select:
@@ -116,12 +113,13 @@ class Select:
             images = self._cache.embeddings(prompts)
             # Equation 1: the similarity of each candidate, and the best one.
             colours: list[NDArray[np.float32] | None] = [None] * len(results)
+            unread: list[tuple[str, ...]] = [()] * len(results)
             if self.clip is None:
                 scored = [score_words(image, result) for result in results]
                 similarities = [scores for scores, _ in scored]
                 colours = [colour for _, colour in scored]
             else:
-                texts = self._embed(self.clip, results)
+                texts, unread = embed_texts(self.clip, results, self.spatial)
                 similarities = [similarity(own, text) for own, text in zip(images, texts)]
             guided = [self._guide(own, r, image) for own, r in zip(similarities, results)]
             chosen = RULES[self.rule]([scores for scores, _ in guided], prompts.keys)
@@ -140,32 +138,11 @@ class Select:
                 clip_scores,
                 parts,
                 by_words=self.clip is None,
+                unread=unread[number],
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
         return selected
-
-    def _embed(self, clip: Encoder, results: Sequence[Result]) -> list[NDArray[np.float32]]:
-        """float32 M×D of each object's expressions, in one call; M×0 where nothing is to choose.
-
-        Where words count, what is denied ("not wearing a hat") is subtracted, `NEGATION` of it.
-        """
-        texts = [text for result in results for text in result.expressions]
-        ends = np.cumsum([len(result.expressions) for result in results])[:-1]
-        if not any(len(result.candidates) for result in results):
-            return np.split(np.zeros((len(texts), 0), np.float32), ends)
-        denied: dict[int, list[str]] = {}
-        said = [said for r in results for said in r.words or [None] * len(r.expressions)]
-        for number, one in enumerate(said):
-            if self.spatial and one is not None and one.without and one.asserted:
-                texts[number] = one.asserted
-                denied[number] = [f"{one.noun} {phrase}".strip() for phrase in one.without]
-        more = [phrase for phrases in denied.values() for phrase in phrases]
-        embedded = clip.encode_text([*texts, *more])
-        rows, others = embedded[: len(texts)].copy(), iter(embedded[len(texts) :])
-        for number, phrases in denied.items():
-            rows[number] -= NEGATION * np.mean([next(others) for _ in phrases], axis=0)
-        return np.split(rows, ends)
 
     def _guide(
         self, scores: NDArray[np.float32], result: Result, image: NDArray[np.uint8]

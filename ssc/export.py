@@ -15,10 +15,8 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
       sure            "sure", "likely" or "not sure", see `ssc.sure`; null for one's own choice
       mask            the answer's mask; all zeros where it is empty
       matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
-      words           what each expression was understood to say, see `ssc.expression`: `text`
-                      (spelling mended), `noun`, `attributes`, `places`, `sizes`, `relations`,
-                      `count`, `without`, `mended` (`typed`, `read`), `dropped`, `unread`,
-                      `english`; empty where words do not count
+      words           what each expression says, the fields of `ssc.expression.Expression`, of
+                      `mended` its `typed` and `read`; empty where words do not count
       nearest         where nothing was found, classes that are there, with their similarity
       candidates      best box first; of each its
         number        from 1
@@ -28,9 +26,8 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         clip_score    CLIP's cosine similarity with the expressions
         guided_score  the score with words counted; null where they do not count
         place, size, relation
-                      how far it is from where, how large and beside what the words say, in shares
-                      of the frame, 0 for the best; null where they say nothing
-        colour        share of it in the colour that is named; null where words do not look
+                      how far it is out of what the words say, 0 for the best; null where unsaid
+        colour        share of it in a named colour; null where words do not look
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
@@ -38,7 +35,7 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         candidate     number of its choice
         prompt, rule  of `ssc.select`
         spatial       whether words for place, size or relation count
-        unread        words that CLIP did not read, as the expressions are too long
+        unread        words that CLIP did not read
       corrected       stage 3, S+S+C; null without
         mask          its own
         threshold     the mask is where the probability is above it

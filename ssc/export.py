@@ -23,11 +23,10 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         label, box    class, and box
         score         the detector's confidence
         quality       the segmenter's own estimate of the mask's IoU
-        clip_score    CLIP's cosine similarity with the expressions
-        guided_score  the score with words counted; null where they do not count
+        clip_score    CLIP's cosine similarity; `guided_score` with words counted, or null
         place, size, relation
                       how far it is out of what the words say, 0 for the best; null where unsaid
-        colour        share of it in a named colour; null where words do not look
+        colour        share of it in a named colour, or null
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
@@ -42,7 +41,7 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         snapped       number of the candidate that it agrees with best
         joint         number of the candidate that it prefers together with S+S
         disagrees     whether it means another thing than S+S
-        unread        words that the model did not read
+        unread        likewise
       override        number of the candidate that a person chose
       seconds         of each step
       versions        of ssc and torch

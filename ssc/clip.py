@@ -68,6 +68,19 @@ class Clip:
                 rows[text] = self._texts.get(text, partial(part.__getitem__, text))
         return np.stack([rows[text] for text in texts]) if rows else np.zeros((0, 1), np.float32)
 
+    def unread(self, text: str) -> tuple[str, ...]:
+        """The words at the end of `text` that are beyond the model's context."""
+        tokens = self.tokenizer([text])[0]
+        if tokens[-1] == 0:  # padded: all of it fits
+            return ()
+        typed = text.split()
+        read, cut = 0, len(typed)  # the fewest words that give the same tokens
+        while read < cut:
+            middle = (read + cut) // 2
+            same = bool((self.tokenizer([" ".join(typed[:middle])])[0] == tokens).all())
+            read, cut = (read, middle) if same else (middle + 1, cut)
+        return tuple(typed[read:])
+
     def encode_images(self, images: NDArray[np.uint8] | torch.Tensor) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1, of RGB uint8 N×h×w×3, an array or a tensor anywhere."""
         if not len(images):

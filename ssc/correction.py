@@ -25,6 +25,7 @@ class Correction(Value):
         agreement: float32 N, soft IoU of the probability with each candidate.
         snapped_index: of the candidate of the highest agreement, -1 where none reaches
             `ssc.correct.SNAP_IOU`: the corrected model's choice with stage 1's sharp borders.
+        unread: words of the expressions that the model did not read, as they are too long.
     """
 
     probability: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Correction(Value):
     ious: NDArray[np.float32]
     agreement: NDArray[np.float32]
     snapped_index: int
+    unread: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.probability.shape != self.mask.shape:

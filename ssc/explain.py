@@ -19,7 +19,7 @@ def explain(result: Result) -> str:
     if result.nearest:
         found = "Nearest classes" if NO_CLASS in result.classes else "Found instead"
         words += f" {found}: {', '.join(name for name, _ in result.nearest)}."
-    return words + _of_words(result)
+    return words + _of_words(result) + _of_length(result)
 
 
 def _of_answer(result: Result) -> str:
@@ -29,11 +29,11 @@ def _of_answer(result: Result) -> str:
     if result.selection is None or answer.empty:
         return ""
     if answer.number is None:
-        return "The answer is a region that S+S+C marked. "
+        return "The answer (not sure) is a region that S+S+C marked. "
     if answer.by == YOURS:
         return f"The answer is candidate {answer.number} of {n}, your choice. "
     favoured = ", which S+S and S+S+C favour together" if result.disagrees else ""
-    return f"The answer is candidate {answer.number} of {n}{favoured}. "
+    return f"The answer ({result.sure}) is candidate {answer.number} of {n}{favoured}. "
 
 
 def _of_selection(result: Result) -> str:
@@ -73,11 +73,22 @@ def _of_words(result: Result) -> str:
             notes.append(f"Not understood: {', '.join(said.unread)}.")
         if said.count in ("all", "several"):
             notes.append("One object is answered, though several are asked for.")
-        if said.count == "none" or said.without:
-            notes.append("What is said not to be there counts for little.")
+        if said.count == "none":
+            notes.append("One object is answered, though none is asked for.")
+        notes += [f"“{phrase}” is read as what is not so." for phrase in said.without]
         absent = [p for p in said.places if p.rank > max(len(result.candidates), 1)]
         notes += [f"There is no {place}." for place in absent if result.found]
     return "".join(f" {note}" for note in dict.fromkeys(notes))
+
+
+def _of_length(result: Result) -> str:
+    """Which words of long expressions a network did not read."""
+    stages = {"S+S": result.selection, "S+S+C": result.correction}
+    return "".join(
+        f" {name} did not read: {' '.join(stage.unread)}."
+        for name, stage in stages.items()
+        if stage is not None and stage.unread
+    )
 
 
 def _of_correction(result: Result) -> str:

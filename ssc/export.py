@@ -12,16 +12,21 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
       message         the answer in words
       candidate       number of the candidate that is the answer; null for none of them
       by              whose answer it is: "S+S and S+S+C", "S+S", "your choice" or "nothing yet"
+      sure            "sure", "likely" or "not sure", see `ssc.sure`; null for one's own choice
       mask            the answer's mask; all zeros where it is empty
       matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
+      words           what each expression says, the fields of `ssc.expression.Expression`, of
+                      `mended` its `typed` and `read`; empty where words do not count
       nearest         where nothing was found, classes that are there, with their similarity
       candidates      best box first; of each its
         number        from 1
         label, box    class, and box
         score         the detector's confidence
         quality       the segmenter's own estimate of the mask's IoU
-        clip_score    CLIP's cosine similarity with the expressions
-        guided_score  the score with words counted; null where they do not count
+        clip_score    CLIP's cosine similarity; `guided_score` with words counted, or null
+        place, size, relation
+                      how far it is out of what the words say, 0 for the best; null where unsaid
+        colour        share of it in a named colour, or null
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
@@ -29,12 +34,14 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         candidate     number of its choice
         prompt, rule  of `ssc.select`
         spatial       whether words for place, size or relation count
+        unread        words that CLIP did not read
       corrected       stage 3, S+S+C; null without
         mask          its own
         threshold     the mask is where the probability is above it
         snapped       number of the candidate that it agrees with best
         joint         number of the candidate that it prefers together with S+S
         disagrees     whether it means another thing than S+S
+        unread        likewise
       override        number of the candidate that a person chose
       seconds         of each step
       versions        of ssc and torch
@@ -94,6 +101,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
         "message": explain(result),
         "candidate": answer.number,
         "by": answer.by,
+        "sure": result.sure,
         "mask": rle(answer.mask),
         "matches": [
             {
@@ -104,6 +112,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             }
             for match in result.matches
         ],
+        "words": [said.as_record() for said in result.words],
         "nearest": _named(result.nearest),
         "candidates": _candidates(result),
         "selected": None
@@ -113,6 +122,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "prompt": selection.prompt,
             "rule": selection.rule,
             "spatial": selection.spatial,
+            "unread": list(selection.unread),
         },
         "corrected": None
         if correction is None
@@ -122,6 +132,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "snapped": _number(correction.snapped_index),
             "joint": None if result.joint is None else result.joint.number,
             "disagrees": result.disagrees,
+            "unread": list(correction.unread),
         },
         "override": None if result.override_index is None else result.override_index + 1,
         "seconds": dict(result.timings),
@@ -137,6 +148,8 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
         clip_scores = selection.scores.tolist()
         if selection.clip_scores is not None:
             clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
+    said = {} if selection is None else selection.parts
+    parts = {name: said.get(name) for name in ("place", "size", "relation", "colour")}
     corrected_ious = none if correction is None else correction.ious.tolist()
     agreement = none if correction is None else correction.agreement.tolist()
     return [
@@ -148,6 +161,7 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
             "quality": candidate.quality,
             "clip_score": clip_scores[i],
             "guided_score": guided_scores[i],
+            **{name: None if part is None else float(part[i]) for name, part in parts.items()},
             "corrected_iou": corrected_ious[i],
             "corrected_soft_iou": agreement[i],
             "mask": rle(candidate.mask),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 LOW, MIDDLE, HIGH = -1, 0, 1
 AXES = ("x", "y", "depth", "corner", "cut")
+GEOMETRY = ("places", "sizes", "relations")
 COUNTS = ("one", "several", "all", "none")
 
 
@@ -55,11 +57,14 @@ class Size:
         measure: "area", "height" or "width".
         end: `HIGH` for the largest, `LOW` for the smallest.
         negated: whether it is said not to be so.
+        posture: whether a posture or an age says it ("standing"), which counts only where one
+            candidate stands out.
     """
 
     measure: str
     end: int
     negated: bool = False
+    posture: bool = False
 
     def __post_init__(self) -> None:
         if self.measure not in ("area", "height", "width") or self.end not in (LOW, HIGH):
@@ -103,6 +108,7 @@ class Expression:
         places, sizes, relations: what is said of geometry.
         count: one of `COUNTS`.
         without: phrases that are said not to hold ("wearing sunglasses").
+        asserted: the text without them; "" where there are none.
         mended: (as typed, as read) of words that were read as others.
         dropped: characters that no word could be made of.
         unread: words that nothing was made of.
@@ -117,6 +123,7 @@ class Expression:
     relations: tuple[Relation, ...] = ()
     count: str = "one"
     without: tuple[str, ...] = ()
+    asserted: str = ""
     mended: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -125,6 +132,19 @@ class Expression:
     def __post_init__(self) -> None:
         if self.count not in COUNTS:
             raise ValueError(f"count: expected one of {', '.join(COUNTS)}, got {self.count!r}")
+
+    def as_record(self) -> dict[str, Any]:
+        """In types that JSON has; places, sizes and relations in words."""
+        record = {field.name: getattr(self, field.name) for field in fields(self)}
+        said = {name: [str(part) for part in record[name]] for name in GEOMETRY}
+        mended = [{"typed": typed, "read": read} for typed, read in self.mended]
+        lists = {name: list(v) for name, v in record.items() if isinstance(v, tuple)}
+        return {**record, **lists, **said, "mended": mended}
+
+    def unclear(self, candidates: int) -> bool:
+        """Whether it asks for what none of so many candidates is, or was not understood."""
+        absent = any(place.rank > max(candidates, 1) for place in self.places)
+        return absent or not self.english or self.count != "one"
 
     @property
     def decides(self) -> bool:

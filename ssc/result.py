@@ -11,6 +11,7 @@ import numpy as np
 from ssc.correction import Correction
 from ssc.formats import coco_instances, detections
 from ssc.metrics import mask_box
+from ssc.sure import NOT_SURE, how_sure
 from ssc.types import ANY_CLASS, Candidates, ClassMatch, Selection
 from ssc.values import Masked, share
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ssc.expression import Expression
 
-JOINT, JOINT_WITH_WORDS = 0.6, 0.15
+JOINT, JOINT_WITH_WORDS = 0.6, 0.1
 """What a soft IoU of 1 is worth in stage 2's score where stages 2 and 3 choose together: by the
 paper's rule, and where words count. By RefSprites' val with the mini set, among 0 to 0.8."""
 
@@ -193,8 +194,8 @@ class Result(Masked):
 
     @property
     def joint_weight(self) -> float:
-        """`JOINT`, or `JOINT_WITH_WORDS` where words count in stage 2's scores."""
-        return JOINT_WITH_WORDS if self.selection is not None and self.selection.spatial else JOINT
+        """`JOINT`, or `JOINT_WITH_WORDS` where words are read."""
+        return JOINT_WITH_WORDS if self.words else JOINT
 
     @property
     def joint(self) -> Answer | None:
@@ -219,6 +220,20 @@ class Result(Masked):
         if self.selection is None or self.correction is None:
             return None
         return self.selection.scores + self.joint_weight * self.correction.agreement
+
+    @property
+    def sure(self) -> str | None:
+        """How sure `answer` is (`ssc.sure`); None before stage 2, and for a person's choice."""
+        selection, correction, index = self.selection, self.correction, self.answer.index
+        if selection is None or self.override_index is not None:
+            return None
+        if index < 0 or any(said.unclear(len(self.candidates)) for said in self.words):
+            return NOT_SURE
+        scores = self.joint_scores
+        if scores is None or correction is None:
+            return how_sure(selection.scores, index)
+        agree = selection.index == correction.snapped_index == index
+        return how_sure(scores, index, agree, float(correction.agreement[index]))
 
     @property
     def disagrees(self) -> bool:

@@ -204,6 +204,14 @@ class Candidates(Value):
         return thumbnail(draw_candidates(ground, self.masks, self.boxes))
 
 
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """float64 N in [0, 1]: softmax of N scores at CLIP's own temperature of 0.01."""
+    if not len(scores):
+        return np.zeros(0)
+    shares = np.exp(100.0 * (scores.astype(np.float64) - scores.max()))
+    return shares / shares.sum()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Selection(Value):
     """The zero-shot choice (paper §3.2, equation 1): a row of the paper's set S2.
@@ -220,9 +228,11 @@ class Selection(Value):
         rule: how the choice was made, a key of `choose.RULES`.
         clip_scores: float32 N, the similarities alone where spatial guidance counted; None where
             `scores` are those: it was off, or no expression says anything of geometry.
-        parts: "place", "size", "relation" → float32 N, what each candidate is out of it, the mean
-            over the expressions; of those only that are said. Not compared.
+        parts: "place", "size", "relation" → float32 N, what each candidate is out of it, and
+            "colour" → its share in a colour that is named, where no CLIP looked; means over the
+            expressions, of those only that are said. Not compared.
         by_words: whether no CLIP looked, and words and the detector's score alone chose.
+        unread: words of the expressions that CLIP did not read, as they are too long.
     """
 
     prompts: NDArray[np.uint8]
@@ -233,6 +243,7 @@ class Selection(Value):
     clip_scores: NDArray[np.float32] | None = None
     parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
     by_words: bool = False
+    unread: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):
@@ -264,10 +275,7 @@ class Selection(Value):
     @property
     def shares(self) -> NDArray[np.float64]:
         """float64 N in [0, 1]: softmax of the scores at CLIP's own temperature of 0.01."""
-        if not len(self.scores):
-            return np.zeros(0)
-        shares = np.exp(100.0 * (self.scores.astype(np.float64) - self.scores.max()))
-        return shares / shares.sum()
+        return softmax(self.scores)
 
     @property
     def margin(self) -> float:

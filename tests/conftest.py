@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from ssc.processors import share_processors
 
@@ -11,6 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 share_processors()
 # The default set, whatever sets are on this machine; tests of the default unset it.
 os.environ.setdefault("SSC_MODELS", "mini")
+
+# A first example may load a parser, and machines are shared.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 APART = {"browser", "process", "long", "slow"}
 

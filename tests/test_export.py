@@ -50,7 +50,8 @@ def test_record_holds_everything(scene):
     assert record["selected"]["candidate"] == best["number"]
     assert (record["selected"]["rule"], record["override"]) == ("argmax", None)
     assert (record["candidate"], record["by"]) == (results[1].joint.number, "S+S and S+S+C")
-    assert f"The answer is candidate {record['candidate']} of 3" in record["message"]
+    answer = f"The answer ({record['sure']}) is candidate {record['candidate']} of 3"
+    assert answer in record["message"]
     correction = results[1].correction
     assert np.array_equal(decode(record["corrected"]["mask"]), correction.mask)
     assert record["corrected"]["snapped"] == correction.snapped_index + 1

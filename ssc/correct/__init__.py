@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from ssc.metrics import pairwise_iou
 from ssc.result import Result
 from ssc.timing import Clock
 from ssc.types import Candidates
+from ssc.words.order import fitted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,14 +61,24 @@ class Correct:
         """
         clock = Clock()
         with clock("correct"):
-            texts = [text for result in results for text in result.expressions]
+            unread = getattr(self.corrector, "unread", None)
+            asked = [
+                [
+                    fitted(text, result.words[n].noun if result.words else "", unread)
+                    for n, text in enumerate(result.expressions)
+                ]
+                for result in results
+            ]
+            texts = [text for own in asked for text, _ in own]
             probabilities = self.corrector.predict(image, texts)  # one per expression, H×W
             corrections = []
             start = 0
-            for result in results:
-                own = probabilities[start : start + len(result.expressions)]
+            for result, read in zip(results, asked):
+                own = probabilities[start : start + len(read)]
                 start += len(own)
-                corrections.append(correct_at(pool(own), result.candidates))
+                correction = correct_at(pool(own), result.candidates)
+                lost = tuple(word for _, words in read for word in words)
+                corrections.append(replace(correction, unread=lost))
         return [
             result.with_correction(correction, clock.seconds if number == 0 else {"correct": 0.0})
             for number, (result, correction) in enumerate(zip(results, corrections))

@@ -152,6 +152,16 @@ class Corrector:
         parts = (self._read(image, batch) for batch in batches)
         return np.concatenate([np.zeros((0, *frame), np.float32), *parts])
 
+    def unread(self, text: str) -> tuple[str, ...]:
+        """The words at the end of `text` that are beyond the largest number of tokens."""
+        typed = text.split()
+        read, cut = 0, len(typed)  # the most words that fit
+        while read < cut:
+            middle = (read + cut + 1) // 2
+            tokens = self.tokenizer(" ".join(typed[:middle]))["input_ids"]
+            read, cut = (middle, cut) if len(tokens) <= self.words else (read, middle - 1)
+        return tuple(typed[read:])
+
     @torch.inference_mode()
     def _read(self, image: NDArray[np.uint8], expressions: list[str]) -> NDArray[np.float32]:
         device = next(self.model.parameters()).device

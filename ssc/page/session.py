@@ -79,6 +79,7 @@ class Session:
         correction = correct_at(
             result.correction.probability, result.candidates, threshold=threshold
         )
+        correction = replace(correction, unread=result.correction.unread)
         return self.with_result(replace(result, correction=correction))
 
     def record(self) -> dict[str, Any]:
@@ -145,6 +146,8 @@ class Session:
         name = "Your choice" if answer.by == YOURS else "Answer"
         if answer.number is None and not answer.empty:
             return [(self._draw_corrected(number, result), f"{name} · a region of its own")]
+        if result.sure is not None:
+            name = f"{name} ({result.sure})"
         return [self._draw_candidate(number, answer.index, name)]
 
     def _sides(self, number: int, result: Result) -> list[tuple[Picture, str]]:

@@ -84,6 +84,10 @@ button[role=tab].selected { color: var(--link-text-color) !important; }
 .badge { display: inline-flex; align-items: center; justify-content: center; min-width: 1.5rem;
     height: 1.5rem; border-radius: .75rem; font-size: .85rem; font-weight: 650; }
 .bars .mark { font-weight: 650; }
+.chips { display: flex; flex-wrap: wrap; gap: .35rem; margin: .25rem 0 !important; }
+.chip { padding: 0 .5rem; border-radius: .75rem; font-size: .85rem;
+    border: 1px solid var(--border-color-primary); }
+.chip b { font-weight: 400; color: var(--body-text-color-subdued); }
 @media (max-width: 640px) { .bars th { white-space: normal; } .bars td.bar { min-width: 5rem; } }
 /* Options beside each other, as many as there is room for. */
 .settings .form { display: grid; grid-template-columns:

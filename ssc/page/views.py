@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,12 @@ from ssc.draw import colour_of, ink_of
 from ssc.explain import explain
 from ssc.metrics import mask_iou
 from ssc.result import Result
-from ssc.types import ANY_CLASS, Candidates, ClassMatch
+from ssc.types import ANY_CLASS, Candidates, ClassMatch, softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.expression import Expression
 
 
 def describe(results: Sequence[Result], active: int) -> str:
@@ -44,6 +49,7 @@ def overlaps(rows: Sequence[dict[str, Any]]) -> str:
 
 def _describe(result: Result, marked: bool) -> str:
     steps = "".join(f'<p class="steps">{_step(match)}</p>' for match in result.matches)
+    steps += "".join(f'<p class="chips">{chips(said)}</p>' for said in result.words)
     lines = [escape(explain(result))]
     selected, corrected = result.selected, result.corrected
     if selected and corrected and not (selected.empty and corrected.empty):
@@ -68,6 +74,65 @@ def _step(match: ClassMatch) -> str:
     return (
         f"noun <b>{escape(match.noun)}</b> → class <b>{escape(match.name)}</b> "
         f"(similarity {match.similarity:.2f}{after})"
+    )
+
+
+def chips(said: Expression) -> str:
+    """What an expression was read as, a chip a part; what was not is struck through."""
+    read = [(kind, str(part)) for kind, parts in _parts(said).items() for part in parts]
+    lost = [*said.unread, *said.dropped]
+    return " ".join(
+        [f'<span class="chip"><b>{kind}</b> {escape(part)}</span>' for kind, part in read]
+        + [f'<span class="chip"><s>{escape(word)}</s></span>' for word in lost]
+    )
+
+
+def _parts(said: Expression) -> dict[str, Sequence[object]]:
+    return {
+        "noun": [said.noun] if said.noun else [],
+        "place": said.places,
+        "size": said.sizes,
+        "relation": said.relations,
+        "looks": [" ".join(said.attributes)] if said.attributes else [],
+        "not": said.without,
+        "how many": [said.count] if said.count != "one" else [],
+        "read": [f"{typed} → {new}" for typed, new in said.mended],
+    }
+
+
+def part_bars(result: Result) -> str:
+    """How well each candidate fits each part of what the words say, in the candidates' order.
+
+    Looks: its share of the softmax of CLIP's scores. Place, size, relation: 1 less what it is out
+    of it, in shares of the worst. Colour: its share in the colour that is named.
+    """
+    selection = result.selection
+    if selection is None or not selection.parts:
+        return ""
+    fits: dict[str, NDArray[np.floating]] = {}
+    if not selection.by_words:
+        fits["looks"] = softmax(
+            selection.scores if selection.clip_scores is None else selection.clip_scores
+        )
+    for name, part in selection.parts.items():
+        out = part / max(float(part.max()), 1e-6)
+        fits[name] = part if name == "colour" else 1 - out
+    rows = []
+    for i in range(len(result.candidates)):
+        fill = "#{:02x}{:02x}{:02x}".format(*colour_of(i))
+        cells = "".join(
+            f'<td class="bar"><span class="track"><span class="fill" style="width:'
+            f'{100 * float(fit[i]):.0f}%;background:{fill}"></span></span></td>'
+            f'<td class="number">{100 * float(fit[i]):.0f} %</td>'
+            for fit in fits.values()
+        )
+        rows.append(f'<tr><th scope="row">{_badge(i)}</th>{cells}</tr>')
+    heads = "".join(f'<th scope="colgroup" colspan="2">{name}</th>' for name in fits)
+    return (
+        "<table><caption>How well each candidate fits each part of the words. The longest bars "
+        f'do not always win: place counts most.</caption><thead><tr><th scope="col">'
+        f'<span class="unseen">Candidate</span></th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
@@ -102,7 +167,8 @@ def score_bars(result: Result) -> str:
         f"{said} (softmax over the candidates). "
         f"The best leads the next by {100 * selection.margin:.0f} points."
     )
-    return _table(caption, ("Candidate", "Share as a bar", *columns, "Share"), rows)
+    heads = ("Candidate", "Share as a bar", *columns, "Share")
+    return _table(caption, heads, rows) + part_bars(result)
 
 
 def iou_bars(result: Result) -> str:
@@ -147,12 +213,19 @@ def _bar(
     cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
     line = "" if limit is None else f'<span class="limit" style="left:{100 * limit:.0f}%"></span>'
     return (
-        f'<tr><th scope="row"><span class="badge" style="background:{fill};color:{ink_of(colour)}">'
-        f'{candidate + 1}</span> <span class="mark">{mark}</span></th>'
+        f'<tr><th scope="row">{_badge(candidate)} <span class="mark">{mark}</span></th>'
         f'<td class="bar"><span class="track"><span class="fill" style="width:{100 * share:.1f}%;'
         f'background:{fill}"></span>{line}</span></td>'
         f"{cells}</tr>"
     )
+
+
+def _badge(candidate: int) -> str:
+    """The candidate's number in its colour."""
+    colour = colour_of(candidate)
+    fill = "#{:02x}{:02x}{:02x}".format(*colour)
+    style = f"background:{fill};color:{ink_of(colour)}"
+    return f'<span class="badge" style="{style}">{candidate + 1}</span>'
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:

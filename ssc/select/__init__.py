@@ -13,6 +13,7 @@ from ssc.select.choose import RULES
 from ssc.select.prompt_cache import Encoder, PromptCache
 from ssc.select.prompts import BLURS, SIGMA, VISUAL_PROMPTS
 from ssc.select.spatial import guide
+from ssc.select.texts import embed_texts
 from ssc.select.words_alone import score_words
 from ssc.timing import Clock
 from ssc.types import Selection
@@ -111,16 +112,22 @@ class Select:
         with clock("scores"):
             images = self._cache.embeddings(prompts)
             # Equation 1: the similarity of each candidate, and the best one.
+            colours: list[NDArray[np.float32] | None] = [None] * len(results)
+            unread: list[tuple[str, ...]] = [()] * len(results)
             if self.clip is None:
-                similarities = [score_words(image, result) for result in results]
+                scored = [score_words(image, result) for result in results]
+                similarities = [scores for scores, _ in scored]
+                colours = [colour for _, colour in scored]
             else:
-                texts = self._embed(self.clip, results)
+                texts, unread = embed_texts(self.clip, results, self.spatial)
                 similarities = [similarity(own, text) for own, text in zip(images, texts)]
             guided = [self._guide(own, r, image) for own, r in zip(similarities, results)]
             chosen = RULES[self.rule]([scores for scores, _ in guided], prompts.keys)
         selected = []
         for number, (result, shown) in enumerate(zip(results, prompts.of_objects())):
             scores, parts = guided[number]
+            if (colour := colours[number]) is not None:
+                parts = {**parts, "colour": colour}
             clip_scores = similarities[number] if scores is not similarities[number] else None
             selection = Selection(
                 shown,
@@ -131,21 +138,11 @@ class Select:
                 clip_scores,
                 parts,
                 by_words=self.clip is None,
+                unread=unread[number],
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
         return selected
-
-    @staticmethod
-    def _embed(clip: Encoder, results: Sequence[Result]) -> list[NDArray[np.float32]]:
-        """float32 M×D of each object's expressions, in one call; M×0 where nothing is to choose."""
-        expressions = [text for result in results for text in result.expressions]
-        if any(len(result.candidates) for result in results):
-            rows = clip.encode_text(expressions)
-        else:
-            rows = np.zeros((len(expressions), 0), np.float32)
-        ends = np.cumsum([len(result.expressions) for result in results])
-        return np.split(rows, ends[:-1])
 
     def _guide(
         self, scores: NDArray[np.float32], result: Result, image: NDArray[np.uint8]
@@ -162,7 +159,7 @@ def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArr
 
     Args:
         images: float32 N×D, rows of length 1.
-        texts: float32 M×D, rows of length 1.
+        texts: float32 M×D, of about that length.
 
     Returns:
         float32 N in [-1, 1].

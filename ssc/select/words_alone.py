@@ -22,15 +22,18 @@ SURE = 0.05
 """Weight of the detector's score: it decides where words do not; set by hand likewise."""
 
 
-def score_words(image: NDArray[np.uint8], result: Result) -> NDArray[np.float32]:
-    """The scores of an object's candidates by words alone.
+def score_words(
+    image: NDArray[np.uint8], result: Result
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The scores of an object's candidates by words alone, and what of them is colour.
 
     Args:
         image: RGB uint8 H×W×3.
         result: stage 1 of the object.
 
     Returns:
-        float32 N in [0, 1].
+        float32 N in [0, 1]; and float32 N, the share of each in the colour that is named, the mean
+        over the expressions; None where none is.
     """
     candidates = result.candidates
     scores = SURE * candidates.scores
@@ -38,9 +41,10 @@ def score_words(image: NDArray[np.uint8], result: Result) -> NDArray[np.float32]
     texts = [_own_words(text, result, k) for k, text in enumerate(result.expressions)]
     told = [colour_shares(text, image, candidates.masks, people) for text in texts]
     known = [shares for shares in told if shares is not None]
-    if known:
-        scores = scores + COLOUR * np.sum(known, axis=0) / len(texts)
-    return scores.astype(np.float32)
+    if not known:
+        return scores.astype(np.float32), None
+    colour = np.sum(known, axis=0) / len(texts)
+    return (scores + COLOUR * colour).astype(np.float32), colour.astype(np.float32)
 
 
 def _own_words(text: str, result: Result, k: int) -> str:

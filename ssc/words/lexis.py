@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssc.expression import HIGH, LOW, MIDDLE
+from ssc.expression import HIGH, LOW, MIDDLE, Size
 
 
 def words(text: str) -> frozenset[str]:
@@ -51,6 +51,19 @@ SIZES: dict[str, tuple[str, int]] = {
     for word in said.split()
 }
 """Word for a size → measure and end, as of `ssc.expression.Size`."""
+SMALL_ONE = Size("height", LOW, posture=True)
+POSTURES = {
+    word: said
+    for said, several in {
+        Size("height", HIGH, posture=True): "standing stand stands upright",
+        SMALL_ONE: """sitting seated sits laying lying lays kneeling kneels squatting crouching
+        crouched bending baby infant calf cub foal puppy kitten""",
+        Size("area", HIGH, posture=True): """adult grown mom mother mama momma mommy dad father
+        papa daddy parent""",
+    }.items()
+    for word in several.split()
+}
+"""Word for a posture or an age → what it says of size."""
 ORDINALS = {
     word: rank
     for rank, word in enumerate(
@@ -91,7 +104,7 @@ CARDINALS = {
         1,
     )
 }
-NOT = words("""but cannot except excluding isn't isnt n't neither never no non not without""")
+NOT = words("""but cannot except excluding isn't isnt n't nt neither never no non not without""")
 """Words that negate what follows."""
 FILLERS = words(
     """a all an are at bit closest extreme far from furthest hand in is it's just more most of on
@@ -142,6 +155,29 @@ HUMAN = words("""answering bald dressed laughing shirtless smiling talking weari
 """What only people do or are."""
 YOUNG = words("""baby boy child children girl infant kid kids toddler""")
 """Children."""
+HOLDERS = words("""baby boy cat child dog girl guy kid lady man person player woman""")
+"""Who holds or sits on what is named right before ("sandwich guy is holding")."""
+POSES = words("""drinks eats flies jumps looks plays rests runs sits stands walks""")
+"""Verbs that the tagger takes for nouns after the name of who does so ("giraffe stands")."""
+VAGUEST = words("""lmao shape space stuff whatever wow wtf""")
+"""Nouns that name nothing."""
+ANIMALS = words("""bear bird cat cow dog elephant giraffe horse sheep zebra""")
+"""Classes of animals."""
+CLAUSE_ENDS = words(""", . ; and but in on""")
+"""Words that end what is denied."""
+FOREIGN = words(
+    """auf aus das dem den der derecha des destra donna droite ein eine einen el femme frau
+    gauche het hombre homme im izquierda la las le les links los mann mit mujer rechts sinistra un
+    una und une uomo von"""
+)
+"""Common words of other languages that English lists may hold."""
+HAVING = words("""carrying has have having hold holding holds wearing with""")
+"""Before these nouns are what the key noun has."""
+DONE = words(
+    """being blocked carried covered driven eaten fed followed held hidden led obscured petted
+    pulled pushed ridden surrounded touched used walked worn"""
+)
+"""Before "by" these make what follows the doer, not a neighbour."""
 GROUP = words("""all both every everybody everyone everything""")
 """Words that mean all."""
 DETERMINERS = words(
@@ -175,7 +211,8 @@ COMMON = words(
 """Further words that typing errors are read against."""
 JOINED = words(
     """airplane background backpack baseball basketball firetruck football foreground handbag
-    keyboard laptop leftmost microwave motorbike motorcycle rightmost skateboard snowboard
+    keyboard laptop leftmost microwave motorbike motorcycle rightmost skateboard skateboarder
+    snowboard snowboarder
     suitcase surfboard toothbrush"""
 )
 """Words that people part ("skate board")."""

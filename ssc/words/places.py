@@ -36,6 +36,7 @@ class Scan(Sides):
         self.sizes: list[Size] = []
         self._ordinals()
         self._rows()
+        self._in_row()
         self._cut()
         self._sides()
         self._read_sizes()
@@ -86,7 +87,11 @@ class Scan(Sides):
                 continue
             if last and self._at(i - 1) != "from" and (rank or 1) > 1:
                 end = -end
-            self._use(i, side)
+            self._use(i)
+            if self._at(side + 1) not in ROWS:  # "second in top row" counts in the row
+                self._use(side)
+            elif axis != "x":
+                axis, end = "x", LOW
             for n in range(i, side):
                 if self._at(n) in FILLERS:
                     self._use(n)
@@ -104,6 +109,8 @@ class Scan(Sides):
                 n = self._skip(n + 1, words("the a far very most"))
                 return n if self._at(n) in SIDES and not self._blocked(n) else None
             if word in SIDES and not strict and passed == 0:
+                if self._at(n + 1) == "from" and self._at(n + 2) in SIDES:
+                    return n + 2  # "second bottom from left"
                 return n if not self._blocked(n) and self._at(n + 1) not in ROWS else None
             if strict and passed:
                 return None
@@ -146,6 +153,19 @@ class Scan(Sides):
                     self._use(side)
                 self.places.append(Place(axis, end, rank, row=True))
 
+    def _in_row(self) -> None:
+        """ "Second row, first bowl": where a row is named, an ordinal counts from its left."""
+        if not any(place.row and place.axis != "x" for place in self.places):
+            return
+        if any(place.axis == "x" for place in self.places):
+            return
+        for i, word in enumerate(self.words):
+            rank = ordinal(word)
+            if rank and not self.used[i] and self._at(i + 1) not in ROWS:
+                self._use(i)
+                self.places.append(Place("x", LOW, rank))
+                return
+
     def _cut(self) -> None:
         """ "Cut off", "partly visible", "only half showing": it touches the frame."""
         for i, word in enumerate(self.words):
@@ -163,6 +183,12 @@ class Scan(Sides):
                 )
                 self.places.append(Place("cut", negated=self._negated(i)))
                 return
+            if word in ("full", "fully", "completely", "entirely") and any(
+                self._at(k) in ("view", "visible") for k in range(i + 1, i + 4)
+            ):
+                self._use(*range(i, i + 2))
+                self.places.append(Place("cut", negated=True))
+                return
             if word in ("corner", "edge") and not any(
                 w in SIDES and SIDES[w][0] in "xy" for w in self.words
             ):
@@ -175,6 +201,8 @@ class Scan(Sides):
             if self.used[i] or word not in SIDES or self._blocked(i):
                 continue
             axis, end = SIDES[word]
+            if self._at(i + 1) == "to" and self._at(i + 2) in ("left", "right"):
+                self._use(i + 2)  # "left to right" counts from the left
             negated = self._negated(i)
             self._use(i)
             self.places.append(Place(axis, end, negated=negated))

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ssc.cache import Cache
-from ssc.expression import Expression
+from ssc.expression import Expression, Size
+from ssc.words.key import key_noun, names_a_thing
 from ssc.words.lexis import (
+    ANIMALS,
+    CLAUSE_ENDS,
+    FOREIGN,
     GROUP,
-    HUMAN,
-    PERSONAL,
+    HAVING,
     PICTURE,
-    SIDES,
+    POSTURES,
     SIZES,
     SMALL,
+    SMALL_ONE,
     YOUNG,
 )
 from ssc.words.nouns import (
-    COLOURS,
     FAMILY,
-    NEVER,
-    PEOPLE,
     Parser,
     SpacyNouns,
-    is_key,
-    trim,
 )
 from ssc.words.places import Scan
 from ssc.words.plain import plain
 from ssc.words.related import find_relations
+from ssc.words.sides import ordinal
 from ssc.words.spelling import english, mend
 from ssc.words.table import look_up
 from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
-    from spacy.tokens import Doc, Token
+    from spacy.tokens import Doc
 
 
 class Reader(SpacyNouns):
@@ -61,31 +60,35 @@ def _read(expression: str, nouns: SpacyNouns) -> Expression:
     with nouns.parser.lock:
         doc = nouns.parser(text)
     words = [token.text for token in doc]
-    is_noun = [_is_noun(token, nouns) for token in doc]
-    noun, key = _key_noun(doc, is_noun, nouns)
+    is_noun = [names_a_thing(token, nouns) for token in doc]
+    noun, key = key_noun(doc, is_noun, nouns)
     taken = [False] * len(words)
     relations = find_relations(words, is_noun, key, noun, taken)
     free = ["" if mine else word for word, mine in zip(words, taken)]
     scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))], words)
     sizes = list(scan.sizes)
-    left = [
-        i
-        for i, word in enumerate(free)
-        if word and not scan.used[i] and word not in SMALL and i not in key and word not in PICTURE
-    ]
+    if not (scan.places or sizes or relations) and _alive(noun):
+        sizes = _postures(free, is_noun, key)
+    without = _without(words, scan.used)
+    denied = {i for phrase in without for i in (phrase.start - 1, *phrase)}
+    silent = SMALL | PICTURE
+    left = [i for i, w in enumerate(free) if w and not scan.used[i] and w not in silent]
+    rest = [i for i in left if i not in key and i not in denied]
     known = english()
+    strange = [i for i in left if words[i] not in known and look_up(words[i]) is None]
     return Expression(
         text,
         noun,
-        attributes=tuple(words[i] for i in left if words[i] in known),
+        attributes=tuple(words[i] for i in rest if words[i] in known),
         places=tuple(scan.places),
         sizes=tuple(sizes),
         relations=tuple(relations),
         count=_count(doc, key, scan),
-        without=_without(doc, scan),
+        without=tuple(" ".join(words[i] for i in phrase) for phrase in without),
+        asserted=" ".join(w for i, w in enumerate(words) if i not in denied) if denied else "",
         mended=tuple(mended),
         dropped=dropped,
-        unread=tuple(words[i] for i in left if words[i] not in known and words[i].isalpha()),
+        unread=tuple(words[i] for i in strange if words[i].isalpha()),
         english=_english(words, known),
     )
 
@@ -93,89 +96,8 @@ def _read(expression: str, nouns: SpacyNouns) -> Expression:
 def _english(words: list[str], known: frozenset[str]) -> bool:
     letters = [word for word in words if any(c.isalpha() for c in word)]
     good = [word for word in letters if word in known or look_up(word) is not None]
-    return bool(not letters or len(good) >= 0.5 * len(letters))
-
-
-def _is_noun(token: Token, nouns: SpacyNouns) -> bool:
-    if nouns.is_noun(token):
-        return True
-    word = token.text
-    if word in NEVER or word in SIDES or word in SIZES or len(word) < 3:
-        return False
-    entry = look_up(word)
-    if entry is None or not entry.classes:
-        return False
-    return token.tag_ in {"JJ", "RB", "VB", "VBP", "VBZ", "UH", "FW", "CD", "JJR"}
-
-
-def _key_noun(doc: Doc, is_noun: list[bool], nouns: SpacyNouns) -> tuple[str, set[int]]:
-    """The key noun and the indices of its run; "" and none where there is none."""
-    runs = [list(run) for named, run in groupby(doc, lambda token: is_noun[token.i]) if named]
-    keys = [run for run in runs if is_key(run)]
-    first: tuple[str, set[int]] | None = None
-    for number, run in enumerate(keys):
-        words = trim([token.text for token in run])
-        if not words:
-            continue
-        indices = {token.i for token in run}
-        after = run[-1].i + 1
-        if after + 1 < len(doc) and doc[after].tag_ == "VBN" and is_noun[after + 1]:
-            continue  # "bat shaped cake": the head comes later
-        noun = " ".join(words)
-        entry = look_up(noun)
-        beast = entry is not None and "person" in entry.classes and not PEOPLE & set(words)
-        if entry is None or not entry.classes or entry.mark == "p" or beast:
-            better = _whole(doc, run, runs)
-            if better:
-                return better, indices
-        if entry is not None and entry.classes:
-            return noun, indices
-        if first is None and number == 0:
-            first = noun, indices
-    for run in runs:
-        if _bound(doc, run[0].i):
-            break
-        words = trim([token.text for token in run])
-        entry = look_up(" ".join(words)) if words else None
-        if entry is not None and entry.classes:
-            return " ".join(words), {token.i for token in run}
-    if first is not None:
-        return first
-    texts = [token.text for token in doc]
-    for i, word in enumerate(texts):
-        if word in PERSONAL and (word != "her" or i + 1 == len(texts) or not is_noun[i + 1]):
-            return "person", {i}
-        if word in HUMAN:
-            return "person", set()
-    return "", set()
-
-
-def _bound(doc: Doc, i: int) -> bool:
-    """Whether a preposition or a verb of having stands before token `i`."""
-    return any(
-        token.tag_ in {"IN", "TO", "WDT", "WP"} and token.text not in ("of", "like")
-        for token in doc[:i]
-    )
-
-
-def _whole(doc: Doc, run: list[Token], runs: list[list[Token]]) -> str:
-    """The thing that a part or a measure in `run` is of ("elephant trunk", "trunk of the car")."""
-    for token in run[:-1]:
-        entry = look_up(token.text)
-        if token.text in COLOURS or token.text in SIDES:
-            continue
-        if entry is not None and entry.classes and entry.mark != "p":
-            return token.text
-    after = run[-1].i + 1
-    if after < len(doc) and doc[after].text in ("of", "from"):
-        for other in runs:
-            if other[0].i > after and other[0].i - after <= 4:
-                words = trim([token.text for token in other])
-                entry = look_up(" ".join(words)) if words else None
-                if entry is not None and entry.classes and entry.mark != "p":
-                    return " ".join(words)
-                break
-    return ""
+    foreign = [word for word in letters if word in FOREIGN]
+    return 2 * len(good) >= len(letters) and (not letters or 3 * len(foreign) < len(letters))
 
 
 def _sizes(i: int, words: list[str], is_noun: list[bool], key: set[int], noun: str) -> bool:
@@ -183,11 +105,11 @@ def _sizes(i: int, words: list[str], is_noun: list[bool], key: set[int], noun: s
     word = words[i]
     if word not in SIZES:
         return False
+    after = words[i + 1] if i + 1 < len(words) else ""
     if word in FAMILY:
-        after = words[i + 1] if i + 1 < len(words) else ""
-        return i not in key or bool(noun and after in noun)
-    if i in key:
-        return False
+        return i + 1 in key or bool(noun and after and after in noun)
+    if i in key or (i and ordinal(words[i - 1])):
+        return False  # "third tallest"
     for k in range(i + 1, len(words)):
         if k in key:
             return not (word in ("little", "young") and words[k] in YOUNG)
@@ -196,7 +118,28 @@ def _sizes(i: int, words: list[str], is_noun: list[bool], key: set[int], noun: s
         if words[k] in ("one", "of", "", "with", "in", ","):
             break
     before = [k for k in range(i) if is_noun[k]]
+    if HAVING.intersection(words[max(key, default=i) + 1 : i]):
+        return False  # "banana with the largest spot"
     return not before or before[-1] in key or not key
+
+
+def _alive(noun: str) -> bool:
+    """Whether a noun, or its lack, may be of who stands or sits."""
+    entry = look_up(noun) if noun else None
+    return not noun or (entry is not None and bool(set(entry.classes[:1]) & (ANIMALS | {"person"})))
+
+
+def _postures(words: list[str], is_noun: list[bool], key: set[int]) -> list[Size]:
+    """What a posture or an age says of the key noun's size, the first of several."""
+    for i, word in enumerate(words):
+        nouns = [k for k in range(i) if is_noun[k]]
+        said = POSTURES.get(word)
+        if word in SIZES and i + 1 in key and words[i + 1] in YOUNG:
+            said = SMALL_ONE  # "little boy"
+        thing = i and words[i - 1] in ("a", "in", "the", "on", "of")  # "in the stands"
+        if said and not (thing and i not in key) and (i in key or not nouns or nouns[-1] in key):
+            return [said]
+    return []
 
 
 def _count(doc: Doc, key: set[int], scan: Scan) -> str:
@@ -214,23 +157,16 @@ def _count(doc: Doc, key: set[int], scan: Scan) -> str:
     return "several" if counted and plural and not ordered else "one"
 
 
-def _without(doc: Doc, scan: Scan) -> tuple[str, ...]:
-    """Phrases after "not" or "without" that say no place or size."""
+def _without(words: list[str], used: list[bool]) -> list[range]:
+    """Where phrases stand after "not" or "without" that say no place or size."""
     found = []
-    words = [token.text for token in doc]
     for i, word in enumerate(words):
-        if (
-            word in ("not", "n't", "without", "no", "isn't")
-            and not scan.used[i]
-            and i + 1 < len(words)
-        ):
-            end = i + 1
-            while (
-                end < len(words)
-                and end < i + 6
-                and words[end] not in (",", ".", "and", "but", "in", "on")
-            ):
-                end += 1
-            if end > i + 1:
-                found.append(" ".join(words[i + 1 : end]))
-    return tuple(found)
+        if word not in ("not", "n't", "nt", "without", "no", "isn't") or used[i]:
+            continue
+        start = i + 1
+        end = start
+        while end < min(start + 5, len(words)) and words[end] not in CLAUSE_ENDS:
+            end += 1
+        if end > start:
+            found.append(range(start, end))
+    return found

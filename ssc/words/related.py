@@ -5,6 +5,8 @@ from __future__ import annotations
 from ssc.expression import Relation
 from ssc.words.lexis import (
     DETERMINERS,
+    DONE,
+    HAVING,
     LOOKS,
     PICTURE,
     PLACELIKE,
@@ -47,8 +49,8 @@ def find_relations(
         entry = look_up(other) if other else None
         classes = entry.classes if entry is not None else ()
         worn = entry is not None and entry.mark == "p"
-        if kind in ("on", "in", "with") and (not other or not classes or worn):
-            i = end if other and (kind == "with" or worn) else i + 1
+        if _of_itself(words, is_noun, key, i, start, worn) or _done(words, i):
+            i = end
             continue
         same = bool(other) and bool(noun) and _same(other, noun)
         inner = Scan(words[start:end], [True] * (end - start))
@@ -67,12 +69,32 @@ def find_relations(
         if _apart(words, i):
             for k in range(max(0, i - 4), i):
                 taken[k] = taken[k] or words[k] in SIDES
-        symmetric = kind in ("next to", "with", "in", "on") and same and not places and not sizes
-        if (classes or not other) and not symmetric:
+        told = classes or not other or kind in ("left of", "right of")
+        symmetric = kind == "next to" and (same or not other)  # as true of one as of the other
+        if told and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
             found.append(relation)
         i = stop
     return found
+
+
+def _of_itself(
+    words: list[str], is_noun: list[bool], key: set[int], i: int, start: int, worn: bool
+) -> bool:
+    """Whether what the relation at `i` is to is the key noun's own ("fries behind it")."""
+    if words[start] in ("his", "her", "its", "their"):
+        return worn
+    last = max(key, default=-1)
+    held = [k for k in range(last + 1, i) if words[k] in HAVING]
+    things = (look_up(words[k]) for k in range(held[-1], i) if is_noun[k]) if held else ()
+    if last >= 0 and any(thing is not None and thing.mark != "p" for thing in things):
+        return True  # "holding an umbrella over a woman"
+    return words[start] in ("it", "him", "her", "them") and any(is_noun[last + 1 : i])
+
+
+def _done(words: list[str], i: int) -> bool:
+    """Whether "by" at `i` names who does it ("used by the woman")."""
+    return words[i] == "by" and bool(DONE.intersection(words[max(0, i - 2) : i]))
 
 
 def _marker(words: list[str], i: int) -> tuple[int, str]:

@@ -25,10 +25,6 @@ WORDS: dict[tuple[str, ...], str] = {
             "above": "above|over|atop|on top of|ontop of|up from",
             "below": "below|under|underneath|beneath|down from",
             "between": "between|in between|inbetween|in the middle of|among|amongst",
-            "on": "on|riding|sitting on|standing on|sits on|upon",
-            "in": "in|inside|inside of|within",
-            "with": "with|holding|wearing|carrying|has|having|using|eating|holds|swinging|pushing|"
-            "pulling|touching|walking|hugging|drinking|reading|flying|catching|throwing",
             "far from": "farthest from|furthest from|away from|far from|further from|opposite|"
             "farther from|farthest away from|furthest away from",
         }.items()
@@ -37,13 +33,26 @@ WORDS: dict[tuple[str, ...], str] = {
 }
 LONGEST = max(map(len, WORDS))
 
-Boxes = "NDArray[np.float64]"
+# Constants chosen on RefCOCO's, RefCOCO+'s and RefCOCOg's val lists.
+LOWER_EDGE = 0.75
+"""Share that the lower edge has beside the centre in how near to the viewer something is."""
+ASIDE = 0.5
+"""What the other axis adds to how far something is from standing at a side of another."""
+NEARNESS = 0.4
+"""What size (square root of the area) adds to that."""
 
 
 def _parts(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """x0, y0, x1, y1, centre x, centre y; each N."""
     x0, y0, x1, y1 = boxes.T
     return x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def nearness(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How near to the viewer N boxes seem: low in the frame, and large."""
+    x0, y0, x1, y1 = boxes.T
+    low = LOWER_EDGE * y1 + (1 - LOWER_EDGE) * (y0 + y1) / 2
+    return low + NEARNESS * np.sqrt(np.clip((x1 - x0) * (y1 - y0), 0, None))
 
 
 def _gap(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,16 +68,6 @@ def _distance(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArra
     return np.hypot(cx - (anchor[0] + anchor[2]) / 2, cy - (anchor[1] + anchor[3]) / 2)
 
 
-def _share(boxes: NDArray[np.float64], anchor: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the smaller of box and anchor that lies in the other (N)."""
-    x0, y0, x1, y1, *_ = _parts(boxes)
-    width = np.clip(np.minimum(x1, anchor[2]) - np.maximum(x0, anchor[0]), 0, None)
-    height = np.clip(np.minimum(y1, anchor[3]) - np.maximum(y0, anchor[1]), 0, None)
-    area = (x1 - x0) * (y1 - y0)
-    own = (anchor[2] - anchor[0]) * (anchor[3] - anchor[1])
-    return width * height / np.maximum(np.minimum(area, own), 1e-9)
-
-
 def _next_to(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
     return _gap(b, a) + 0.3 * _distance(b, a)
 
@@ -77,27 +76,19 @@ def _side(axis: int, sign: int) -> Callable[..., NDArray[np.float64]]:
     def out(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
         at = (b[:, axis] + b[:, axis + 2]) / 2
         own = (a[axis] + a[axis + 2]) / 2
+        off = b[:, 1 - axis] + b[:, 3 - axis] - a[1 - axis] - a[3 - axis]
         wrong = np.maximum(0, 0.03 + sign * (own - at))
-        return 2 * wrong + (wrong > 0) * 0.1 + 0.3 * _distance(b, a)
+        return 2 * wrong + (wrong > 0) * 0.1 + 0.3 * _distance(b, a) + ASIDE * np.abs(off) / 2
 
     return out
 
 
 def _depth(sign: int) -> Callable[..., NDArray[np.float64]]:
     def out(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
-        nearer = b[:, 3] - a[3]  # lower edge below the anchor's: nearer to the viewer
-        return np.maximum(0, -sign * nearer) + 0.5 * _gap(b, a) + 0.2 * _distance(b, a)
+        nearer = nearness(b) - nearness(a[None])
+        return np.maximum(0, -sign * nearer) + _gap(b, a) + 0.3 * _distance(b, a)
 
     return out
-
-
-def _with(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 - _share(b, a)) + _gap(b, a) + 0.2 * _distance(b, a)
-
-
-def _on(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
-    above = np.maximum(0, (b[:, 1] + b[:, 3]) / 2 - (a[1] + a[3]) / 2)
-    return 0.5 * (1 - _share(b, a)) + _gap(b, a) + above + 0.1 * _distance(b, a)
 
 
 def _far(b: NDArray[np.float64], a: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,9 +104,6 @@ KINDS: dict[str, Callable[..., NDArray[np.float64]]] = {
     "above": _side(1, -1),
     "below": _side(1, 1),
     "between": _next_to,
-    "on": _on,
-    "in": _with,
-    "with": _with,
     "far from": _far,
 }
 """Relation → how far boxes N×4 (shares of the frame) are out of it to a box (4): N, 0 or more."""

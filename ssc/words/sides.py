@@ -18,8 +18,12 @@ from ssc.words.lexis import (
     SIDE_NOUNS,
     SIDES,
     TOPS,
+    VIEWER,
     words,
 )
+from ssc.words.nouns import PEOPLE
+
+NEAR = words("close closer closest near nearer nearest")
 
 
 def ordinal(word: str) -> int | None:
@@ -62,11 +66,15 @@ class Sides:
         word, before = self._at(i), self._at(i - 1)
         after = self._context[i + 1] if i + 1 < len(self._context) else ""
         if word in ("left", "right"):
-            if after in AFTER_ADVERB and before not in ("on", "the", "far", "from", "to", "in"):
+            if (
+                word == "right"
+                and after in AFTER_ADVERB
+                and before not in ("on", "the", "far", "from", "to", "in")
+            ):
                 return after != "in" or self._at(i + 2) in ("front", "the")
             if before in ("his", "her", "their", "its", "your"):
-                return after not in SIDE_NOUNS
-        if after in PARTS and not (after == "hand" and self._at(i + 2) in SIDE_NOUNS):
+                return True
+        if after in PARTS and not self._halves(i):
             return True
         if word == "mid" and after:
             return True
@@ -79,9 +87,9 @@ class Sides:
         if self._at(k) in MOVING and k >= 0:
             return True
         if word == "top":
+            if before == "on" and {"with", "has", "having"}.intersection(self._context[: i - 1]):
+                return True
             return (before in TOPS and after not in ("left", "right")) or before == "a"
-        if word in ("upper", "lower") and after in ("half", "part") and self._at(i + 2) == "of":
-            return True
         if word in ("back", "rear"):
             return self._back(i)
         if word == "front":
@@ -90,7 +98,7 @@ class Sides:
             return (
                 before == "from"
                 or after in ("facing", "legs", "view", "end")
-                or (after == "of" and self._at(i + 2) in ("the", "a"))
+                or (after == "of" and self._far_end(i + 1))
             )
         if word in ("far", "further", "farther", "furthest", "farthest", "closest", "most"):
             k = self._skip(i + 1, words("to on the in at most one over"))
@@ -99,11 +107,38 @@ class Sides:
                 return True
             if word == "far":
                 return (after in ("away", "off") and self._at(i + 2) == "from") or near in SIDES
-        if word in ("close", "near"):
-            return after in ("up", "together", "the", "a", "cropped")
+        if word in NEAR:
+            return self._near(i)
         if word == "behind":
             return after not in ("", ".", ",") or before in ("from", "right", "left", "and")
         return word == "distance" and before not in ("the", "in", "far")
+
+    def _halves(self, i: int) -> bool:
+        """Whether the part after the side at `i` is what is sought ("right half of a bun")."""
+        word, after = self._at(i), self._context[i + 1]
+        if after == "hand":
+            return self._at(i + 2) in SIDE_NOUNS
+        if self._at(i - 1) in ("his", "her", "their", "its"):
+            return False
+        if after == "half":
+            return self._at(self._skip(i + 2, words("of the his her a"))) != "body"
+        return SIDES[word][0] == "x" and after.endswith("s")  # "far right arms crossed"
+
+    def _far_end(self, k: int) -> bool:
+        """Whether what follows word `k` is a thing, not the picture or the viewer."""
+        k = self._skip(k + 1, words("the a an this all"))
+        return bool(self._at(k)) and self._at(k) not in PICTURE | VIEWER | SIDE_NOUNS
+
+    def _near(self, i: int) -> bool:
+        """Whether "near", "closest", … at `i` sets the key noun beside a thing."""
+        word, before, after = self._at(i), self._at(i - 1), self._at(i + 1)
+        if after == "to":
+            return self._far_end(i + 1)
+        if word in ("near", "close") and after in ("up", "together", "the", "a", "cropped"):
+            return True
+        if word in ("near", "nearest") and before not in ("", "the", "on", "in", "very"):
+            return after not in ("", ",", ".", "side", "end") and self._far_end(i)
+        return after == "the" and self._far_end(i)
 
     def _counted(self, i: int) -> bool:
         """Whether an ordinal or a number stands shortly before word `i`."""
@@ -117,6 +152,8 @@ class Sides:
             return not (after == "of" and self._at(self._skip(i + 2, words("the a"))) in PICTURE)
         if before in BACK_BODY:
             return True
+        if before == "'s" or (before.endswith("s") and before[:-1] in PEOPLE):
+            return True  # "mans back"
         if before == "the":
             return self._at(i - 2) in ("from", "of", "with", "only", "showing", "shows", "see")
         return False

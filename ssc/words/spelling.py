@@ -14,7 +14,15 @@ from ssc.words.nouns import COLOURS, PEOPLE, PLACES
 from ssc.words.table import look_up, noun_table
 from ssc.words.vocabulary import COCO_80
 
-_SPOKEN = {"rite": "right", "u": "you", "r": "are", "pix": "picture"}
+_SPOKEN = {
+    "rite": "right",
+    "u": "you",
+    "r": "are",
+    "pix": "picture",
+    "fron": "from",
+    "frm": "from",
+    "frt": "front",
+}
 _GLUED = {
     f"{p}{t}": f"{p} the" for p in ("on", "in", "at", "of", "to", "from") for t in ("the", "teh")
 }
@@ -86,6 +94,8 @@ def mend_word(word: str) -> str:
         return _SPOKEN[word]
     if len(word) < 3 or _known(word):
         return word
+    if len(word) == 3 and _beginning(word):
+        return _beginning(word)
     return _skeleton(word) or _near(word) or _beginning(word) or _parted(word) or word
 
 

@@ -74,7 +74,7 @@ def test_snapped_is_the_candidate_meant_and_words_say_so(image):
     said = "agrees" if not result.disagrees else f"chose candidate {leftmost + 1} instead"
     assert explain(result).endswith(f"; S+S+C {said}.")
     favoured = ", which S+S and S+S+C favour together" * result.disagrees
-    start = f"The answer is candidate {result.joint.number} of 3{favoured}. S+S chose"
+    start = f"The answer ({result.sure}) is candidate {result.joint.number} of 3{favoured}. S+S"
     assert explain(result).startswith(start)
 
 
@@ -104,7 +104,8 @@ def test_both_stages_choose_together(scores, agreement, joint):
     assert np.array_equal(result.mask, masks[joint])
     assert result.answer == result.joint
     favoured = ", which S+S and S+S+C favour together" * (result.selection.index != snapped)
-    assert explain(result).startswith(f"The answer is candidate {joint + 1} of 2{favoured}. ")
+    start = f"The answer ({result.sure}) is candidate {joint + 1} of 2{favoured}. "
+    assert explain(result).startswith(start)
 
 
 def test_where_no_candidate_agrees_its_own_mask_stays(image):

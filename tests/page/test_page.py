@@ -33,12 +33,12 @@ def test_upload_and_enter(open_page, name, width, scheme):
         "noun laptop → class laptop (similarity 0.93; next tv 0.71"
     )
     expect(page.locator("#words")).to_contain_text(
-        "The answer is candidate 1 of 3, which S+S and S+S+C favour together. "
+        "The answer (not sure) is candidate 1 of 3, which S+S and S+S+C favour together. "
         "S+S chose candidate 3 (score 0.006, next -0.001); S+S+C chose candidate 1 instead. "
         "S+S and S+S+C overlap with an IoU of 0.00."
     )
     captions = page.locator("#answers .caption-label").all_inner_texts()
-    assert captions == ["Answer · candidate 1"]
+    assert captions == ["Answer (not sure) · candidate 1"]
     captions = page.locator("#sides .caption-label").all_inner_texts()
     assert captions == ["S+S · candidate 3", "S+S+C · candidate 1"]
     assert bars(page, "scores")[0].split()[:3] == ["3", "chosen", "0.006"]

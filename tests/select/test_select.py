@@ -80,7 +80,8 @@ def test_matching_parts_two_objects_that_want_the_same():
     assert [out.selection.rule for out in outs] == ["matching"] * 2
     best, second = outs[0].selection.scores[[0, 2]]
     assert explain(outs[0]) == (
-        f"The answer is candidate 3 of 3. S+S chose candidate 3 (score {second:.3f}) by matching, "
+        "The answer (not sure) is candidate 3 of 3. "
+        f"S+S chose candidate 3 (score {second:.3f}) by matching, "
         f"as candidate 1 ({best:.3f}) went to another object."
     )
     assert not (outs[0].mask & outs[1].mask).any()

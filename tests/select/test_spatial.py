@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ssc.explain import explain
 from ssc.export import result_record
-from ssc.page.views import score_bars
+from ssc.page.views import chips, score_bars
 from ssc.result import Result
 from ssc.select import Select
 from ssc.select.spatial import guide
@@ -92,7 +92,7 @@ def test_a_mirrored_picture_and_sentence_give_the_mirrored_scores(noun, form, bo
     text = form.format(noun)
     scores = np.random.default_rng(seed).uniform(-0.2, 0.4, len(boxes)).astype(np.float32)
     other = {"left": "right", "right": "left"}
-    swapped = re.sub("left|right", lambda match: other[match.group()], text)
+    swapped = re.sub("(?:left|right)(?! next)", lambda match: other[match.group()], text)
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = W - boxes[:, [2, 0]]
     expected = guided(scores, [text], boxes, H, W)
@@ -113,7 +113,7 @@ def test_the_size_of_the_picture_and_the_order_of_boxes_do_not_matter(noun, form
 @given(NOUN, BOXES)
 def test_without_a_place_the_scores_are_as_they_were(noun, boxes):
     scores = np.linspace(-0.1, 0.3, len(boxes), dtype=np.float32)
-    assert guided(scores, [noun, f"the {noun} that stands"], boxes, H, W) is scores
+    assert guided(scores, [noun, f"the {noun} that smiles"], boxes, H, W) is scores
 
 
 @given(PLACED, BOXES)
@@ -182,3 +182,31 @@ def test_guided_scores_are_told_from_clips_own():
         assert record["candidates"][0]["clip_score"] == 0.5
         assert record["candidates"][0]["guided_score"] is None
         assert "spatial" not in explain(result) + score_bars(result)
+
+
+def test_what_was_understood_is_in_the_record_and_on_the_page():
+    select = Select(Undecided(), prompt="crop")
+    [result] = select(IMAGE, asked("brown dgo zzqx at the lft not wearing a hat"))
+    record = result_record("a.png", IMAGE, result)
+    [said] = record["words"]
+    assert (said["places"], said["unread"]) == (["left"], ["zzqx"])
+    assert {"typed": "lft", "read": "left"} in said["mended"]
+    assert [c["place"] for c in record["candidates"]] == result.selection.parts["place"].tolist()
+    assert record["candidates"][0]["place"] == 0 < record["candidates"][1]["place"]
+    assert record["candidates"][0]["size"] is record["candidates"][0]["colour"] is None
+    assert record["sure"] == result.sure == "likely"
+    shown = chips(result.words[0])
+    assert "<b>place</b> left" in shown
+    assert "<s>zzqx</s>" in shown
+    assert "<b>not</b> wearing a hat" in shown
+    assert "How well each candidate fits" in score_bars(result)
+    [plain] = select(IMAGE, asked("brown dog"))
+    assert "How well each candidate fits" not in score_bars(plain)
+
+
+def test_what_cannot_be_answered_as_asked_is_not_sure():
+    select = Select(Undecided(), prompt="crop")
+    for text in ("seventh dog from the left", "all the dogs", "der Hund links"):
+        [result] = select(IMAGE, asked(text))
+        assert result.sure == "not sure", text
+    assert result.with_override(1).sure is None

@@ -13,11 +13,11 @@ Rows (--rows):
   oracle         the candidate nearest to the truth
   s+s            stages 1 and 2
   matched        S+S where no two objects of a picture take the same candidate
-  spatial        S+S where words for place, size and relation count (not in the paper)
+  words          S+S where words for place, size and relation count (not in the paper)
   s+s+c          stage 3: where its probability is above half of its peak
   half           stage 3: where its probability is above 0.5, as in the paper
   snapped        the candidate that stage 3 agrees with best
-  joint, joint-spatial   the one that both stages favour together, without or with words
+  joint, joint-words     the one that both stages favour together, without or with words
   best-box, sam+select, gl-clip   the paper's baselines (G-DINO + SAM, SAM + Select, GL CLIP)
 and one more for each --checkpoint of stage 3.
 """

@@ -24,7 +24,7 @@ from train.evaluate.methods import (
     oracle,
     random_candidate,
     selected,
-    spatial,
+    with_words,
     zero_shot,
 )
 
@@ -60,7 +60,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
         ],
         "Table 3: stage 2 by visual prompt and CLIP": [random, best, *prompts],
         "§4.3: objects of a picture choose together": [plain, matched(pipeline)],
-        "Beyond the paper: words count": [plain, spatial(pipeline)],
+        "Beyond the paper: words count": [plain, with_words(pipeline)],
     }
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssc.errors import InputError
-from ssc.metrics import Scores, chosen_instance, mask_box, pairwise_box_iou, pairwise_iou
+from ssc.metrics import (
+    Scores,
+    chosen_instance,
+    mask_box,
+    mask_iou,
+    pairwise_box_iou,
+    pairwise_iou,
+)
+from ssc.sure import LIKELY, NOT_SURE, SURE
 from train.data.usable import LeftOut
 from train.evaluate.methods import FOUND_IOU, Asked, Row, ask, mask_of
 from train.evaluate.misses import misses
@@ -36,6 +44,7 @@ class Group:
         self.found: list[bool] = []
         self.chance: list[float] = []  # of those found
         self.right_of_found: list[bool] = []
+        self.sure: dict[str, dict[str | None, list[bool]]] = {}
 
     def add(self, masks: Mapping[str, NDArray[np.bool_]], asked: Asked, number: int) -> None:
         """Counts expression `number` of a picture: each row's mask against the truth."""
@@ -54,6 +63,9 @@ class Group:
         self.found.append(bool((overlaps >= FOUND_IOU).any()))
         if self.found[-1]:
             self.chance.append(1 / len(result.candidates))
+        for row, words in asked.sure.items():
+            called = self.sure.setdefault(row, {}).setdefault(words[number], [])
+            called.append(mask_iou(masks[row], thing.mask) >= FOUND_IOU)
         if instances is None or not len(instances):
             return
         same = pairwise_iou(instances, thing.mask[None])[:, 0]
@@ -82,7 +94,20 @@ class Group:
             "chance": mean(self.chance),
         }
         shares = {key: None if np.isnan(v) else v for key, v in found.items()}
-        return {"rows": rows, "right candidate found": shares}
+        summary = {"rows": rows, "right candidate found": shares}
+        if self.sure:
+            summary["sure"] = {row: _called(own) for row, own in self.sure.items()}
+        return summary
+
+
+def _called(answers: Mapping[str | None, Sequence[bool]]) -> dict[str, dict[str, float]]:
+    """How sure answers are called → the share of those, and how many of them are right."""
+    total = sum(map(len, answers.values()))
+    return {
+        word: {"share": len(answers[word]) / total, "right": mean(answers[word])}
+        for word in (SURE, LIKELY, NOT_SURE)
+        if answers.get(word)
+    }
 
 
 def mean(values: Iterable[float]) -> float:

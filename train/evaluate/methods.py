@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FOUND_IOU = 0.5
 """IoU with the truth from which a candidate is the right one."""
+WITH_WORDS, BOTH_WITH_WORDS = "S+S with words", "S+S with words and S+S+C"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ class Asked:
         owners: for each expression, the index of the object that it names.
         results: the pipeline's answer to each expression.
         seed: for methods that draw at random.
+        kept: what several rows need of this picture, each made once: see `heeding`.
+        sure: of rows that say so, title → how sure the answer to each expression is.
     """
 
     picture: Picture
     owners: tuple[int, ...]
     results: tuple[Result, ...]
     seed: int = 0
+    kept: dict[str, list[Result]] = field(default_factory=dict, compare=False)
+    sure: dict[str, list[str | None]] = field(default_factory=dict, compare=False)
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -122,13 +127,13 @@ def matched(pipeline: Pipeline) -> Row:
     return Row("S+S matched", masks)
 
 
-def spatial(pipeline: Pipeline) -> Row:
+def with_words(pipeline: Pipeline) -> Row:
     """S+S where words count in stages 1 and 2 (not in the paper; `ssc.select.spatial`)."""
 
     def masks(asked: Asked) -> list[Mask]:
         return [mask_of(result.selected) for result in heeding(pipeline, asked)]
 
-    return Row("S+S spatial", masks)
+    return Row(WITH_WORDS, masks)
 
 
 def corrected(pipeline: Pipeline) -> Row:
@@ -161,17 +166,18 @@ def joint(pipeline: Pipeline) -> Row:
     return Row("S+S and S+S+C", lambda asked: [mask_of(r.joint) for r in asked.results])
 
 
-def joint_spatial(pipeline: Pipeline) -> Row:
-    """`joint` where words count in stages 1 and 2."""
+def joint_with_words(pipeline: Pipeline) -> Row:
+    """`joint` where words count in stages 1 and 2: the one answer, and how sure it is."""
     _needs_stage_3(pipeline)
     assert pipeline.correct is not None
     correct = pipeline.correct
 
     def masks(asked: Asked) -> list[Mask]:
         answered = correct(asked.image, heeding(pipeline, asked))
+        asked.sure[BOTH_WITH_WORDS] = [result.sure for result in answered]
         return [mask_of(result.joint) for result in answered]
 
-    return Row("S+S spatial and S+S+C", masks)
+    return Row(BOTH_WITH_WORDS, masks)
 
 
 ROWS: dict[str, Callable[[Pipeline], Row]] = {
@@ -179,18 +185,18 @@ ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "oracle": oracle,
     "s+s": zero_shot,
     "matched": matched,
-    "spatial": spatial,
+    "words": with_words,
     "s+s+c": corrected,
     "half": above_a_half,
     "snapped": snapped,
     "joint": joint,
-    "joint-spatial": joint_spatial,
+    "joint-words": joint_with_words,
 }
 """Name for `--rows` → function from a pipeline to the row; it raises InputError where the pipeline
 lacks a model that the row needs."""
 
 DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "joint")
-STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-spatial")
+STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-words")
 
 
 def checkpoint(title: str, folder: str | Path) -> Row:
@@ -252,10 +258,12 @@ def mask_of(answer: Answer | None) -> Mask:
 
 
 def heeding(pipeline: Pipeline, asked: Asked) -> list[Result]:
-    """Stages 1 and 2 of each expression, with words read."""
-    heeding = pipeline.with_options(paper=False)
-    found = [heeding.segment(asked.image, [text]) for text in asked.texts]
-    return heeding.select(asked.image, found)
+    """Stages 1 and 2 of each expression, with words read; once a picture."""
+    if "words" not in asked.kept:
+        listening = pipeline.with_options(paper=False)
+        found = [listening.segment(asked.image, [text]) for text in asked.texts]
+        asked.kept["words"] = listening.select(asked.image, found)
+    return asked.kept["words"]
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

@@ -11,7 +11,7 @@ from ssc.writing import write_whole
 from train.evaluate import misses
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
-BY_KIND = ("S+S", "S+S spatial", "S+S+C")
+BY_KIND = ("S+S", "S+S with words", "S+S+C")
 """Rows that are also printed by kind of expression; the JSON has all."""
 
 
@@ -24,6 +24,7 @@ def markdown(report: dict[str, Any]) -> str:
         )
     parts = [_scores(report["splits"]), _left_out(report.get("left out", {}))]
     parts += [_gaps(report["splits"]), _found(report["splits"])]
+    parts.append(_sure(report["splits"]))
     if report.get("detector"):
         names = next(iter(report["detector"].values()))
         lines = [f"| split | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
@@ -99,6 +100,16 @@ def _found(splits: Mapping[str, Any]) -> str:
             cells = " | ".join(_percent(v) for v in group["right candidate found"].values())
             lines.append(f"| {split} | {name} | {cells} |")
     return "\n".join(lines)
+
+
+def _sure(splits: Mapping[str, Any]) -> str:
+    lines = ["| split | | answers called | share | right (IoU 0.5) |", "|---" * 5 + "|"]
+    for split, groups in splits.items():
+        for title, called in groups["all"].get("sure", {}).items():
+            for word, own in called.items():
+                cells = f"{_percent(own['share'])} | {_percent(own['right'])}"
+                lines.append(f"| {split} | {title} | {word} | {cells} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def _ablation(caption: str, titles: list[str], splits: Mapping[str, Any]) -> str:

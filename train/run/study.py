@@ -123,7 +123,7 @@ def evaluating(args: argparse.Namespace, seed: int, trained: dict[str, Step]) ->
     """All rows of a seed on the test sets."""
     table = args.out / f"seed-{seed}" / "evaluation.json"
     options = ["--models", args.model_set, "--data", *args.test]
-    options += ["--rows", "random", "s+s", "spatial", "oracle", "--checkpoint"]
+    options += ["--rows", "random", "s+s", "words", "oracle", "--checkpoint"]
     options += [f"{title}={trained[name].output}" for name, title in titles(trained).items()]
     return Step(f"seed {seed}, evaluate", "train.evaluate", [*options, "--json", str(table)], table)
 

@@ -16,7 +16,7 @@ LOW, HIGH = "S+S", "supervised"  # the ends of the gap
 ORDER = (
     "Random",
     "S+S",
-    "S+S spatial",
+    "S+S with words",
     "ZSBootstrap",
     "+ N",
     "S+S+C",

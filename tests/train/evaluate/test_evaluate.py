@@ -186,7 +186,7 @@ def test_what_is_wrong_is_told_in_one_line(monkeypatch, capsys, arguments, messa
 @pytest.mark.long
 def test_the_bundled_set_on_scenes_and_its_ablations(tmp_path, monkeypatch, capsys):
     out = tmp_path / "report.json"
-    rows = ("random", "oracle", "s+s", "matched", "spatial", "best-box", "gl-clip")
+    rows = ("random", "oracle", "s+s", "matched", "words", "best-box", "gl-clip")
     run(monkeypatch, "--splits", "val", "--scenes", 2, "--rows", *rows, "--json", out)
     report = json.loads(out.read_text())
     groups = report["splits"]["val"]
@@ -233,7 +233,7 @@ def test_published_networks_on_refcocos_layout(root, tmp_path, monkeypatch, caps
     parts = tiny_published()
     monkeypatch.setattr("ssc.load", lambda name, correct: parts)
     source, out = f"refer:{root}/refcoco:unc:train", tmp_path / "report.json"
-    rows = ("random", "oracle", "s+s", "matched", "spatial", "best-box", "sam+select", "gl-clip")
+    rows = ("random", "oracle", "s+s", "matched", "words", "best-box", "sam+select", "gl-clip")
     run(monkeypatch, "--models", "paper", "--data", source, "--rows", *rows, "--json", out)
     report = json.loads(out.read_text())
     found = report["splits"][source]["all"]["rows"]

@@ -24,11 +24,11 @@ def test_what_each_row_chooses():
     asked = ask(parts, picture(*ASKED))
     assert asked.texts == ["red one", "square on the right", "green one", "unicorn"]
     assert asked.owners == (0, 0, 1, 1)
-    rows = {name: chosen(ROWS[name](parts), asked) for name in ("oracle", "s+s", "spatial")}
+    rows = {name: chosen(ROWS[name](parts), asked) for name in ("oracle", "s+s", "words")}
     assert rows == {
         "oracle": [0, 0, 1, None],
         "s+s": [0, 0, 1, None],
-        "spatial": [0, 2, 1, None],
+        "words": [0, 2, 1, None],
     }
 
 
@@ -91,7 +91,7 @@ def test_rows_of_stage_3():
     snapped = ROWS["snapped"](whole).masks(asked)
     assert np.array_equal(snapped[0], squares()[1][1])
     assert np.array_equal(snapped[3], expected)  # no candidate to snap to
-    for name in ("joint", "joint-spatial"):
+    for name in ("joint", "joint-words"):
         both = ROWS[name](whole).masks(asked)
         assert all(any(np.array_equal(mask, m) for m in squares()[1]) for mask in both[:3])
         assert np.array_equal(both[3], expected)

@@ -1,0 +1,57 @@
+"""Expressions as CLIP reads them: what is denied is subtracted, long ones begin with their noun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssc.words.order import fitted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssc.result import Result
+    from ssc.select.prompt_cache import Encoder
+
+NEGATION = 0.5
+"""Weight of what an expression denies, beside what it says."""
+
+
+def embed_texts(
+    clip: Encoder, results: Sequence[Result], words: bool
+) -> tuple[list[NDArray[np.float32]], list[tuple[str, ...]]]:
+    """Embeddings of each object's expressions, in one call, and the words that CLIP did not read.
+
+    Args:
+        words: whether what the expressions say is heeded ("not wearing a hat").
+
+    Returns:
+        float32 M×D of each object, M×0 where nothing is to choose, of length 1 but where something
+        is denied; and of each object its unread words.
+    """
+    ends = np.cumsum([len(result.expressions) for result in results])[:-1]
+    count = sum(len(result.expressions) for result in results)
+    if not any(len(result.candidates) for result in results):
+        return np.split(np.zeros((count, 0), np.float32), ends), [()] * len(results)
+    texts: list[str] = []
+    denied: dict[int, list[str]] = {}
+    unread: list[tuple[str, ...]] = []
+    for result in results:
+        lost: list[str] = []
+        for number, text in enumerate(result.expressions):
+            said = result.words[number] if words and result.words else None
+            if said is not None and said.without and said.asserted:
+                denied[len(texts)] = [f"{said.noun} {phrase}".strip() for phrase in said.without]
+                text = said.asserted
+            text, left = fitted(text, said.noun if said else "", getattr(clip, "unread", None))
+            texts.append(text)
+            lost += left
+        unread.append(tuple(lost))
+    more = [phrase for phrases in denied.values() for phrase in phrases]
+    embedded = clip.encode_text([*texts, *more])
+    rows, others = embedded[: len(texts)].copy(), iter(embedded[len(texts) :])
+    for number, phrases in denied.items():
+        rows[number] -= NEGATION * np.mean([next(others) for _ in phrases], axis=0)
+    return np.split(rows, ends), unread

@@ -258,7 +258,7 @@ def test_titles_say_what_a_set_needs(monkeypatch):
 def test_answers_of_models_that_cannot_know_the_picture_say_so():
     question = Question("a.jpg", scene_image(), [["left laptop"]])
     *_, session = stream(Choices(sets(fake_pipeline())), question, OPTIONS)
-    assert [caption for _, caption in session.answers()] == ["Answer · candidate 1"]
+    assert [caption for _, caption in session.answers()] == ["Answer (not sure) · candidate 1"]
     doubtful = replace(session, unknown=True)
     assert [caption for _, caption in doubtful.answers()] == [
         "Answer · candidate 1 · not meaningful"

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from ssc.result import Result
     from ssc.select.prompt_cache import Encoder
 
-NEGATION = 0.5
-"""Weight of what an expression denies, beside what it says."""
+NEGATION = 1.0
+"""Weight of what an expression denies, beside what it says.
+
+By denials of colours and traits in RefSprites' val scenes with the mini set, among 0, 0.5 and 1."""
 
 
 def embed_texts(

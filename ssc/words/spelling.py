@@ -6,7 +6,7 @@ grammar leaves no other reading ("closet to us").
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from ssc.words.lexis import COMMON, JOINED, SIZES, VERBS
@@ -78,7 +78,7 @@ def _is_pair(word: str, after: str, joined: str) -> bool:
     return parted and len(joined) > 4 and joined in _wanted()
 
 
-@cache
+@lru_cache(8192)
 def _known(word: str) -> bool:
     if not word.isalpha() or not word.isascii():
         return True
@@ -87,7 +87,7 @@ def _known(word: str) -> bool:
     return look_up(word) is not None
 
 
-@cache
+@lru_cache(8192)
 def mend_word(word: str) -> str:
     """What `word` is read as: itself where it is English or nothing is near enough."""
     if word in _SPOKEN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ _IRREGULAR = {
 }  # fmt: skip
 
 
+@lru_cache(8192)
 def look_up(words: str) -> Entry | None:
     """The entry of a noun of one or more words, singular or plural; the longest ending counts.
 

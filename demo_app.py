@@ -30,6 +30,7 @@ from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
 from ssc.page.request import defaults
 from ssc.page.style import CSS, NAMES, THEME
+from ssc.pipeline import Pipeline
 
 EXAMPLES = ASSETS / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full
@@ -146,6 +147,14 @@ def serve(page: gr.Blocks, **options: Any) -> Any:
     )
 
 
+def warm_up(pipeline: Pipeline) -> None:
+    """Loads what loads at its first use; of networks that take long, none is run."""
+    if getattr(pipeline.segment.detector, "costly", False):
+        pipeline.segment.nouns("the dog")
+    else:
+        pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])
+
+
 @command()
 def main(argv: Sequence[str] | None = None) -> None:
     # Gradio's own variables, which a Hugging Face Space sets.
@@ -173,9 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
     choices = find_choices(args.models, [name.strip() for name in corrects if name.strip()])
     if gpu.spaces is None:  # else there is no GPU outside of a request
-        picture = np.zeros((32, 32, 3), np.uint8)
-        pipeline = choices.pipeline(choices.models, choices.correct)
-        pipeline(picture, ["dog"])  # loads what loads at its first use
+        warm_up(choices.pipeline(choices.models, choices.correct))
     serve(build(choices), server_name=args.host, server_port=args.port)
 
 

@@ -10,6 +10,7 @@ python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
 python -m ssc photo.jpg "the man in blue" --models base
+python -m ssc photo.jpg "the man in blue" --models base --segmenter sam2.1-tiny   # another part
 python -m ssc bench --models base paper                                 # how fast they are
 """
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
 
+PARTS = {"detector": "what finds boxes", "segmenter": "what makes masks", "clip": "stage 2's CLIP"}
 SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
 
@@ -98,8 +100,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="mini, pocket, base or paper; default: $SSC_MODELS, else the best set that is present",
+        help="mini, pocket, lite, base or paper; default: $SSC_MODELS, else the best that is here",
     )
+    for part, what in PARTS.items():
+        parser.add_argument(
+            f"--{part}", metavar="PART", help=f"{what} in place of the model set's; see models"
+        )
     parser.add_argument(
         "--vocabulary",
         metavar="FILE|WORDS",
@@ -152,6 +158,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=None,
         help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
         "words for place, size and relation count too",
+    )
+    parser.add_argument(
+        "--nearest",
+        action="store_true",
+        default=None,
+        help="say what there is instead where nothing is found; by default unless it takes long",
     )
     parser.add_argument(
         "--correct",
@@ -243,7 +255,8 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     correct = {None: True, "off": False}.get(args.correct, args.correct)
     models = args.models or default_set()
     by_picture = args.models is None and models == "pocket" and not os.environ.get("SSC_MODELS")
-    pipeline = (load or ssc.load)(None if by_picture else models, correct=correct)
+    parts = {part: name for part in PARTS if (name := getattr(args, part))}
+    pipeline = (load or ssc.load)(None if by_picture else models, correct=correct, **parts)
     if pipeline.correct is None and correct:
         print(
             f"The {models} set has no model for stage 3: the answer is S+S alone. "
@@ -259,6 +272,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         vocabulary=words,
         project=args.project,
         paper=args.paper,
+        nearest=args.nearest,
     )
 
 

@@ -9,8 +9,7 @@ python -m ssc photo.jpg "the man on the left" --paper                   # looks 
 python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
-python -m ssc photo.jpg "the man in blue" --models base
-python -m ssc photo.jpg "the man in blue" --models base --segmenter sam2.1-tiny   # another part
+python -m ssc photo.jpg "the man in blue" --models base --segmenter sam2.1-tiny
 python -m ssc bench --models base paper                                 # how fast they are
 """
 
@@ -82,10 +81,9 @@ def _main(argv: Sequence[str] | None, load: Load | None) -> int:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to. Writes, for each image, PNGs of the "
-        "answer, which all stages favour together, of the candidates, and of what S+S (stages 1 "
-        "and 2; files named selected) and S+S+C (stage 3; files named corrected) chose. "
-        "result.json holds everything.",
+        description="Segments what an expression refers to. Writes, for each image, the answer, "
+        "which all stages favour together, the candidates, and the choices of S+S (files named "
+        "selected) and S+S+C (files named corrected). result.json holds everything.",
         epilog="python -m ssc models lists the model sets and downloads them; python -m ssc bench "
         "measures their speed.",
     )
@@ -160,11 +158,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "words for place, size and relation count too",
     )
     parser.add_argument(
-        "--nearest",
-        action="store_true",
-        default=None,
-        help="say what there is instead where nothing is found; by default unless it takes long",
+        "--lossless", action="store_true", help="overlays as PNGs, large and slow, not as JPEGs"
     )
+    what = "say what there is instead where nothing is found; by default unless it takes long"
+    parser.add_argument("--nearest", action="store_true", default=None, help=what)
     parser.add_argument(
         "--correct",
         metavar="CHECKPOINT|off",
@@ -207,7 +204,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
         image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
         make_folder(args.out)
         pipeline = build(args, load)
-        segment(pipeline, image, paths[0], objects, args.out, stems[0])
+        segment(pipeline, image, paths[0], objects, args.out, stems[0], args.lossless)
         return 0
     if others:
         print(f"note: passed over, as no pictures: {several(others)}", file=sys.stderr)
@@ -216,7 +213,9 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
 
     def fails(path: Path, stem: str) -> bool:
         try:
-            segment(pipeline, ssc.load_image(path), path, objects, args.out / stem, stem)
+            segment(
+                pipeline, ssc.load_image(path), path, objects, args.out / stem, stem, args.lossless
+            )
         except DiskFull:  # so would all others
             raise
         except Exception as error:  # of any kind: one picture's failure is that picture's
@@ -283,6 +282,7 @@ def segment(
     objects: Sequence[Sequence[str]],
     folder: Path,
     stem: str,
+    lossless: bool,
 ) -> None:
     """Segments one image, writes the results and says what came of it."""
     from tqdm import tqdm
@@ -290,7 +290,7 @@ def segment(
     from ssc.export import write_result
 
     results = pipeline(image, objects)
-    written = write_result(folder, stem, image, results, path.name)
+    written = write_result(folder, stem, image, results, path.name, lossless=lossless)
     lines = [f"{path.name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
     lines += [f"  {file}" for file in written]
     tqdm.write("\n".join(lines), file=sys.stdout)

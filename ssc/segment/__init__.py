@@ -112,8 +112,8 @@ class Segment:
 
         Returns:
             A result with matches and candidates. Where nothing of the class was found, and others
-            are looked for, these are of a class next to it (`Result.taken`; not by the paper's rule), or there are none and
-            the nearest classes that are in the image.
+            are looked for, these are of a class next to it (`Result.taken`; not by the paper's
+            rule), or there are none and the nearest classes that are in the image.
         """
         clock = Clock()
         with clock("nouns"):

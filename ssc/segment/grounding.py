@@ -15,6 +15,7 @@ from ssc.devices import in_chunks
 from ssc.errors import WeightsError
 from ssc.segment.class_prompts import ClassPrompt, make_class_prompts
 from ssc.segment.detect import check_threshold
+from ssc.segment.features import keep_features
 from ssc.weights.reading import load_transformers, read_config
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ NMS_IOU = 0.8  # of two boxes that overlap more, the better stays
 SHORT_SIDE, LONG_SIDE = 800, 1333  # pixels that the network sees, as published
 IMAGES = 4  # seen at once; bounds memory, not results
 KEPT = 32  # answers, a few kB each
-KEPT_IMAGES = 4  # the image backbone's features, 18 MB each
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
 STD = (0.229, 0.224, 0.225)
@@ -237,39 +237,6 @@ class TransformersNetwork:
         tokens = self.tokenizer(list(prompts), padding=True, return_tensors="pt")
         outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
         return outputs.logits, outputs.pred_boxes
-
-
-def keep_features(backbone: Any, dtype: torch.dtype) -> None:
-    """Makes a network's image backbone run once for each picture, whatever is asked about it.
-
-    In place, of the object and not of its class: names of weights stay.
-
-    Args:
-        backbone: pixels B×3×h×w and a mask B×h×w → a list of (features B×C×s×s, mask B×s×s).
-        dtype: that its matrix products are computed in; features are float32.
-    """
-    forward = type(backbone).forward
-    half = dtype != torch.float32
-    features: Cache[list[tuple[Tensor, Tensor]]] = Cache(KEPT_IMAGES)
-
-    def kept(pixels: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-        keys = [content_key(image) for image in pixels.cpu().numpy()]
-        rows = {key: found for key in keys if (found := features.peek(key)) is not None}
-        new = {key: k for k, key in enumerate(keys) if key not in rows}
-        if new:
-            index = [*new.values()]
-            with torch.autocast(pixels.device.type, dtype if half else None, enabled=half):
-                levels = forward(backbone, pixels[index], mask[index])
-            for k, key in enumerate(new):
-                rows[key] = [(f[k : k + 1].float().clone(), m[k : k + 1]) for f, m in levels]
-        for key in keys:
-            features.put(key, rows[key])
-        return [
-            (torch.cat([f for f, _ in level]), torch.cat([m for _, m in level]))
-            for level in zip(*(rows[key] for key in keys))
-        ]
-
-    backbone.forward = kept
 
 
 def load_tokenizer(folder: Path) -> Any:

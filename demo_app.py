@@ -23,6 +23,7 @@ import numpy as np
 import ssc.page.gpu as gpu
 from ssc.entry import command
 from ssc.models.bundled import ASSETS
+from ssc.models.sets import MODEL_SETS, keep_all
 from ssc.page.choices import Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
@@ -180,8 +181,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
-    choices = find_choices(args.models, [name.strip() for name in corrects if name.strip()])
-    if gpu.spaces is None:  # else there is no GPU outside of a request
+    lent = gpu.spaces is not None
+    named = [name.strip() for name in corrects if name.strip()]
+    choices = find_choices(args.models, named, only_named=lent)
+    if lent:  # networks are put on the GPU that is lent later here, in the main thread, or never
+        here = (name for name, offered in choices.sets.items() if not offered.missing())
+        keep_all([name for name in here if name in MODEL_SETS])
+    else:
         warm_up(choices.pipeline(choices.models, choices.correct))
     serve(build(choices), server_name=args.host, server_port=args.port)
 

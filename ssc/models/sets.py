@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache, partial
 from pathlib import Path
@@ -68,20 +68,38 @@ def load(
     return _stages_1_and_2(name, *parts).with_correct(_correct(folder))
 
 
+def named_sets() -> list[str]:
+    """The sets that the environment variable SSC_MODELS names, separated by commas.
+
+    Raises:
+        OptionError: one of them is none.
+    """
+    names = [name.strip() for name in os.environ.get("SSC_MODELS", "").split(",") if name.strip()]
+    for name in names:
+        if name not in MODEL_SETS:
+            raise unknown("SSC_MODELS", name, MODEL_SETS)
+    return list(dict.fromkeys(names))
+
+
+def keep_all(names: Sequence[str]) -> None:
+    """Loads sets, and keeps them in memory however many they are, for who cannot load later."""
+    _sets.size = max(_sets.size, len(names))
+    for name in names:
+        load(name)
+
+
 def default_set() -> str:
-    """The set that the environment variable SSC_MODELS names, else the best that lacks nothing on
-    this machine: paper before base before lite before pocket before mini. Nothing is loaded or
-    asked of the network.
+    """The first set that the environment variable SSC_MODELS names, else the best that lacks
+    nothing on this machine: paper before base before lite before pocket before mini. Nothing is
+    loaded or asked of the network.
 
     Raises:
         OptionError: SSC_MODELS names no set.
     """
     from ssc.models.published import SETS, lacks
 
-    if named := os.environ.get("SSC_MODELS"):
-        if named not in MODEL_SETS:
-            raise unknown("SSC_MODELS", named, MODEL_SETS)
-        return named
+    if named := named_sets():
+        return named[0]
     return next(name for name in reversed(MODEL_SETS) if name not in SETS or not lacks(name))
 
 

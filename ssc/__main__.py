@@ -10,6 +10,7 @@ python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
 python -m ssc photo.jpg "the man in blue" --models base --segmenter sam2.1-tiny
+python -m ssc verify --models base                                      # whether they work here
 python -m ssc bench --models base paper                                 # how fast they are
 """
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
 
+COMMANDS = {"models": "ssc.models.command", "bench": "ssc.bench", "verify": "ssc.models.verify"}
 PARTS = {"detector": "what finds boxes", "segmenter": "what makes masks", "clip": "stage 2's CLIP"}
 SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
@@ -72,9 +74,8 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 def _main(argv: Sequence[str] | None, load: Load | None) -> int:
     share_processors()
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
-        module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]
-        return import_module(module).main(words[1:])
+    if words and words[0] in COMMANDS and all(w.startswith("-") for w in words[1:2]):
+        return import_module(COMMANDS[words[0]]).main(words[1:])
     return run(parse(words), load)
 
 
@@ -84,8 +85,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Segments what an expression refers to. Writes, for each image, the answer, "
         "which all stages favour together, the candidates, and the choices of S+S (files named "
         "selected) and S+S+C (files named corrected). result.json holds everything.",
-        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc bench "
-        "measures their speed.",
+        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc verify "
+        "checks one; python -m ssc bench measures their speed.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -157,10 +158,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
         "words for place, size and relation count too",
     )
-    parser.add_argument(
-        "--lossless", action="store_true", help="overlays as PNGs, large and slow, not as JPEGs"
-    )
-    what = "say what there is instead where nothing is found; by default unless it takes long"
+    large = "overlays as PNGs, large and slow, not as JPEGs"
+    parser.add_argument("--lossless", action="store_true", help=large)
+    what = "say what there is instead of what is not found; default: unless it takes long"
     parser.add_argument("--nearest", action="store_true", default=None, help=what)
     parser.add_argument(
         "--correct",

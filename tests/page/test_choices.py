@@ -158,12 +158,12 @@ def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, bes
     monkeypatch.setattr("ssc.weights.files.Weights.present", present)
     monkeypatch.setattr(ssc, "load", lambda *_, **__: fake_pipeline())
     assert find_choices().models == best
-    assert list(find_choices("base").sets) == ["base", "mini", "pocket", "paper"]
+    assert list(find_choices("base").sets) == ["base", "mini", "pocket", "lite", "paper"]
 
 
 def test_the_sets_that_there_are(monkeypatch):
     choices = find_choices("mini", ["off"])
-    assert list(choices.sets) == ["mini", "pocket", "base", "paper"]
+    assert list(choices.sets) == ["mini", "pocket", "lite", "base", "paper"]
     assert choices.corrects == ["off"]
     assert choices.sets["mini"].missing() == ""
     assert choices.pipeline("mini").segment is ssc.load("mini").segment
@@ -232,9 +232,9 @@ def test_by_the_picture_where_pocket_is_the_best_that_is_here(monkeypatch):
     monkeypatch.setattr("ssc.models.sets.default_set", lambda: "pocket")
     monkeypatch.setattr(ssc, "load", lambda name=None, **_: photographs if name else both)
     choices = find_choices()
-    assert list(choices.sets) == [AUTO, "pocket", "mini", "base", "paper"]
+    assert list(choices.sets) == [AUTO, "pocket", "mini", "lite", "base", "paper"]
     assert choices.sets[AUTO].thresholds() == (None, None)
-    assert list(find_choices("pocket").sets) == ["pocket", "mini", "base", "paper"]
+    assert list(find_choices("pocket").sets) == ["pocket", "mini", "lite", "base", "paper"]
     assert choices.pipeline(AUTO, "off").scenes.correct is None
     looked = []
     monkeypatch.setattr("ssc.models.by_picture.is_unknown", lambda *_: looked.pop())

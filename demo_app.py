@@ -23,6 +23,7 @@ import numpy as np
 import ssc.page.gpu as gpu
 from ssc.entry import command
 from ssc.models.bundled import ASSETS
+from ssc.models.sets import MODEL_SETS, keep_all
 from ssc.page.choices import Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
@@ -30,6 +31,7 @@ from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
 from ssc.page.request import defaults
 from ssc.page.style import CSS, NAMES, THEME
+from ssc.pipeline import Pipeline
 
 EXAMPLES = ASSETS / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full
@@ -146,6 +148,14 @@ def serve(page: gr.Blocks, **options: Any) -> Any:
     )
 
 
+def warm_up(pipeline: Pipeline) -> None:
+    """Loads what loads at its first use; of networks that take long, none is run."""
+    if getattr(pipeline.segment.detector, "costly", False):
+        pipeline.segment.nouns("the dog")
+    else:
+        pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])
+
+
 @command()
 def main(argv: Sequence[str] | None = None) -> None:
     # Gradio's own variables, which a Hugging Face Space sets.
@@ -171,11 +181,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
-    choices = find_choices(args.models, [name.strip() for name in corrects if name.strip()])
-    if gpu.spaces is None:  # else there is no GPU outside of a request
-        picture = np.zeros((32, 32, 3), np.uint8)
-        pipeline = choices.pipeline(choices.models, choices.correct)
-        pipeline(picture, ["dog"])  # loads what loads at its first use
+    lent = gpu.spaces is not None
+    named = [name.strip() for name in corrects if name.strip()]
+    choices = find_choices(args.models, named, only_named=lent)
+    if lent:  # networks are put on the GPU that is lent later here, in the main thread, or never
+        here = (name for name, offered in choices.sets.items() if not offered.missing())
+        keep_all([name for name in here if name in MODEL_SETS])
+    else:
+        warm_up(choices.pipeline(choices.models, choices.correct))
     serve(build(choices), server_name=args.host, server_port=args.port)
 
 

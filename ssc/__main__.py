@@ -9,7 +9,8 @@ python -m ssc photo.jpg "the man on the left" --paper                   # looks 
 python -m ssc photo.jpg "the corgi" --models base --vocabulary "corgi, poodle"
 python -m ssc photo.jpg "the man in blue" --correct my/checkpoint       # a folder, or a Hub id
 python -m ssc models --download base                                    # the published networks
-python -m ssc photo.jpg "the man in blue" --models base
+python -m ssc photo.jpg "the man in blue" --models base --segmenter sam2.1-tiny
+python -m ssc verify --models base                                      # whether they work here
 python -m ssc bench --models base paper                                 # how fast they are
 """
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
 
+COMMANDS = {"models": "ssc.models.command", "bench": "ssc.bench", "verify": "ssc.models.verify"}
+PARTS = {"detector": "what finds boxes", "segmenter": "what makes masks", "clip": "stage 2's CLIP"}
 SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
 
@@ -71,21 +74,19 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
 def _main(argv: Sequence[str] | None, load: Load | None) -> int:
     share_processors()
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] in (["models"], ["bench"]) and all(w.startswith("-") for w in words[1:2]):
-        module = {"models": "ssc.models.command", "bench": "ssc.bench"}[words[0]]
-        return import_module(module).main(words[1:])
+    if words and words[0] in COMMANDS and all(w.startswith("-") for w in words[1:2]):
+        return import_module(COMMANDS[words[0]]).main(words[1:])
     return run(parse(words), load)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(
         prog="python -m ssc",
-        description="Segments what an expression refers to. Writes, for each image, PNGs of the "
-        "answer, which all stages favour together, of the candidates, and of what S+S (stages 1 "
-        "and 2; files named selected) and S+S+C (stage 3; files named corrected) chose. "
-        "result.json holds everything.",
-        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc bench "
-        "measures their speed.",
+        description="Segments what an expression refers to. Writes, for each image, the answer, "
+        "which all stages favour together, the candidates, and the choices of S+S (files named "
+        "selected) and S+S+C (files named corrected). result.json holds everything.",
+        epilog="python -m ssc models lists the model sets and downloads them; python -m ssc verify "
+        "checks one; python -m ssc bench measures their speed.",
     )
     parser.add_argument("image", metavar="IMAGE", help="a picture, a folder, or a quoted glob")
     parser.add_argument(
@@ -98,8 +99,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="mini, pocket, base or paper; default: $SSC_MODELS, else the best set that is present",
+        help="mini, pocket, lite, base or paper; default: $SSC_MODELS, else the best that is here",
     )
+    for part, what in PARTS.items():
+        parser.add_argument(
+            f"--{part}", metavar="PART", help=f"{what} in place of the model set's; see models"
+        )
     parser.add_argument(
         "--vocabulary",
         metavar="FILE|WORDS",
@@ -153,6 +158,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
         "words for place, size and relation count too",
     )
+    large = "overlays as PNGs, large and slow, not as JPEGs"
+    parser.add_argument("--lossless", action="store_true", help=large)
+    what = "say what there is instead of what is not found; default: unless it takes long"
+    parser.add_argument("--nearest", action="store_true", default=None, help=what)
     parser.add_argument(
         "--correct",
         metavar="CHECKPOINT|off",
@@ -195,7 +204,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
         image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
         make_folder(args.out)
         pipeline = build(args, load)
-        segment(pipeline, image, paths[0], objects, args.out, stems[0])
+        segment(pipeline, image, paths[0], objects, args.out, stems[0], args.lossless)
         return 0
     if others:
         print(f"note: passed over, as no pictures: {several(others)}", file=sys.stderr)
@@ -204,7 +213,9 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
 
     def fails(path: Path, stem: str) -> bool:
         try:
-            segment(pipeline, ssc.load_image(path), path, objects, args.out / stem, stem)
+            segment(
+                pipeline, ssc.load_image(path), path, objects, args.out / stem, stem, args.lossless
+            )
         except DiskFull:  # so would all others
             raise
         except Exception as error:  # of any kind: one picture's failure is that picture's
@@ -243,7 +254,8 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     correct = {None: True, "off": False}.get(args.correct, args.correct)
     models = args.models or default_set()
     by_picture = args.models is None and models == "pocket" and not os.environ.get("SSC_MODELS")
-    pipeline = (load or ssc.load)(None if by_picture else models, correct=correct)
+    parts = {part: name for part in PARTS if (name := getattr(args, part))}
+    pipeline = (load or ssc.load)(None if by_picture else models, correct=correct, **parts)
     if pipeline.correct is None and correct:
         print(
             f"The {models} set has no model for stage 3: the answer is S+S alone. "
@@ -259,6 +271,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         vocabulary=words,
         project=args.project,
         paper=args.paper,
+        nearest=args.nearest,
     )
 
 
@@ -269,6 +282,7 @@ def segment(
     objects: Sequence[Sequence[str]],
     folder: Path,
     stem: str,
+    lossless: bool,
 ) -> None:
     """Segments one image, writes the results and says what came of it."""
     from tqdm import tqdm
@@ -276,7 +290,7 @@ def segment(
     from ssc.export import write_result
 
     results = pipeline(image, objects)
-    written = write_result(folder, stem, image, results, path.name)
+    written = write_result(folder, stem, image, results, path.name, lossless=lossless)
     lines = [f"{path.name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
     lines += [f"  {file}" for file in written]
     tqdm.write("\n".join(lines), file=sys.stdout)

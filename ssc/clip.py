@@ -124,44 +124,56 @@ class Clip:
 OPENAI = ("ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "ViT-L-14-336-quickgelu")
 """OpenAI's CLIPs as open_clip names them. They were trained with QuickGELU: under the names
 without it the same weights load, and give worse embeddings."""
+PE = ("PE-Core-S-16-384",)
+"""Perception Encoders (Bolya et al. 2025), likewise."""
 
 
-def load_openai_clip(
+def load_clip(
     architecture: str,
     path: Path,
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
 ) -> Clip:
-    """OpenAI's weights in open_clip's network.
+    """Published weights in open_clip's network.
 
     Args:
-        architecture: one of `OPENAI`.
+        architecture: one of `OPENAI` or `PE`.
         path: their `open_clip_model.safetensors`, as timm's repositories on the Hub hold it.
 
     Raises:
         OptionError: no such architecture.
         WeightsError: the file is missing, damaged or another network's.
     """
-    from open_clip import get_model_config, get_tokenizer
-    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-    from open_clip.model import CLIP
-
     from ssc.weights.reading import load_weights, unfilled
 
-    if architecture not in OPENAI:
-        raise unknown("CLIP", architecture, OPENAI)
-    config = get_model_config(architecture)
+    if architecture not in OPENAI + PE:
+        raise unknown("CLIP", architecture, OPENAI + PE)
     with unfilled():
-        model = CLIP(**config)
-    load_weights(model, path)
+        clip = build_clip(architecture, device=device, dtype=dtype)
+    load_weights(clip.model, path)
+    return clip
+
+
+def build_clip(
+    architecture: str,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Clip:
+    """A published network without its weights; arguments as of `load_clip`."""
+    from open_clip import get_model_config, get_tokenizer
+    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+    from open_clip.model import CLIP, CustomTextCLIP
+
+    config = dict(get_model_config(architecture))
+    size = config["vision_cfg"]["image_size"]
+    network = CustomTextCLIP if config.pop("custom_text", False) else CLIP
+    model, tokenizer = network(**config), get_tokenizer(architecture)
+    if architecture in PE:
+        half = (0.5, 0.5, 0.5)
+        return Clip(model, tokenizer, size, half, half, device=device, dtype=dtype)
+    mean, std = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     return Clip(
-        model,
-        get_tokenizer(architecture),
-        config["vision_cfg"]["image_size"],
-        OPENAI_DATASET_MEAN,
-        OPENAI_DATASET_STD,
-        interpolation="bicubic",
-        device=device,
-        dtype=dtype,
+        model, tokenizer, size, mean, std, interpolation="bicubic", device=device, dtype=dtype
     )

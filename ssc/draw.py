@@ -103,14 +103,13 @@ def draw_mask(
     Returns:
         RGB uint8 H×W×3, a copy.
     """
-    canvas = image.copy()
+    import cv2
+
     if not mask.any():
-        return canvas
-    # Half way to its own grey and darker: there, but in the background. In integers, as it is
-    # 0.3 image + 0.3 grey for every pixel.
-    total = image.sum(axis=2, keepdims=True, dtype=np.uint16)
-    dim = ((image * np.uint16(3) + total) // 10).astype(np.uint8)
-    canvas = np.where(mask[..., None], image, dim)
+        return image.copy()
+    # Half way to its own grey and darker: there, but in the background; 0.3 image + 0.3 grey.
+    canvas = cv2.transform(image, 0.3 * np.eye(3, dtype=np.float32) + np.float32(0.1))
+    cv2.copyTo(image, mask.view(np.uint8), canvas)
     _tint(canvas, mask, color, 0.25)
     _outline(canvas, mask, color, 3 * _unit(image))
     return canvas
@@ -150,7 +149,14 @@ def _unit(image: NDArray[np.uint8]) -> float:
 
 
 def _tint(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, part: float) -> None:
-    canvas[mask] = (canvas[mask] * (1 - part) + np.array(colour) * part).astype(np.uint8)
+    import cv2
+
+    if not mask.any():
+        return
+    x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+    inside = canvas[y : y + h, x : x + w]
+    tinted = cv2.addWeighted(inside, 1 - part, np.full_like(inside, colour), part, 0)
+    np.copyto(inside, tinted, where=mask[y : y + h, x : x + w, None])
 
 
 def _outline(

@@ -51,7 +51,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -60,9 +62,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ssc
-from ssc.draw import colour_of, draw_candidates, draw_mask
+from ssc.drawn import pictures
 from ssc.explain import explain
-from ssc.formats import png, rle
+from ssc.formats import jpeg, png, rle
 from ssc.writing import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from ssc.result import Result
 
 
+AT_ONCE = 4  # pictures of a result that are drawn and encoded at once; bounds memory
 LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 VERSION = 1
 """Of the form of result.json; it rises where a reader of the form before would misread."""
@@ -171,7 +174,13 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
 
 
 def write_result(
-    folder: Path, stem: str, image: NDArray[np.uint8], results: Sequence[Result], image_name: str
+    folder: Path,
+    stem: str,
+    image: NDArray[np.uint8],
+    results: Sequence[Result],
+    image_name: str,
+    *,
+    lossless: bool = False,
 ) -> list[Path]:
     """Writes the results of one image; a file that is there is replaced in one step, never torn.
 
@@ -181,16 +190,17 @@ def write_result(
         image: RGB uint8 H×W×3.
         results: one per object.
         image_name: as the user knows it, for the JSON.
+        lossless: see `result_files`.
 
     Returns:
-        The files written, named as `result_files` names them.
+        The files written, named as `result_files` names them, in that order.
 
     Raises:
         WriteError: the folder or a file in it cannot be written.
     """
     make_folder(folder)
     written = []
-    for name, data in result_files(stem, image, results, image_name):
+    for name, data in result_files(stem, image, results, image_name, lossless=lossless):
         written.append(folder / name)
         write_whole(written[-1], data)
     return written
@@ -211,46 +221,47 @@ def zip_result(
 
 
 def result_files(
-    stem: str, image: NDArray[np.uint8], results: Sequence[Result], image_name: str
+    stem: str,
+    image: NDArray[np.uint8],
+    results: Sequence[Result],
+    image_name: str,
+    *,
+    lossless: bool = False,
 ) -> Iterator[tuple[str, bytes]]:
     """Everything to take away, as names and contents; arguments as in `write_result`.
 
+    Pictures are drawn and encoded side by side, a few at a time.
+
+    Args:
+        lossless: overlays are PNGs too, which take long and much room where a picture is large.
+
     Yields:
-        For an only object `<stem>.overlay.png`, `<stem>.mask.png` (8 bit, 0 or 255, original
-        size) and `<stem>.cutout.png` (the rest transparent) of the answer, and
-        `<stem>.candidates.png`. With stage 3 also overlay and mask of S+S, `<stem>.selected.…`,
+        For an only object `<stem>.overlay.jpg`, `<stem>.mask.png` (8 bit, 0 or 255, original
+        size) and `<stem>.cutout.png` (the rest transparent, and black) of the answer, and
+        `<stem>.candidates.jpg`. With stage 3 also overlay and mask of S+S, `<stem>.selected.…`,
         and of S+S+C, `<stem>.corrected.…`, and `<stem>.probability.png` (8 bit, 255 for certain).
-        Of several objects each name has its number, `<stem>.1.overlay.png`. Last `result.json`.
+        Of several objects each name has its number, `<stem>.1.overlay.jpg`. Last `result.json`.
     """
+    jobs = []
     for number, result in enumerate(results, 1):
         start = stem if len(results) == 1 else f"{stem}.{number}"
-        for kind, pixels in _pictures(image, result).items():
-            yield f"{start}.{kind}.png", png(pixels)
-    text = json.dumps(result_document(image_name, image, results), indent=1, ensure_ascii=False)
+        for kind, draw in pictures(image, result).items():
+            drawn = kind.endswith(("overlay", "candidates")) and not lossless
+            suffix, encode = ("jpg", jpeg) if drawn else ("png", png)
+            jobs.append((f"{start}.{kind}.{suffix}", draw, encode))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting: deque[tuple[str, Future[bytes]]] = deque()
+        for name, draw, encode in jobs:
+            waiting.append((name, pool.submit(lambda draw, encode: encode(draw()), draw, encode)))
+            if len(waiting) > AT_ONCE:  # what is done and not fetched takes memory
+                name, done = waiting.popleft()
+                yield name, done.result()
+        document = result_document(image_name, image, results)
+        for name, done in waiting:
+            yield name, done.result()
+    text = json.dumps(document, indent=1, ensure_ascii=False)
     # A file name that is not UTF-8 has lone surrogates: written as JSON's own escapes.
     yield "result.json", text.encode("utf-8", "backslashreplace")
-
-
-def _pictures(image: NDArray[np.uint8], result: Result) -> dict[str, NDArray[np.uint8]]:
-    mask, candidates = result.mask, result.candidates
-    pictures = {
-        "overlay": draw_mask(image, mask, color=colour_of(result.index)),
-        "mask": mask.astype(np.uint8) * 255,
-        "cutout": np.dstack([image, mask.astype(np.uint8) * 255]),
-        "candidates": draw_candidates(
-            image, candidates.masks, candidates.boxes, chosen=result.index
-        ),
-    }
-    if (correction := result.correction) is not None:
-        if (selected := result.selected) is not None:
-            colour = colour_of(selected.index)
-            pictures["selected.overlay"] = draw_mask(image, selected.mask, color=colour)
-            pictures["selected.mask"] = selected.mask.astype(np.uint8) * 255
-        colour = colour_of(correction.snapped_index)
-        pictures["corrected.overlay"] = draw_mask(image, correction.mask, color=colour)
-        pictures["corrected.mask"] = correction.mask.astype(np.uint8) * 255
-        pictures["probability"] = np.rint(correction.probability * 255).astype(np.uint8)
-    return pictures
 
 
 def unique_stems(paths: Sequence[Path]) -> list[str]:

@@ -13,15 +13,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+FAST = 1
+"""Level of a PNG's compression, of 9: the others take several times as long for little less."""
+QUALITY = 90
+"""Of a JPEG, of 100."""
+
+
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """A PNG file of uint8 H×W (grey), H×W×3 (RGB) or H×W×4 (RGBA)."""
-    from io import BytesIO
+    import cv2
 
-    from PIL import Image
+    return _encoded(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, FAST])
 
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """A JPEG file of RGB uint8 H×W×3."""
+    import cv2
+
+    return _encoded(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+
+
+def _encoded(suffix: str, pixels: NDArray[np.uint8], options: list[int]) -> bytes:
+    """By OpenCV, which takes a third of PIL's time and lets other threads run; it wants BGR."""
+    import cv2
+
+    if pixels.ndim == 3:
+        code = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+        pixels = cv2.cvtColor(pixels, code)
+    _, data = cv2.imencode(suffix, pixels, options)
+    return bytes(data)
 
 
 def rle(mask: NDArray[np.bool_]) -> dict[str, Any]:

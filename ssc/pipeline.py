@@ -41,6 +41,9 @@ class Options(TypedDict, total=False):
         box_threshold: least score of a detected box, in [0, 1].
         text_threshold: least probability of a word of a box's phrase, in [0, 1]; refused where
             the model set's detector reads no words.
+        nearest: True has the nearest classes that are in the picture looked for where nothing is
+            found, which is left out where it takes long (Grounding DINO on a processor); False
+            leaves it out.
     """
 
     prompt: str | None
@@ -52,6 +55,7 @@ class Options(TypedDict, total=False):
     project: bool | None
     box_threshold: float | None
     text_threshold: float | None
+    nearest: bool | None
 
 
 class Pipeline:
@@ -91,6 +95,7 @@ class Pipeline:
             box_threshold=options.get("box_threshold"),
             text_threshold=options.get("text_threshold"),
             paper=paper,
+            nearest=options.get("nearest"),
         )
         if spatial and (segment.paper or not segment.project):
             why = "paper=True" if segment.paper else "project=False"

@@ -68,7 +68,7 @@ def test_one_image(run, tmp_path):
     assert "S+S chose candidate" in out
     assert "; S+S+C " in out
     kinds = ("overlay", "mask", "candidates", "corrected.overlay", "corrected.mask")
-    names = [f"{SCENE}.{kind}.png" for kind in kinds]
+    names = [f"{SCENE}.{kind}.{'png' if 'mask' in kind else 'jpg'}" for kind in kinds]
     for name in [*names, "result.json"]:
         assert (tmp_path / "out" / name).is_file()
         assert str(tmp_path / "out" / name) in out

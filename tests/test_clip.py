@@ -7,7 +7,7 @@ from open_clip import get_model_config, get_tokenizer
 from safetensors.torch import save_file
 
 from ssc import clip as module
-from ssc.clip import OPENAI, Clip, load_openai_clip
+from ssc.clip import OPENAI, Clip, load_clip
 from ssc.errors import InputError
 from ssc.models.bundled import MEAN, STD
 from tests.tiny_clip import TINY, tiny
@@ -107,7 +107,7 @@ def test_openai_networks_have_quick_gelu(tmp_path, monkeypatch, images):
     monkeypatch.setattr("open_clip.get_model_config", lambda _: TINY)
     path = tmp_path / "open_clip_model.safetensors"
     save_file(tiny().state_dict(), path)
-    loaded = load_openai_clip("ViT-B-16-quickgelu", path)
+    loaded = load_clip("ViT-B-16-quickgelu", path)
     expected = Clip(tiny(), loaded.tokenizer, 32, MEAN, STD, interpolation="bicubic")
     assert np.array_equal(loaded.encode_images(images), expected.encode_images(images))
     assert np.array_equal(loaded.encode_text(TEXTS), expected.encode_text(TEXTS))
@@ -117,4 +117,4 @@ def test_openai_networks_have_quick_gelu(tmp_path, monkeypatch, images):
 
 def test_wrong_weights_are_told_at_once(tmp_path):
     with pytest.raises(InputError, match="expected one of ViT-B-32-quickgelu"):
-        load_openai_clip("ViT-B-32", tmp_path / "no.safetensors")
+        load_clip("ViT-B-32", tmp_path / "no.safetensors")

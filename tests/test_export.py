@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from ssc.draw import colour_of, draw_mask
 from ssc.export import VERSION, result_record, unique_stems, write_result, zip_result
 from tests.fake_pipeline import fake_pipeline, scene_image
 
@@ -85,6 +86,10 @@ def test_an_override_is_marked_and_is_the_mask(scene):
     assert np.array_equal(decode(record["mask"]), results[0].candidates.masks[other])
 
 
+def named(kind, drawn="jpg"):
+    return f"x.{kind}.{drawn if kind.endswith(('overlay', 'candidates')) else 'png'}"
+
+
 def test_files_of_one_object(scene, tmp_path):
     image, results = scene
     folder = tmp_path / "new" / "folder"
@@ -92,17 +97,17 @@ def test_files_of_one_object(scene, tmp_path):
     kinds = ["overlay", "mask", "cutout", "candidates"]
     kinds += ["selected.overlay", "selected.mask", "corrected.overlay", "corrected.mask"]
     kinds += ["probability"]
-    names = [*(f"x.{kind}.png" for kind in kinds), "result.json"]
+    names = [*map(named, kinds), "result.json"]
     assert [path.name for path in written] == names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)  # nothing temporary is left
     with Image.open(folder / "x.mask.png") as mask:
         assert mask.mode == "L"
         assert np.array_equal(np.array(mask), results[0].mask * np.uint8(255))
-    with Image.open(folder / "x.overlay.png") as overlay:
+    with Image.open(folder / "x.overlay.jpg") as overlay:
         assert overlay.size == (320, 240)
     cutout = np.array(Image.open(folder / "x.cutout.png"))
     assert np.array_equal(cutout[..., 3] > 0, results[0].mask)
-    assert np.array_equal(cutout[..., :3], image)
+    assert np.array_equal(cutout[..., :3], image * results[0].mask[..., None])
     correction = results[0].correction
     corrected = np.array(Image.open(folder / "x.corrected.mask.png"))
     assert np.array_equal(corrected > 0, correction.mask)
@@ -114,12 +119,20 @@ def test_files_of_one_object(scene, tmp_path):
     assert (document["version"], len(document["results"])) == (VERSION, 1)
 
 
+def test_overlays_without_loss_where_they_are_asked_for(scene, tmp_path):
+    image, results = scene
+    written = write_result(tmp_path, "x", image, results[:1], "x.png", lossless=True)
+    assert [path.name for path in written][:2] == [named("overlay", "png"), "x.mask.png"]
+    expected = draw_mask(image, results[0].mask, color=colour_of(results[0].index))
+    assert np.array_equal(np.array(Image.open(tmp_path / "x.overlay.png")), expected)
+
+
 def test_without_stage_3_there_are_no_files_of_it(scene, tmp_path):
     image, _ = scene
     results = fake_pipeline(correct=False)(image, ["laptop"])
     written = write_result(tmp_path, "x", image, results, "x.png")
     kinds = ["overlay", "mask", "cutout", "candidates"]
-    assert [path.name for path in written] == [*(f"x.{k}.png" for k in kinds), "result.json"]
+    assert [path.name for path in written] == [*map(named, kinds), "result.json"]
 
 
 def test_the_zip_holds_the_same_files(scene, tmp_path):
@@ -141,7 +154,7 @@ def test_files_of_several_objects(scene, tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(scene, tmp_path, monkeypatch):
     image, results = scene
-    (tmp_path / "x.overlay.png").write_bytes(b"old")
+    (tmp_path / "x.overlay.jpg").write_bytes(b"old")
 
     def full(self, data):
         self.touch()
@@ -150,8 +163,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(scene, tmp_path, monkey
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         write_result(tmp_path, "x", image, results[:1], "x.png")
-    assert [p.name for p in tmp_path.iterdir()] == ["x.overlay.png"]
-    assert (tmp_path / "x.overlay.png").read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.overlay.jpg"]
+    assert (tmp_path / "x.overlay.jpg").read_bytes() == b"old"
 
 
 def test_a_file_name_that_is_not_utf8_is_written(scene, tmp_path):

@@ -1,7 +1,7 @@
 """`python -m ssc bench`: how long each stage takes, against the straightforward way to do it.
 
 python -m ssc bench                                    # the mini set with its own weights
-python -m ssc bench --models base paper --out bench    # their networks, randomly initialised
+python -m ssc bench --models lite base paper --out bench   # their networks, randomly initialised
 python -m ssc bench --models paper --expressions 1     # S+S and S+S+C of one: a GPU's table
 python -m ssc bench --targets                          # the two ratios that have a target
 python -m ssc bench --models base paper --tiny --repeats 1   # tiny networks: does it run
@@ -93,14 +93,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m ssc bench",
         description="Times each stage and the whole, and a straightforward reference in the same "
         "run: one image, one candidate, one expression at a time, a blur per candidate, nothing "
-        "kept, float32. Medians. The base and paper sets are randomly initialised networks of "
-        "their true configuration: times only, no results.",
+        "kept, float32. Medians. All sets but mini are randomly initialised networks of their "
+        "true configuration: times only, no results.",
     )
     add = parser.add_argument
-    add("--models", nargs="+", choices=("mini", "base", "paper"), help="default: mini")
+    add("--models", nargs="+", choices=("mini", "lite", "base", "paper"), help="default: mini")
     targets = "stage 2 without CLIP's encoder for 8 candidates, and Swin-B LAVT with 4 expressions"
     add("--targets", action="store_true", help=targets)
-    add("--tiny", action="store_true", help="tiny networks in place of base's and paper's")
+    add("--tiny", action="store_true", help="tiny networks in place of the published ones")
     add("--boxes", metavar="N", type=int, default=5, help="candidates of a picture; default: 5")
     add("--expressions", metavar="N", type=int, default=4, help="about a picture; default: 4")
     add("--repeats", metavar="N", type=int, default=5, help="default: 5")

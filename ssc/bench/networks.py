@@ -5,6 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ssc.bench.tiny import (
+    TINY_BERT,
+    TINY_CLIP,
+    TINY_DINO,
+    TINY_LAVT,
+    TINY_OMDET,
+    TINY_SAM2,
+    TINY_SWIN,
+    TINY_TEXT,
+)
 from ssc.words.vocabulary import COCO_80
 
 if TYPE_CHECKING:
@@ -14,55 +24,13 @@ if TYPE_CHECKING:
     from ssc.clip import Clip
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
-    from ssc.segment.grounding import GroundingDetector
-    from ssc.segment.sam import SamSegmenter
+    from ssc.segment.detect import Detector
+    from ssc.segment.masks import Segmenter
     from ssc.select import Select
 
 RANDOM = "random weights: times only, no results"
 
 BERT_VOCABULARY = 30522
-TINY_BERT: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 40,
-}
-TINY_SWIN: dict[str, Any] = {
-    "embed_dim": 16,
-    "depths": [1, 1, 2, 1],
-    "num_heads": [1, 2, 4, 8],
-    "window_size": 4,
-    "out_indices": [2, 3, 4],
-}
-TINY_DINO: dict[str, Any] = {
-    "d_model": 32,
-    "num_queries": 20,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 48,
-    "decoder_ffn_dim": 48,
-}
-TINY_CLIP: dict[str, Any] = {
-    "embed_dim": 24,
-    "quick_gelu": True,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}
-TINY_LAVT: dict[str, Any] = {
-    "lavt": {
-        "embed_dim": 8,
-        "depths": (1, 1, 1, 1),
-        "num_heads": (1, 1, 2, 2),
-        "window_size": 3,
-        "num_heads_fusion": (1, 1, 1, 1),
-        "language_dim": 32,
-    },
-    "bert": TINY_BERT,
-    "size": (48, 64),
-    "words": 20,
-}
 
 
 def random_pipeline(
@@ -71,7 +39,7 @@ def random_pipeline(
     """All three stages with random weights, the same at each call.
 
     Args:
-        name: a key of `pretrained.SETS`; stage 3 is Swin-B LAVT.
+        name: a key of `published.SETS`; stage 3 is Swin-B LAVT.
         device, dtype: as the set's own networks are given.
         tiny: networks of the same kinds, as small as can be.
     """
@@ -90,7 +58,7 @@ def random_pipeline(
     segment = Segment(
         SpacyNouns(),
         ClassProjection(_clip(parts.projection, device, dtype, tiny), COCO_80),
-        _detector(device, dtype, tiny),
+        _detector(parts.detector, device, dtype, tiny),
         _segmenter(parts.segmenter, device, dtype, tiny),
     )
     select = Select(_clip(parts.selection, device, dtype, tiny))
@@ -139,29 +107,39 @@ def select_without_encoder(device: torch.device) -> Select:
 
 
 def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Clip:
-    from open_clip import get_model_config, get_tokenizer
     from open_clip.model import CLIP
 
-    from ssc.clip import Clip
+    from ssc.clip import Clip, build_clip
     from ssc.models.bundled import MEAN, STD
     from ssc.models.published import CLIPS
 
-    config = TINY_CLIP if tiny else get_model_config(CLIPS[name])
-    size = config["vision_cfg"]["image_size"]
-    tokenizer = get_tokenizer(CLIPS[name])
-    return Clip(
-        CLIP(**config),
-        tokenizer,
-        size,
-        MEAN,
-        STD,
-        interpolation="bicubic",
-        device=device,
-        dtype=dtype,
-    )
+    if not tiny:
+        return build_clip(CLIPS[name], device=device, dtype=dtype)
+    size = TINY_CLIP["vision_cfg"]["image_size"]
+    return Clip(CLIP(**TINY_CLIP), _clip_tokenizer(), size, MEAN, STD, device=device, dtype=dtype)
 
 
-def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> GroundingDetector:
+def _clip_tokenizer() -> Any:
+    from open_clip import get_tokenizer
+
+    return get_tokenizer("ViT-B-32")
+
+
+def _detector(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Detector:
+    from ssc.segment.grounding import GroundingDetector, TransformersNetwork
+    from ssc.segment.omdet import OmDetDetector
+
+    # Thresholds of 0: a random network finds something, and is not asked a second time.
+    if name == "omdet-turbo-tiny":
+        model = random_omdet(tiny)
+        return OmDetDetector(model, _clip_tokenizer(), device=device, threshold=0.0)
+    tokenizer = _tokenizer()
+    network = TransformersNetwork(random_dino(tiny), tokenizer, device=device, dtype=dtype)
+    return GroundingDetector(network, tokenizer, threshold=0.0, text_threshold=0.0)
+
+
+def random_dino(tiny: bool) -> Any:
+    """Grounding DINO of Swin-T, or a tiny one, with random weights."""
     from transformers import (
         BertConfig,
         GroundingDinoConfig,
@@ -169,29 +147,60 @@ def _detector(device: torch.device, dtype: torch.dtype, tiny: bool) -> Grounding
         SwinConfig,
     )
 
-    from ssc.segment.grounding import GroundingDetector, TransformersNetwork
-
-    config = GroundingDinoConfig()
-    if tiny:
-        config = GroundingDinoConfig(
-            backbone_config=SwinConfig(**TINY_SWIN),
-            text_config=BertConfig(**TINY_BERT),
-            **TINY_DINO,
-        )
-    tokenizer = _tokenizer()
-    network = TransformersNetwork(
-        GroundingDinoForObjectDetection(config), tokenizer, device=device, dtype=dtype
+    if not tiny:
+        return GroundingDinoForObjectDetection(GroundingDinoConfig())
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(**TINY_SWIN),
+        text_config=BertConfig(**TINY_BERT),
+        **TINY_DINO,
     )
-    # Thresholds of 0: a random network finds something, and is not asked a second time.
-    return GroundingDetector(network, tokenizer, threshold=0.0, text_threshold=0.0)
+    return GroundingDinoForObjectDetection(config)
 
 
-def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> SamSegmenter:
+def random_omdet(tiny: bool) -> Any:
+    """OmDet-Turbo of Swin-T, or a tiny one, with random weights."""
+    from transformers import (
+        CLIPTextConfig,
+        OmDetTurboConfig,
+        OmDetTurboForObjectDetection,
+        SwinConfig,
+    )
+
+    if not tiny:
+        return OmDetTurboForObjectDetection(OmDetTurboConfig())
+    return OmDetTurboForObjectDetection(
+        OmDetTurboConfig(
+            backbone_config=SwinConfig(**TINY_SWIN, image_size=64),
+            text_config=CLIPTextConfig(**TINY_TEXT),
+            **TINY_OMDET,
+        )
+    )
+
+
+def random_sam2(name: str, tiny: bool) -> Any:
+    """SAM 2.1 tiny or EdgeTAM, or tiny ones, with random weights."""
+    from transformers import EdgeTamConfig, EdgeTamModel, Sam2Config, Sam2Model
+
+    if name == "edgetam":
+        from transformers import AutoConfig
+
+        arguments = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+        backbone = AutoConfig.for_model(
+            "timm_wrapper", architecture="repvit_m1", model_args=arguments
+        )
+        return EdgeTamModel(EdgeTamConfig(vision_config={"backbone_config": backbone.to_dict()}))
+    return Sam2Model(Sam2Config(**TINY_SAM2) if tiny else Sam2Config())
+
+
+def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Segmenter:
     from segment_anything import sam_model_registry
 
     from ssc.models.published import SAMS
     from ssc.segment.sam import SamSegmenter
+    from ssc.segment.sam2 import Sam2Segmenter
 
+    if name not in SAMS:
+        return Sam2Segmenter(random_sam2(name, tiny), device=device, dtype=dtype)
     model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()
     return SamSegmenter(model, device=device, dtype=dtype)
 

@@ -3,15 +3,21 @@
 python -m ssc models                      # the sets, and what they are made of
 python -m ssc models --download base      # a set
 python -m ssc models --download sam-vit-l # or one of its parts
+python -m ssc models --download ssc-refcoco         # stage 3 for photographs: the authors' weights
+python -m ssc models --add my.pth                   # or one's own, of their form
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-from ssc.models.published import SETS, WEIGHTS, files_of
+from ssc.models import stage3
+from ssc.models.parts import WEIGHTS
+from ssc.models.published import SETS, files_of
 from ssc.models.sets import MODEL_SETS
+from ssc.weights.checkpoints import kept
 from ssc.weights.downloads import download
 
 
@@ -19,8 +25,9 @@ def main(argv: Sequence[str]) -> int:
     """Lists the sets, or downloads one; returns the exit code.
 
     Raises:
-        OptionError: no such set or part.
+        OptionError: no such set or part, or terms that are not agreed to.
         DownloadError: a download failed.
+        WeightsError: what is added is no such file.
     """
     parser = argparse.ArgumentParser(
         prog="python -m ssc models", description="Lists the model sets, or downloads one."
@@ -28,8 +35,20 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--download", metavar="NAME", help="a set or a part, as listed; goes on where it stopped"
     )
-    name = parser.parse_args(argv).download
-    if name in MODEL_SETS and name not in SETS:
+    parser.add_argument(
+        "--add",
+        metavar="FILE.pth",
+        type=Path,
+        help="keep a checkpoint of stage 3 of the authors' form, under the file's name",
+    )
+    parser.add_argument("--yes", action="store_true", help="agree to the terms of what is fetched")
+    args = parser.parse_args(argv)
+    name = args.download
+    if args.add:
+        print(f"{args.add.stem}: kept in {stage3.add(args.add, args.add.stem)}")
+    elif name in stage3.AUTHORS:
+        print(f"{name}: in {stage3.fetch(name, args.yes)}, stage 3 of every set but mini")
+    elif name in MODEL_SETS and name not in SETS:
         print(f"{name}: comes with the program, nothing to download")
     elif name is not None:
         download(files_of(name))
@@ -51,6 +70,14 @@ def listing() -> str:
         sets = ", ".join(key for key, parts in SETS.items() if name in parts)
         source = f"{weights.source} ({sets})" if sets else weights.source
         lines.append(_row(name, _size(name), _here(name), weights.licence, source))
+    lines += ["", _row("stage 3", "size", "here", "licence", "source")]
+    lines += [
+        _row(
+            name, "unknown", "yes" if name in kept() else "no", "none", "the authors, Google Drive"
+        )
+        for name in stage3.AUTHORS
+    ]
+    lines += [_row(name, "", "yes", "", "added") for name in kept() if name not in stage3.AUTHORS]
     lines += ["", f"Weights are kept in {_folder()}."]
     absent = [name for name in SETS if not all(file.present for file in files_of(name))]
     lines += [f"To get {name}: python -m ssc models --download {name}" for name in absent]

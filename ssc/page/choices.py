@@ -48,6 +48,7 @@ NEEDS = {
     AUTO: "The pocket set where a picture looks like a photograph, the mini set elsewhere.",
     "mini": "Comes with the program and runs anywhere, but knows only rendered scenes.",
     "pocket": "For photographs on any processor: COCO's 80 classes, chosen by words alone.",
+    "lite": "For photographs on a laptop's processor: small networks that take any words.",
     "base": "For photographs: real networks in their smaller sizes. Faster on a GPU.",
     "paper": "For photographs: the networks of the paper. Needs a GPU, or patience.",
 }
@@ -178,13 +179,17 @@ def read_words(text: str | None) -> list[str] | None:
     return words
 
 
-def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Choices:
+def find_choices(
+    models: str | None = None, corrects: Sequence[str] = (), only_named: bool = False
+) -> Choices:
     """All model sets, `models` first, and the checkpoints named: folders, Hub ids, or "off".
 
     Args:
         models: a key of `MODEL_SETS`; None for `default_set()`, or for what `ssc.load()` has
             where that is pocket: mini or pocket by the picture.
         corrects: the checkpoints.
+        only_named: whether no other sets are offered than `models` and those that SSC_MODELS
+            names; they are too where it names several.
 
     Raises:
         OptionError: no such model set or checkpoint.
@@ -192,8 +197,9 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
         DownloadError: the Hub does not give a checkpoint.
     """
     import ssc
-    from ssc.models.sets import MODEL_SETS, default_set
+    from ssc.models.sets import MODEL_SETS, default_set, named_sets
 
+    offered = named_sets() if only_named or len(named_sets()) > 1 else list(MODEL_SETS)
     automatic = models is None and not os.environ.get("SSC_MODELS") and default_set() == "pocket"
     models = models or default_set()
     if models not in MODEL_SETS:
@@ -206,7 +212,7 @@ def find_choices(models: str | None = None, corrects: Sequence[str] = ()) -> Cho
             partial(_missing, name),
             partial(_lacks, name),
         )
-        for name in [models, *(name for name in MODEL_SETS if name != models)]
+        for name in [models, *(name for name in offered if name != models)]
     ]
     if automatic:
         sets.insert(0, ModelSet(AUTO, ssc.load, NEEDS[AUTO]))

@@ -9,12 +9,15 @@ from typing import Any
 import gradio as gr
 
 from ssc.errors import InputError
-from ssc.page.choices import Choices
+from ssc.page.choices import OPTIONS, Choices
 from ssc.page.gpu import on_gpu
 from ssc.page.request import checked, objects_of, picture_of
-from ssc.page.session import STAGES, Session, compare, read_question, stream
+from ssc.page.session import STAGES, Question, Session, compare, read_question, stream
 
 Ask = Callable[..., Iterator[Session]]
+
+SECONDS = {"base": 30, "paper": 45}
+"""Of a GPU for a small picture, where a set needs more than 20: its networks are moved there."""
 
 
 def asks(choices: Choices) -> Ask:
@@ -23,7 +26,7 @@ def asks(choices: Choices) -> Ask:
     def run(*question: Any) -> Iterator[Session]:
         yield from stream(choices, *question)
 
-    answer = on_gpu(run)
+    answer = on_gpu(run, seconds_for)
 
     def ask(
         picture: str | bytes | None,
@@ -44,6 +47,14 @@ def asks(choices: Choices) -> Ask:
             yield session
 
     return ask
+
+
+def seconds_for(question: Question, options: Sequence[Any]) -> int:
+    """For which a GPU is asked, by model set, objects and pixels: several times what they take."""
+    chosen = dict(zip(OPTIONS, options))
+    least = SECONDS.get(chosen["models"], 20)
+    pixels = question.image.shape[0] * question.image.shape[1]
+    return least + 2 * len(question.objects) + 2 * round(pixels / 1e6)
 
 
 def signed(options: Mapping[str, Any]) -> Callable[[Callable], Callable]:

@@ -5,6 +5,7 @@ To be imported before anything that uses CUDA, as that package asks.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,16 +13,21 @@ from ssc.errors import InputError
 
 __all__ = ["on_gpu", "spaces"]
 
-try:
+spaces: Any = None
+if os.environ.get("SPACES_ZERO_GPU"):  # on other Spaces the package is there and lends nothing
     import spaces
-except ImportError:
-    spaces = None
 
 
-def on_gpu(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+def on_gpu(
+    function: Callable[..., Iterator[Any]], seconds: Callable[..., int]
+) -> Callable[..., Iterator[Any]]:
     """A generator function that holds a GPU while it runs; the function itself without `spaces`.
 
     There it runs in another process: what it takes and yields is pickled.
+
+    Args:
+        seconds: for which a GPU is asked, of the function's arguments; the fewer, the sooner it
+            comes, and a call that takes longer is ended.
     """
     if spaces is None:
         return function
@@ -32,7 +38,7 @@ def on_gpu(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any
         except InputError as error:  # of another error only the class's name would be passed on
             yield error
 
-    lent = spaces.GPU(task)
+    lent = spaces.GPU(task, duration=seconds)
 
     def run(*args: Any) -> Iterator[Any]:
         for value in lent(*args):

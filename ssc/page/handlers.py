@@ -17,6 +17,7 @@ from ssc.page.choices import OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
+from ssc.page.parked import park
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
@@ -56,7 +57,7 @@ class Handlers:
         titles = [" | ".join(r.expressions) for r in session.results]
         choices = [(f"{n} · {title}", n - 1) for n, title in enumerate(titles, 1)]
         outputs = {
-            ui.state: session,
+            ui.state: park(session),
             **self.note(session),
             ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
             **self.show_answer(session),
@@ -149,12 +150,12 @@ class Handlers:
         }
 
     def look_at(self, session: Session | None, active: int) -> dict:
-        if session is None or not 0 <= active < len(session.results):
+        if not session or not 0 <= active < len(session.results):
             return self.gone(session)
         return self.show(session.looking_at(active), clear=True)
 
     def click_picture(self, session: Session | None, event: gr.SelectData) -> dict:
-        if session is None:
+        if not session:
             return self.gone(session)
         candidate = candidate_at(session.result.candidates, *session.to_image(*event.index))
         if candidate < 0:
@@ -163,7 +164,7 @@ class Handlers:
         return self.choose(session, candidate)
 
     def click_prompt(self, session: Session | None, event: gr.SelectData) -> dict:
-        if session is None or session.result.selection is None:
+        if not session or session.result.selection is None:
             return self.gone(session)
         return self.choose(session, int(session.result.selection.order[event.index]))
 
@@ -172,28 +173,28 @@ class Handlers:
 
     def choose(self, session: Session | None, index: int | None) -> dict:
         """A person's choice of candidate; that of the stages themselves is none."""
-        if session is None or session.result.selection is None:
+        if not session or session.result.selection is None:
             return self.gone(session)
         own = session.result.with_override(None)
         chosen = own if index == own.index else own.with_override(index)
         session = session.with_result(chosen)
         scores = {self.ui.scores: score_bars(session.result)}
-        return {self.ui.state: session, **scores, **self.show_answer(session)}
+        return {self.ui.state: park(session), **scores, **self.show_answer(session)}
 
     def move_threshold(self, session: Session | None, threshold: float) -> dict:
-        if session is None:
+        if not session:
             return self.gone(session)
         session = session.at_threshold(threshold)
         shown = self.show_answer(session) | self.show_correction(session)
-        return {self.ui.state: session, **shown}
+        return {self.ui.state: park(session), **shown}
 
     def gone(self, session: Session | None) -> dict:
-        if session is None:
+        if not session:
             gr.Info("No result is kept for this page. Press Segment.")
         return {self.ui.state: session}
 
     def pack(self, session: Session | None) -> dict:
-        if session is None:
+        if not session:
             return self.gone(session)
         stem = safe_stem(Path(session.name).stem)
         packed = zip_result(stem, session.image, session.results, session.name)

@@ -58,6 +58,15 @@ class Session:
     unknown: bool = False
     _scaled: dict[int, Scaled] = field(default_factory=dict, repr=False)
 
+    def __bool__(self) -> bool:
+        """False once it is emptied."""
+        return bool(self.results)
+
+    def empty(self) -> None:
+        """Lets go of what it holds; its visitor is told to ask again."""
+        self.results, self._scaled = [], {}
+        self.image = np.zeros((1, 1, 3), np.uint8)
+
     @property
     def result(self) -> Result:
         return self.results[self.active]

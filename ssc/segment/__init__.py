@@ -39,6 +39,8 @@ class Segment:
         project: False leaves the projection out: the noun itself is the class.
         paper: True keeps to the paper's key noun and its one nearest class; otherwise all that
             the words say is read (`ssc.words.read`), where `nouns` can.
+        nearest: whether other classes are looked for where nothing of the class is found; None:
+            unless the detector is costly.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Segment:
         *,
         project: bool = True,
         paper: bool = False,
+        nearest: bool | None = None,
     ) -> None:
         self.nouns = nouns
         self.classes = classes
@@ -57,6 +60,7 @@ class Segment:
         self.segmenter = segmenter
         self.project = project
         self.paper = paper
+        self.nearest = nearest
 
     def with_options(
         self,
@@ -66,6 +70,7 @@ class Segment:
         box_threshold: float | None = None,
         text_threshold: float | None = None,
         paper: bool | None = None,
+        nearest: bool | None = None,
     ) -> Segment:
         """This stage with other options, None keeps one; models and what they keep are shared.
 
@@ -75,6 +80,7 @@ class Segment:
             project: whether a noun is projected to a class, or is the class itself.
             box_threshold: least score of a box, in [0, 1].
             text_threshold: least probability of a word of a box's phrase, in [0, 1].
+            nearest: whether other classes are looked for where nothing of the class is found.
 
         Raises:
             OptionError: a threshold beyond these, or one that the detector does not have; no word
@@ -90,6 +96,8 @@ class Segment:
             other.project = project
         if paper is not None:
             other.paper = paper
+        if nearest is not None:
+            other.nearest = nearest
         other.detector = with_thresholds(
             self.detector, box_threshold=box_threshold, text_threshold=text_threshold
         )
@@ -103,9 +111,9 @@ class Segment:
             expressions: one or more expressions that name the object.
 
         Returns:
-            A result with matches and candidates. Where nothing of the class was found, these are
-            of a class next to it (`Result.taken`; not by the paper's rule), or there are none and
-            the nearest classes that are in the image.
+            A result with matches and candidates. Where nothing of the class was found, and others
+            are looked for, these are of a class next to it (`Result.taken`; not by the paper's
+            rule), or there are none and the nearest classes that are in the image.
         """
         clock = Clock()
         with clock("nouns"):
@@ -120,7 +128,7 @@ class Segment:
             wanted = self._wanted(matches)
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, wanted)
-            if words and wanted and not len(boxes):
+            if words and wanted and not len(boxes) and self._looks_on:
                 boxes, scores, labels = self._detect_neighbours(image, wanted)
             others = {
                 relation.noun: self._detect(
@@ -137,8 +145,8 @@ class Segment:
         nearest: tuple[tuple[str, float], ...] = ()
         if not wanted:
             nearest = matches[0].runners_up
-        elif not len(candidates):
-            present = self.detector.detect(image, list(self.classes.vocabulary))[2]
+        elif not len(candidates) and self._looks_on:
+            present = self._sweep(image)[2]
             nearest = self.classes.nearest(matches[0].noun, present, limit=3)
         return Result(
             tuple(expressions),
@@ -159,10 +167,23 @@ class Segment:
         # An expression without a noun adds nothing to one that has it.
         return [name for name in names if name not in (ANY_CLASS, NO_CLASS)]
 
+    @property
+    def _looks_on(self) -> bool:
+        """Whether other classes are looked for where nothing of those that are asked for is."""
+        if self.nearest is None:
+            return not getattr(self.detector, "costly", False)
+        return self.nearest
+
+    def _sweep(self, image: NDArray[np.uint8]) -> Boxes:
+        """All that is there of the vocabulary's classes, in one question."""
+        sweep = getattr(self.detector, "sweep", self.detector.detect)
+        found: Boxes = sweep(image, list(self.classes.vocabulary))
+        return found
+
     def _detect_neighbours(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
         """What is there of the classes next to `wanted`, of which nothing is; not in the paper."""
         near = neighbours(wanted)
-        found = self.detector.detect(image, list(self.classes.vocabulary))
+        found = self._sweep(image)
         keep = [k for k, label in enumerate(found[2]) if label in near]
         return found[0][keep], found[1][keep], tuple(found[2][k] for k in keep)
 

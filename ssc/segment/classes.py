@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ class ClassProjection:
     embedding, so its similarity is 1 and no class can come nearer.
 
     Args:
-        clip: encodes texts; asked once for the whole vocabulary here, and once per call.
+        clip: encodes texts; asked once for the whole vocabulary, and once per call.
         vocabulary: the class names, at least one.
         template: the context put around nouns and names alike.
     """
@@ -49,7 +50,12 @@ class ClassProjection:
         self.clip = clip
         self._template = template
         self._index = {name.lower(): i for i, name in enumerate(self.vocabulary)}
-        self._embeddings = clip.encode_text([template.format(name) for name in self.vocabulary])
+
+    @cached_property
+    def _embeddings(self) -> NDArray[np.float32]:
+        """float32 C×D of the vocabulary. Made at its first use: whoever only chooses a vocabulary
+        may have no GPU yet."""
+        return self.clip.encode_text([self._template.format(name) for name in self.vocabulary])
 
     def onto(self, vocabulary: Sequence[str]) -> ClassProjection:
         """This projection onto other classes; CLIP, and what it has kept of texts, is shared."""

@@ -15,6 +15,8 @@ from ssc.devices import in_chunks
 from ssc.errors import WeightsError
 from ssc.segment.class_prompts import ClassPrompt, make_class_prompts
 from ssc.segment.detect import check_threshold
+from ssc.segment.features import keep_features
+from ssc.weights.reading import load_transformers, read_config
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +90,21 @@ class GroundingDetector:
         """As `Detector.detect`; an image's last answers are kept."""
         key = content_key(image), tuple(class_names), self.threshold, self.text_threshold
         return self._answers.get(key, lambda: self.detect_many([image], [class_names])[0])
+
+    @property
+    def costly(self) -> bool:
+        """As `Detector`: on a processor another question takes nearly as long as the first."""
+        device = getattr(self.network, "device", None)
+        return device is not None and device.type == "cpu"
+
+    def sweep(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
+        """As `detect`, but where nothing is found that is the answer."""
+        key = content_key(image), *class_names, self.threshold, self.text_threshold
+
+        def ask() -> Boxes:
+            return _in_frame(self._ask([preprocess(image)], [class_names], "{}")[0], image)
+
+        return self._answers.get(key, ask)
 
     def detect_many(
         self, images: Sequence[NDArray[np.uint8]], class_names: Sequence[Sequence[str]]
@@ -198,7 +215,8 @@ class TransformersNetwork:
         model: a `GroundingDinoForObjectDetection`, for example of `load_grounding_dino`.
         tokenizer: its own.
         device: where it runs.
-        dtype: that matrix products are computed in; weights stay in float32.
+        dtype: that the image backbone computes in, most of the time. What follows is in float32:
+            it chooses among 900 queries, which half precision would swap.
     """
 
     def __init__(
@@ -212,14 +230,12 @@ class TransformersNetwork:
         self.model = model.eval().to(device)
         self.tokenizer = tokenizer
         self.device = torch.device(device)
-        self.dtype = dtype
+        keep_features(self.model.model.backbone.conv_encoder, dtype)
 
     def __call__(self, pixels: Tensor, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """As `Network`."""
         tokens = self.tokenizer(list(prompts), padding=True, return_tensors="pt")
-        half = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
-            outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
+        outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
         return outputs.logits, outputs.pred_boxes
 
 
@@ -239,26 +255,14 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_grounding_dino(folder: Path) -> Any:
-    """transformers' network from its own `config.json` and `model.safetensors`.
+    """transformers' network, Grounding DINO or MM-Grounding-DINO, from its own files.
 
     Raises:
         WeightsError: a file is missing or is not what it should be.
     """
-    from transformers import GroundingDinoForObjectDetection
+    from transformers import GroundingDinoForObjectDetection, MMGroundingDinoForObjectDetection
 
-    try:
-        loaded: Any = GroundingDinoForObjectDetection.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-        model, info = loaded
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise WeightsError(f"{folder}: expected Grounding DINO, got: {reason}") from error
+    mm = read_config(folder, "Grounding DINO").get("model_type") == "mm-grounding-dino"
+    network = MMGroundingDinoForObjectDetection if mm else GroundingDinoForObjectDetection
     # Swin's final norm is in no checkpoint, since nothing reads it.
-    missing = [name for name in info["missing_keys"] if "swin.layernorm" not in name]
-    if missing or info["mismatched_keys"]:
-        raise WeightsError(
-            f"{folder}: expected all weights of Grounding DINO, got {len(missing)} missing and "
-            f"{len(info['mismatched_keys'])} of another shape; download it again"
-        )
-    return model
+    return load_transformers(network, folder, "Grounding DINO", ("swin.layernorm",))

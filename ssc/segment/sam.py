@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BOXES = 64  # prompts decoded at once; bounds memory, not results
-PIXELS = 2**26  # of masks enlarged at once, likewise
-KEPT_IMAGES = 4  # embeddings, 4 MB each
+ENLARGED = 16  # masks brought to the encoder's frame at once, likewise
+ROWS = 256  # of a mask enlarged at once, likewise
+KEPT_IMAGES = 4  # embeddings, 4 to 17 MB each
 MASK_THRESHOLD = 0.0  # a logit over it is the object: segment-anything's
 
 ARCHITECTURES = ("vit_b", "vit_l", "vit_h")
@@ -32,7 +33,7 @@ class BoxPrompted(ABC):
     """What every SAM does with boxes: resize, embed once, decode each box, enlarge.
 
     An image is embedded once, however often it is asked about. A subclass says how it embeds and
-    decodes.
+    decodes, and how the image lies in the encoder's frame.
 
     Args:
         device: where masks are enlarged.
@@ -43,7 +44,7 @@ class BoxPrompted(ABC):
 
     def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        self._embeddings: Cache[Tensor] = Cache(KEPT_IMAGES)
+        self._embeddings: Cache[Any] = Cache(KEPT_IMAGES)
 
     @torch.inference_mode()
     def segment(
@@ -58,16 +59,16 @@ class BoxPrompted(ABC):
         if not len(boxes):
             return np.zeros((0, h, w), np.bool_), np.zeros(0, np.float32)
         embedding = self._embeddings.get(content_key(image), lambda: self._embed(image))
-        prompts = torch.from_numpy(self._resize.apply_boxes(boxes, (h, w))).float()
+        prompts = torch.from_numpy(self._scale(boxes, (h, w))).float()
         decoded = in_chunks(lambda part: self._decode(embedding, part), prompts, BOXES, "boxes")
         logits, qualities = (torch.cat(parts) for parts in zip(*decoded))
-        masks = in_chunks(
-            lambda part: self._enlarge(part, (h, w)),
-            logits,
-            max(1, PIXELS // max(h * w, self.side**2)),
-            "masks",
-        )
+        masks = in_chunks(lambda part: self._enlarge(part, (h, w)), logits, ENLARGED, "masks")
         return np.concatenate(masks), qualities.clamp(0, 1).cpu().numpy()
+
+    def _scale(self, boxes: NDArray[np.float32], frame: tuple[int, int]) -> NDArray[np.float32]:
+        """Boxes of an image of `frame`, H×W, in the encoder's pixels."""
+        scaled: NDArray[np.float32] = self._resize.apply_boxes(boxes, frame)
+        return scaled
 
     @property
     def _resize(self) -> Any:
@@ -84,21 +85,72 @@ class BoxPrompted(ABC):
         return Resize(self.side)
 
     @abstractmethod
-    def _embed(self, image: NDArray[np.uint8]) -> Tensor:
-        """float 1×C×s×s."""
+    def _embed(self, image: NDArray[np.uint8]) -> Any:
+        """What `_decode` needs of an image."""
 
     @abstractmethod
-    def _decode(self, embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, embedding: Any, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """float N×s×s mask logits of the encoder's frame, and float N predicted qualities."""
 
     def _enlarge(self, logits: Tensor, frame: tuple[int, int]) -> NDArray[np.bool_]:
         """bool N×H×W: logits without the padding, in the image's frame, over SAM's threshold."""
+        inside = self._inside(logits, frame).float().cpu().numpy()
+        masks = np.zeros((len(inside), *frame), np.bool_)
+        for mask, values in zip(masks, inside):
+            threshold_enlarged(values, mask)
+        return masks
+
+    def _inside(self, logits: Tensor, frame: tuple[int, int]) -> Tensor:
+        """float N×h×w of N×s×s: the part of the encoder's frame that the image fills."""
         h, w = self._resize.get_preprocess_shape(*frame, self.side)
         square = (self.side, self.side)
         whole = F.interpolate(logits[:, None], square, mode="bilinear", align_corners=False)
-        inside = whole[..., :h, :w]
-        masks = F.interpolate(inside, frame, mode="bilinear", align_corners=False)  # N×1×H×W
-        return (masks[:, 0] > MASK_THRESHOLD).cpu().numpy()
+        return whole[:, 0, :h, :w]
+
+
+def threshold_enlarged(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+    """Sets `mask` where `values`, enlarged to its frame, are over `MASK_THRESHOLD`.
+
+    Bilinear, pixel centres aligned, as `torch.nn.functional.interpolate` has it. A mean of values
+    that are not over the threshold is not over it either, so that only what lies around those that
+    are is computed, a few rows at a time: a picture of a phone costs no more memory than its mask.
+
+    Args:
+        values: float32 h×w.
+        mask: bool H×W, all False.
+    """
+    over = values > MASK_THRESHOLD
+    rows, columns = (np.flatnonzero(over.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return
+    top, bottom = _reach(rows, values.shape[0], mask.shape[0])
+    left, right = _reach(columns, values.shape[1], mask.shape[1])
+    x0, x1, wx = _taps(np.arange(left, right), values.shape[1], mask.shape[1])
+    for start in range(top, bottom, ROWS):
+        y0, y1, wy = _taps(
+            np.arange(start, min(start + ROWS, bottom)), values.shape[0], mask.shape[0]
+        )
+        lines = values[y0] * (1 - wy[:, None]) + values[y1] * wy[:, None]  # rows×w
+        part = lines[:, x0] * (1 - wx) + lines[:, x1] * wx  # rows×columns
+        mask[start : start + len(part), left:right] = part > MASK_THRESHOLD
+
+
+def _reach(over: NDArray[np.int64], size: int, target: int) -> tuple[int, int]:
+    """The pixels of the target, first and one past the last, that see any pixel of `over`."""
+    factor = target / size
+    first = int(np.floor((over[0] - 0.5) * factor - 0.5))
+    last = int(np.ceil((over[-1] + 1.5) * factor - 0.5))
+    return max(0, first), min(target, last + 1)
+
+
+def _taps(
+    pixels: NDArray[np.int64], size: int, target: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """For pixels of the target the two of the source that they lie between, and the second's
+    share."""
+    at = np.maximum((pixels + np.float32(0.5)) * np.float32(size / target) - np.float32(0.5), 0)
+    first = np.minimum(at.astype(np.int64), size - 1)
+    return first, np.minimum(first + 1, size - 1), (at - first).astype(np.float32)
 
 
 class SamSegmenter(BoxPrompted):

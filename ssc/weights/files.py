@@ -100,14 +100,20 @@ def verify(weights: Weights) -> None:
     size = weights.partial.stat().st_size
     found = f"one of {size} bytes" if weights.size not in (None, size) else ""
     if weights.sha256 and not found:
-        digest = hashlib.sha256()
-        with weights.partial.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        found = f"SHA-256 {digest.hexdigest()}" if digest.hexdigest() != weights.sha256 else ""
+        came = digest(weights.partial)
+        found = f"SHA-256 {came}" if came != weights.sha256 else ""
     if found:
         weights.partial.unlink()
         raise wrong_file(weights, found)
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256, 64 hexadecimal digits."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+    return sha256.hexdigest()
 
 
 def wrong_file(weights: Weights, found: str) -> DownloadError:

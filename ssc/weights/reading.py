@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +42,9 @@ def read_pth(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped where the form allows, lest what nobody asks for, as an optimizer, fills memory.
+        mapped = zipfile.is_zipfile(path)
+        held = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise WeightsError(
@@ -49,6 +53,58 @@ def read_pth(path: Path) -> dict[str, Any]:
     if not isinstance(held, dict):
         raise WeightsError(f"{path}: expected names and tensors, got a {type(held).__name__}")
     return held
+
+
+def read_config(folder: Path, what: str) -> dict[str, Any]:
+    """What `config.json` of a network of transformers holds.
+
+    Raises:
+        WeightsError: no such file, or none of that kind; `what` names the network.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        if not isinstance(config, dict):
+            raise ValueError(f"a {type(config).__name__}")
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{folder}: expected {what}'s config.json, got: {error}") from error
+    return config
+
+
+def load_transformers(
+    network: Any, folder: Path, what: str, unneeded: tuple[str, ...] = (), config: Any = None
+) -> nn.Module:
+    """A network of transformers from its own `config.json` and `model.safetensors`.
+
+    Args:
+        network: its class.
+        what: the network's name, for messages.
+        unneeded: parts of names of weights that no checkpoint holds, since nothing reads them.
+        config: in place of what `config.json` says.
+
+    Raises:
+        WeightsError: a file is missing or is not what it should be.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        model, info = network.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{folder}: expected {what}, got: {reason}") from error
+    missing = [n for n in info["missing_keys"] if not any(part in n for part in unneeded)]
+    if missing or info["mismatched_keys"]:
+        raise WeightsError(
+            f"{folder}: expected all weights of {what}, got {len(missing)} missing and "
+            f"{len(info['mismatched_keys'])} of another shape; download it again"
+        )
+    loaded: nn.Module = model
+    return loaded
 
 
 def unfilled() -> AbstractContextManager[None]:

@@ -8,7 +8,8 @@ from huggingface_hub import constants
 
 from ssc.__main__ import main
 from ssc.models import command as models_command
-from ssc.models.published import SETS, WEIGHTS, files_of
+from ssc.models.parts import WEIGHTS
+from ssc.models.published import SETS, files_of
 from ssc.models.sets import MODEL_SETS
 
 
@@ -43,7 +44,7 @@ def test_download(cache, monkeypatch, capsys):
     assert asked == [files_of("paper"), files_of("sam-vit-l")]
     assert "nothing to download" in capsys.readouterr().out
     assert main(["models", "--download", "nothing"]) == 2
-    assert "expected one of pocket, base, paper" in capsys.readouterr().err
+    assert "expected one of pocket, lite, base, paper" in capsys.readouterr().err
 
 
 def test_asking_for_base_without_weights_is_one_line(cache, tmp_path, capsys):

@@ -15,8 +15,9 @@ from ssc import clip
 from ssc.cache import Cache
 from ssc.errors import InputError
 from ssc.models import published as pretrained
+from ssc.models.parts import WEIGHTS
 from ssc.models.pocket import POCKET
-from ssc.models.published import CLIPS, SAMS, SETS, WEIGHTS, build, files_of
+from ssc.models.published import CLIPS, DETECTORS, SAMS, SEGMENTERS, SETS, build, files_of
 from ssc.models.sets import default_set, load
 
 
@@ -31,7 +32,7 @@ def test_table(cache):
     files = [file for group in WEIGHTS.values() for file in group]
     for file in files:
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
-        assert not file.revision or re.fullmatch("[0-9a-f]{40}", file.revision)
+        assert re.fullmatch("[0-9a-f]{40}|main|", file.revision)
         assert file.package or file.url.startswith("https://")
         assert file.url.endswith(f"/{file.file}")
         assert file.path.is_relative_to(cache)
@@ -41,11 +42,13 @@ def test_table(cache):
         if parts != POCKET:
             assert parts.projection in CLIPS
             assert parts.selection in CLIPS
-            assert parts.segmenter in SAMS
-        # What a set runs on is pinned by hash, and so is every large file by size.
-        assert all(file.sha256 for part in parts for file in WEIGHTS[part])
-        assert all(WEIGHTS[part][0].size for part in parts)
-    assert set(CLIPS.values()) == set(clip.OPENAI)
+            assert parts.segmenter in SEGMENTERS
+            assert parts.detector in DETECTORS
+        # What a revision is stated of is pinned by hash, and so is every large file by size.
+        pinned = [part for part in parts if WEIGHTS[part][0].revision != "main"]
+        assert all(file.sha256 for part in pinned for file in WEIGHTS[part])
+        assert all(WEIGHTS[part][0].size for part in pinned)
+    assert set(CLIPS.values()) == {*clip.OPENAI, *clip.PE}
 
 
 @pytest.mark.parametrize("name", list(SETS))
@@ -54,7 +57,7 @@ def test_clean_cache_without_network(cache, name):
         load(name)
     message = str(told.value)
     assert f"run python -m ssc models --download {name}" in message
-    assert re.search(r"\(\d.* [GM]B\)", message)
+    assert re.search(r"\(\d.* ([GM]B|files)\)", message)
     assert str(cache) in message
     assert "\n" not in message
     assert not cache.exists()  # and nothing was begun
@@ -81,6 +84,8 @@ def test_the_default_is_the_best_set_that_is_here(cache, monkeypatch):
     assert default_set() == "pocket"
     monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
     assert default_set() == "mini"
+    bring("lite")
+    assert default_set() == "lite"
     bring("base")
     assert default_set() == "base"
     bring("paper")
@@ -122,7 +127,7 @@ print(code, [name for name in ("torch", "transformers", "open_clip") if name in 
 
 def test_names(cache):
     assert {file.file for file in files_of("sam-vit-l")} == {"sam_vit_l_0b3195.pth"}
-    with pytest.raises(InputError, match=r"expected one of pocket, base, paper, .* got 'large'"):
+    with pytest.raises(InputError, match=r"one of pocket, lite, base, paper, .* got 'large'"):
         files_of("large")
 
 

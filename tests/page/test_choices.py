@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import demo_app
@@ -23,7 +24,7 @@ from ssc.page.choices import (
     read_words,
     short_names,
 )
-from ssc.page.endpoints import asks
+from ssc.page.endpoints import asks, seconds_for
 from ssc.page.gpu import on_gpu
 from ssc.page.session import Question, stream
 from ssc.page.texts import intro, photo_note
@@ -157,12 +158,12 @@ def test_the_page_opens_with_the_best_set_that_is_here(monkeypatch, present, bes
     monkeypatch.setattr("ssc.weights.files.Weights.present", present)
     monkeypatch.setattr(ssc, "load", lambda *_, **__: fake_pipeline())
     assert find_choices().models == best
-    assert list(find_choices("base").sets) == ["base", "mini", "pocket", "paper"]
+    assert list(find_choices("base").sets) == ["base", "mini", "pocket", "lite", "paper"]
 
 
 def test_the_sets_that_there_are(monkeypatch):
     choices = find_choices("mini", ["off"])
-    assert list(choices.sets) == ["mini", "pocket", "base", "paper"]
+    assert list(choices.sets) == ["mini", "pocket", "lite", "base", "paper"]
     assert choices.corrects == ["off"]
     assert choices.sets["mini"].missing() == ""
     assert choices.pipeline("mini").segment is ssc.load("mini").segment
@@ -178,16 +179,20 @@ def test_the_sets_that_there_are(monkeypatch):
 
 
 def test_zero_gpu_is_used_where_there_is_one(monkeypatch):
-    lent = []
+    lent, asked = [], []
 
-    def lend(task):
+    def lend(task, duration):
         lent.append(task)
+        asked.append(duration)
         return task
 
     monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lend))
     choices = Choices(sets(fake_pipeline()))
     ask = asks(choices)
     assert len(lent) == 1
+    small, large = (Question("", np.zeros((n, n, 3), np.uint8), [["a"]]) for n in (300, 4000))
+    times = [asked[0](q, with_(models=m)) for q in (small, large) for m in ("mini", "paper")]
+    assert times == [22, 47, 54, 79]  # by set and picture
     question = Question("a.jpg", scene_image(), [["left laptop"]])
     stages = list(lent[0](question, OPTIONS))
     assert [len(s.results) for s in stages] == [1, 1, 1]
@@ -197,16 +202,16 @@ def test_zero_gpu_is_used_where_there_is_one(monkeypatch):
 
 
 def test_errors_come_through_zero_gpu(monkeypatch):
-    monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lambda task: task))
+    monkeypatch.setattr("ssc.page.gpu.spaces", SimpleNamespace(GPU=lambda task, duration: task))
     choices = Choices(sets(fake_pipeline()))
-    run = on_gpu(lambda *given: stream(choices, *given))
+    run = on_gpu(lambda *given: stream(choices, *given), seconds_for)
     with pytest.raises(InputError, match="prompt: expected one of"):
         list(run(Question("a.jpg", scene_image(), [["dog"]]), with_(prompt="glow")))
 
 
 def test_without_the_package_nothing_is_wrapped():
     assert "spaces" not in sys.modules
-    assert on_gpu(stream) is stream
+    assert on_gpu(stream, seconds_for) is stream
 
 
 def test_the_subtitle_names_the_corrected_model_where_there_is_one():
@@ -227,9 +232,9 @@ def test_by_the_picture_where_pocket_is_the_best_that_is_here(monkeypatch):
     monkeypatch.setattr("ssc.models.sets.default_set", lambda: "pocket")
     monkeypatch.setattr(ssc, "load", lambda name=None, **_: photographs if name else both)
     choices = find_choices()
-    assert list(choices.sets) == [AUTO, "pocket", "mini", "base", "paper"]
+    assert list(choices.sets) == [AUTO, "pocket", "mini", "lite", "base", "paper"]
     assert choices.sets[AUTO].thresholds() == (None, None)
-    assert list(find_choices("pocket").sets) == ["pocket", "mini", "base", "paper"]
+    assert list(find_choices("pocket").sets) == ["pocket", "mini", "lite", "base", "paper"]
     assert choices.pipeline(AUTO, "off").scenes.correct is None
     looked = []
     monkeypatch.setattr("ssc.models.by_picture.is_unknown", lambda *_: looked.pop())

@@ -35,6 +35,8 @@ def clip() -> Compass:
 @pytest.fixture
 def classes(clip: Compass) -> ClassProjection:
     projection = ClassProjection(clip, VOCABULARY)
+    assert clip.calls == []  # the vocabulary too is encoded at its first use
+    projection([])
     clip.calls.clear()
     return projection
 

@@ -85,6 +85,42 @@ def test_many_classes_take_several_prompts_and_lose_none(tokenizer):
         assert prompt.tokens.any(1).all()
 
 
+def test_the_image_backbone_runs_once_for_each_picture(tokenizer, image):
+    model = shake(tiny_transformers())
+    detector = GroundingDetector(
+        TransformersNetwork(model, tokenizer), tokenizer, threshold=0.0, text_threshold=0.0
+    )
+    ran = []
+    swin = model.model.backbone.conv_encoder.model
+    swin.register_forward_hook(lambda _, args, __: ran.append(len(args[0])))
+    detector.detect(image, ["person"])
+    other = detector.detect(image, ["dog"])
+    detector.sweep(image, ["car", "traffic light"])
+    assert ran == [1]
+    detector.detect_many([image, 255 - image, 255 - image], [["car"], ["dog"], ["person"]])
+    assert ran == [1, 1]  # and a picture that comes twice, once
+    fresh = shake(tiny_transformers())
+    again = GroundingDetector(
+        TransformersNetwork(fresh, tokenizer), tokenizer, threshold=0.0, text_threshold=0.0
+    ).detect(image, ["dog"])
+    np.testing.assert_allclose(other[0], again[0], atol=1e-3)
+
+
+def test_half_precision_stays_in_the_backbone(tokenizer, image):
+    model = shake(tiny_transformers())
+    network = TransformersNetwork(model, tokenizer, dtype=torch.bfloat16)
+    seen = {}
+    backbone, decoder = model.model.backbone.conv_encoder.model, model.model.decoder
+    block = backbone.swin.encoder.layers[0].blocks[0].mlp
+    for name, part in (("backbone", block), ("decoder", decoder.layers[0].fc1)):
+        part.register_forward_hook(lambda *a, name=name: seen.setdefault(name, a[-1]))
+    with torch.inference_mode():
+        logits, boxes = network(preprocess(image)[None], ["person ."])
+    kinds = {name: getattr(out, "dtype", None) for name, out in seen.items()}
+    assert kinds == {"backbone": torch.bfloat16, "decoder": torch.float32}
+    assert logits.dtype == boxes.dtype == torch.float32
+
+
 @pytest.mark.parametrize("size", [(40, 60), (60, 40), (480, 640), (7, 7)])
 def test_preprocessing_is_that_of_transformers(size):
     picture = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
@@ -203,7 +239,7 @@ def test_half_precision_is_close(tokenizer, image):
 
 def test_checkpoint_of_transformers(tmp_path):
     model = tiny_transformers()
-    with pytest.raises(InputError, match="expected Grounding DINO, got"):
+    with pytest.raises(InputError, match="expected Grounding DINO's config"):
         load_grounding_dino(tmp_path)
     model.save_pretrained(tmp_path)
     loaded = load_grounding_dino(tmp_path)

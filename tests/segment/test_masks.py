@@ -1,6 +1,7 @@
 """Duplicate suppression and the stage with fakes."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,6 +145,25 @@ def test_without_projection_the_noun_is_looked_for():
     stage.with_options(project=False)(picture, ["left dog"])
     everything = list(Classes.vocabulary)  # looked for where nothing of the class was found
     assert detector.asked == [["bus"], everything, ["dog"]]
+
+
+@pytest.mark.parametrize(
+    ("costly", "nearest", "asked"),
+    [(False, None, 1), (True, None, 0), (True, True, 1), (False, False, 0)],
+)
+def test_what_is_there_instead_is_asked_once_and_only_where_it_is_wanted(costly, nearest, asked):
+    class AsksTwice(Detector):
+        def sweep(self, image, class_names):
+            self.plainly.append(list(class_names))
+            return np.zeros((1, 4), np.float32), np.ones(1, np.float32), ("cat",)
+
+    detector = AsksTwice()
+    detector.costly, detector.plainly = costly, []
+    stage = Segment(lambda text: "bus", Classes(), detector, Segmenter())
+    result = stage.with_options(nearest=nearest)(np.zeros((H, W, 3), np.uint8), ["the bus"])
+    assert detector.asked == [["bus"]]  # not as "all …s" too
+    assert detector.plainly == [list(Classes.vocabulary)] * asked
+    assert [name for name, _ in result.nearest] == ["cat"] * asked
 
 
 def test_what_is_there_instead_is_offered():

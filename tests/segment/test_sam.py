@@ -1,8 +1,12 @@
 """SAM behind the Segmenter protocol, on a tiny random network."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from segment_anything import SamPredictor
 
 from ssc.errors import InputError
@@ -69,13 +73,31 @@ def test_an_image_is_embedded_once_and_boxes_are_decoded_together(image, boxes, 
     assert calls == ["image_encoder", "mask_decoder", "mask_decoder"]
     assert all((a == b).all() for a, b in zip(first, again))
     monkeypatch.setattr(module, "BOXES", 3)
-    monkeypatch.setattr(module, "PIXELS", 1)
+    monkeypatch.setattr(module, "ENLARGED", 1)
     calls.clear()
     split = segmenter.segment(image, boxes)
     assert calls == ["mask_decoder", "mask_decoder"]
     assert (split[0] != first[0]).mean() < 1e-3
     segmenter.segment(255 - image, boxes[:1])
     assert calls.count("image_encoder") == 1
+
+
+@given(st.integers(0, 10**6), st.floats(0.05, 0.6), st.tuples(*[st.integers(1, 90)] * 2))
+def test_only_what_is_needed_is_enlarged_and_nothing_else_changes(seed, share, frame):
+    """The mask is that of the whole enlarged, wherever values are over the threshold."""
+    from ssc.segment.sam import threshold_enlarged
+
+    values = np.random.default_rng(seed).normal(size=(23, 31)).astype(np.float32)
+    values[:, int(31 * share) :] = -1
+    values[: int(23 * share)] -= 9
+    mask = np.zeros(frame, np.bool_)
+    with patch.object(module, "ROWS", 7):
+        threshold_enlarged(values, mask)
+    whole = torch.nn.functional.interpolate(
+        torch.from_numpy(values)[None, None], frame, mode="bilinear", align_corners=False
+    )[0, 0].numpy()
+    near = np.abs(whole) < 1e-4  # where rounding decides
+    assert (mask == (whole > 0))[~near].all()
 
 
 def test_out_of_memory_falls_back_to_fewer_boxes(image, boxes):

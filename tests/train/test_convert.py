@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ssc.correct.authors import from_authors, to_authors
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
 from ssc.errors import InputError
 from tests.train.tiny_lavt import tiny_config
-from train.convert import from_authors, main, to_authors
+from train.convert import main
 from train.fit.tokenizer import learn_tokenizer
 
 pytestmark = pytest.mark.long

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
 from ssc.errors import InputError
-from ssc.models.published import WEIGHTS
+from ssc.models.parts import WEIGHTS
 from ssc.weights.downloads import download
 from ssc.weights.reading import read_pth
 from train.data import open_dataset

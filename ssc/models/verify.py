@@ -10,6 +10,7 @@ import argparse
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +67,13 @@ def main(argv: Sequence[str]) -> int:
 def _checks(name: str, pipeline: Pipeline) -> Iterator[Check]:
     files = files_of(name) if name in SETS else []
     for file in files:
-        yield f"file {file.file} of {file.source}", lambda file=file: _hashed(file)
+        yield f"file {file.file} of {file.source}", partial(_hashed, file)
     yield "an empty picture has nothing", lambda: _nothing(pipeline)
     if name in SETS:  # mini knows no squares
         yield "masks of two squares", lambda: _squares(pipeline)
     yield "classes of three nouns", lambda: _classes(pipeline, isinstance(SETS.get(name), Parts))
     for picture, label in PICTURES.items():
-        yield f"{picture}, S+S", lambda p=picture, n=label: _answer(pipeline, p, n)
+        yield f"{picture}, S+S", partial(_answer, pipeline, picture, label)
 
 
 def _hashed(file: Any) -> str:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from ssc.errors import InputError
 
 __all__ = ["on_gpu", "spaces"]
 
-spaces: Any = None
-if os.environ.get("SPACES_ZERO_GPU"):  # on other Spaces the package is there and lends nothing
-    import spaces
+# On other Spaces the package is there and lends nothing.
+spaces: Any = import_module("spaces") if os.environ.get("SPACES_ZERO_GPU") else None
 
 
 def on_gpu(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ class OmDetDetector:
         if not names:
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ()
         features = self._features.get(content_key(image), lambda: self._embed(image))
-        classes = torch.stack([self._names.get(n, lambda n=n: self._name(n)) for n in names])
+        classes = torch.stack([self._names.get(n, partial(self._name, n)) for n in names])
         task, mask = self._task(f"Detect {', '.join(names)}.")
         found = self.model.decoder(
             features, classes[:, None], task, mask, return_dict=True

@@ -266,6 +266,6 @@ def test_answers_of_models_that_cannot_know_the_picture_say_so():
     assert [caption for _, caption in session.answers()] == ["Answer (not sure) · candidate 1"]
     doubtful = replace(session, unknown=True)
     assert [caption for _, caption in doubtful.answers()] == [
-        "Answer · candidate 1 · not meaningful"
+        "Answer (not sure) · candidate 1 · not meaningful"
     ]
     assert all(caption.endswith("· not meaningful") for _, caption in doubtful.sides())

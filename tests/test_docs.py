@@ -37,7 +37,7 @@ def test_commands_are_there(page):
     known = subprocess.run(
         [sys.executable, "-m", "ssc", "--help"], cwd=ROOT, capture_output=True, text=True
     ).stdout
-    known += "--download --models --targets --help"  # of `models` and `bench`
+    known += "--download --add --yes --models --targets --help"  # of `models` and `bench`
     assert {*options} <= {*re.findall(r"--[\w-]+", known)}
 
 

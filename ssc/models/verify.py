@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ssc
-from ssc.errors import InputError, told
+from ssc.errors import InputError, WeightsError, told
 from ssc.models.bundled import ASSETS
 from ssc.models.published import SETS, Parts, files_of
 from ssc.models.sets import MODEL_SETS, default_set, load
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         begun = time.perf_counter()
         try:
             found, mark = check(), "ok"
-        except (InputError, AssertionError, RuntimeError, ValueError) as error:
+        except (InputError, RuntimeError, ValueError) as error:
             found, mark = told(error), "FAILED"
             failed += 1
         print(f"{mark:<7}{what}: {found} ({time.perf_counter() - begun:.1f} s)", flush=True)
@@ -80,7 +80,7 @@ def _hashed(file: Any) -> str:
     """The SHA-256 of a file that is here; told even where no one states what it should be."""
     found = digest(file.path)
     if file.sha256 and found != file.sha256:
-        raise AssertionError(f"expected SHA-256 {file.sha256}, got {found}")
+        raise WeightsError(f"expected SHA-256 {file.sha256}, got {found}")
     size = file.path.stat().st_size
     return found if file.sha256 else f"{found}, {size} bytes; stated nowhere, please report"
 
@@ -98,14 +98,14 @@ def _squares(pipeline: Pipeline) -> str:
     boxes = np.array(SQUARES, np.float32)
     masks, qualities = pipeline.segment.segmenter.segment(image, boxes)
     if not np.isfinite(qualities).all():
-        raise AssertionError(f"expected finite qualities, got {qualities}")
+        raise WeightsError(f"expected finite qualities, got {qualities}")
     ious = []
     for mask, (x0, y0, x1, y1) in zip(masks, SQUARES):
         square = np.zeros(mask.shape, np.bool_)
         square[y0:y1, x0:x1] = True
         ious.append((mask & square).sum() / (mask | square).sum())
     if min(ious) < CLOSE:
-        raise AssertionError(f"expected IoU of {CLOSE} or more, got {min(ious):.2f}")
+        raise WeightsError(f"expected IoU of {CLOSE} or more, got {min(ious):.2f}")
     return f"IoU {', '.join(f'{iou:.2f}' for iou in ious)}"
 
 
@@ -114,7 +114,7 @@ def _classes(pipeline: Pipeline, sure: bool) -> str:
     matches = pipeline.segment.classes(["puppy", "automobile", "sofa"])
     found = [match.name for match in matches]
     if sure and found != ["dog", "car", "couch"]:
-        raise AssertionError(f"expected dog, car, couch for puppy, automobile, sofa, got {found}")
+        raise WeightsError(f"expected dog, car, couch for puppy, automobile, sofa, got {found}")
     return ", ".join(f"{m.noun} {m.name} {m.similarity:.2f}" for m in matches)
 
 

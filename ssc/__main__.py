@@ -190,9 +190,9 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     from tqdm import tqdm
 
     import ssc
-    from ssc.export import unique_stems
     from ssc.images import find_pictures, several, suffixes
     from ssc.pipeline import check_objects
+    from ssc.writing import unique_stems
 
     paths, others = find_pictures(args.image)
     for expression in args.expressions:

@@ -39,7 +39,7 @@ class InputError(ValueError):
     ...     ssc.load("bsae")
     ... except ssc.InputError as error:
     ...     print(error)
-    model set: expected one of mini, pocket, base, paper, got 'bsae'; did you mean base?
+    model set: expected one of mini, pocket, lite, base, paper, got 'bsae'; did you mean base?
     """
 
 

@@ -91,7 +91,7 @@ def of_place(
     elif place.end == MIDDLE:
         at = _at(place.axis, boxes)
         line = at[inside]  # the mean rank where several are at one place
-        ranks = [(np.sum(line < one) + np.sum(line <= one) - 1) / 2 for one in line]
+        ranks = [(np.sum(line < one - 1e-9) + np.sum(line < one + 1e-9) - 1) / 2 for one in line]
         ranked = np.zeros(len(boxes))
         ranked[inside] = np.abs(np.array(ranks) - (inside.sum() - 1) / 2) / max(inside.sum(), 1)
         other = _at("y" if place.axis == "x" else "x", boxes)

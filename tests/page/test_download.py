@@ -108,5 +108,5 @@ def test_controls(steps, monkeypatch, case):
     radios = [b for b in page.blocks.values() if getattr(b, "label", None) == LABEL]
     assert len(radios) == (case == "some absent")
     if radios:
-        assert [value for _, value in radios[0].choices] == ["pocket", "base", "paper"]
-        assert radios[0].choices[1][0].startswith("base, 2.3 GB. ")
+        assert [value for _, value in radios[0].choices] == ["pocket", "lite", "base", "paper"]
+        assert radios[0].choices[2][0].startswith("base, 2.3 GB. ")

@@ -50,11 +50,9 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
 from __future__ import annotations
 
 import json
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +72,6 @@ if TYPE_CHECKING:
 
 
 AT_ONCE = 4  # pictures of a result that are drawn and encoded at once; bounds memory
-LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 VERSION = 1
 """Of the form of result.json; it rises where a reader of the form before would misread."""
 
@@ -262,38 +259,6 @@ def result_files(
     text = json.dumps(document, indent=1, ensure_ascii=False)
     # A file name that is not UTF-8 has lone surrogates: written as JSON's own escapes.
     yield "result.json", text.encode("utf-8", "backslashreplace")
-
-
-def unique_stems(paths: Sequence[Path]) -> list[str]:
-    """A name for each path's results: its stem, with its suffix or a number where that is taken.
-
-    Names differ in more than case, as some file systems take "A" and "a" for the same. What they
-    could not be called is changed, see `safe_stem`; result.json has the true name.
-    """
-    taken: set[str] = set()
-    names = []
-    for path in paths:
-        numbered = (f"{path.name}-{number}" for number in range(2, len(paths) + 2))
-        stems = map(safe_stem, (path.stem, path.name, *numbered))
-        names.append(next(stem for stem in stems if stem.casefold() not in taken))
-        taken.add(names[-1].casefold())
-    return names
-
-
-def safe_stem(name: str) -> str:
-    """A name that any file system takes, with room for what `result_files` adds to it.
-
-    >>> from ssc.export import safe_stem
-    >>> safe_stem("photo[1]"), safe_stem("a:b?"), safe_stem("con")
-    ('photo[1]', 'a_b_', '_con')
-    """
-    safe = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]', "_", name).rstrip(". ") or "_"
-    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe, re.IGNORECASE):
-        safe = f"_{safe}"
-    if len(safe.encode()) <= LONGEST:
-        return safe
-    digest = blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-    return f"{safe.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"
 
 
 def _named(pairs: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:

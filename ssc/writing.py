@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from ssc.errors import WriteError
 
+LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -140,3 +142,35 @@ def in_bytes(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count:.0f} bytes"
+
+
+def unique_stems(paths: Sequence[Path]) -> list[str]:
+    """A name for each path's results: its stem, with its suffix or a number where that is taken.
+
+    Names differ in more than case, as some file systems take "A" and "a" for the same. What they
+    could not be called is changed, see `safe_stem`; result.json has the true name.
+    """
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        numbered = (f"{path.name}-{number}" for number in range(2, len(paths) + 2))
+        stems = map(safe_stem, (path.stem, path.name, *numbered))
+        names.append(next(stem for stem in stems if stem.casefold() not in taken))
+        taken.add(names[-1].casefold())
+    return names
+
+
+def safe_stem(name: str) -> str:
+    """A name that any file system takes, with room for what results' files add to it.
+
+    >>> from ssc.writing import safe_stem
+    >>> safe_stem("photo[1]"), safe_stem("a:b?"), safe_stem("con")
+    ('photo[1]', 'a_b_', '_con')
+    """
+    safe = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]', "_", name).rstrip(". ") or "_"
+    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", safe, re.IGNORECASE):
+        safe = f"_{safe}"
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    digest = blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return f"{safe.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"

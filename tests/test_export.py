@@ -11,7 +11,8 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from ssc.draw import colour_of, draw_mask
-from ssc.export import VERSION, result_record, unique_stems, write_result, zip_result
+from ssc.export import VERSION, result_record, write_result, zip_result
+from ssc.writing import unique_stems
 from tests.fake_pipeline import fake_pipeline, scene_image
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from ssc.__main__ import main
-from ssc.export import LONGEST, safe_stem, unique_stems
 from ssc.images import FORMATS, load_image, suffixes
 from ssc.pipeline import Pipeline
+from ssc.writing import LONGEST, safe_stem, unique_stems
 from tests.fake_pipeline import SCENE, SCENES, fake_pipeline
 
 PHOTO = SCENES / f"{SCENE}.jpg"

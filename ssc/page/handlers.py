@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from ssc.errors import InputError, WriteError
-from ssc.export import safe_stem, zip_result
+from ssc.export import zip_result
 from ssc.models.published import as_size
 from ssc.page.choices import OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
@@ -23,7 +23,7 @@ from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
 from ssc.weights.downloads import downloads_are_off
-from ssc.writing import explained, write_whole
+from ssc.writing import explained, safe_stem, write_whole
 
 
 class Handlers:

@@ -31,7 +31,7 @@ from ssc.explain import explain
 from ssc.processors import share_processors
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
-from ssc.writing import DiskFull, make_folder
+from ssc.writing import DiskFull, make_folder, unique_stems
 
 if TYPE_CHECKING:
     import numpy as np

@@ -169,7 +169,7 @@ def build_clip(
     config = dict(get_model_config(architecture))
     size = config["vision_cfg"]["image_size"]
     network = CustomTextCLIP if config.pop("custom_text", False) else CLIP
-    model, tokenizer = network(**config), get_tokenizer(architecture)
+    model, tokenizer = network(**config).requires_grad_(False), get_tokenizer(architecture)
     if architecture in PE:
         half = (0.5, 0.5, 0.5)
         return Clip(model, tokenizer, size, half, half, device=device, dtype=dtype)

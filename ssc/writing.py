@@ -161,7 +161,7 @@ def unique_stems(paths: Sequence[Path]) -> list[str]:
 
 
 def safe_stem(name: str) -> str:
-    """A name that any file system takes, with room for what `ssc.export` adds to it.
+    """A name that any file system takes, with room for what results' files add to it.
 
     >>> from ssc.writing import safe_stem
     >>> safe_stem("photo[1]"), safe_stem("a:b?"), safe_stem("con")

@@ -25,6 +25,7 @@ class PseudoObject:
         candidates: C candidate masks; a row of the paper's S1.
         similarity: float32 E×C, CLIP's cosine similarity of each expression and candidate.
         chosen: index of the candidate in S2, -1 where there is none.
+        fixed: whether a person chose it (`train.review`); a store has none such.
     """
 
     name: str
@@ -33,6 +34,7 @@ class PseudoObject:
     candidates: Candidates
     similarity: NDArray[np.float32]
     chosen: int
+    fixed: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ COMMANDS = {
     "fit": ("train.fit.__main__", "trains stage 3: bootstrap, correct or supervised"),
     "evaluate": ("train.evaluate.__main__", "accuracy tables, on data with true masks or boxes"),
     "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
+    "workbench": ("train.workbench.__main__", "a page to look at S1 and S2 and put them right"),
     "review": ("train.review.__main__", "what reviews are worth: a simulated reviewer"),
     "export": ("train.export.__main__", "masks as COCO, RefCOCO, gRefCOCO, YOLO, labelme, PNG"),
     "report": (

@@ -10,8 +10,8 @@ from ssc.formats import png
 from ssc.writing import make_folder, write_whole
 from train.data import Picture, Referred
 from train.data.export import export
+from train.data.outlines import outline
 from train.export.items import Page
-from train.export.outlines import outline
 
 
 def write_yolo(pages: Iterable[Page], out: Path, split: str) -> list[str]:

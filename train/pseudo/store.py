@@ -64,6 +64,10 @@ class Store:
         """Everything known of picture `index`."""
         return decode(json.loads(self._line(index)))
 
+    def outline(self, index: int) -> PseudoPicture:
+        """The same without masks, which are bool N×0×0: for looking over all pictures."""
+        return decode(json.loads(self._line(index)), masks=False)
+
     def __getitem__(self, index: int) -> tuple[PseudoObject, ...]:
         """The objects of picture `index`, in the data set's order."""
         return self.picture(index).objects

@@ -2,13 +2,13 @@
 
     {"version": 1, "who": "ann", "when": "2030-01-31T12:00:00.000Z", "picture": "a.jpg",
      "object": "0", "size": [480, 640], "masks": ["…"], "candidates": [2],
-     "expressions": ["left dog", null]}
+     "expressions": ["left dog", null], "order": "doubtful"}
 
 A line decides `masks`, `expressions` or both; null is for neither. `masks` are COCO run-length
 codes of `size`: none of the candidates is [], several count as their union. `candidates` are the
 numbers, from 0, of those masks that are candidates of S1, and so fewer than masks where a box is
 drawn. `expressions` has one entry for each in the store: its corrected text, or null where it is
-struck.
+struck. `order` is that of asking: decisions at random are a fair sample of the store.
 
 The last line about an object counts. Lines are only ever appended, each whole and on the disk
 before `append` returns, so a killed process and several at once lose none.
@@ -49,6 +49,7 @@ class Decision:
     masks: tuple[str, ...] | None = None
     candidates: tuple[int, ...] = ()
     expressions: tuple[str | None, ...] | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ def _decision(row: Mapping[str, Any]) -> Decision:
         size=None if size is None else (int(size[0]), int(size[1])),
         masks=_texts(row.get("masks")),
         candidates=tuple(map(int, row.get("candidates") or ())),
+        order=row.get("order"),
     )
     if decision.masks and decision.size is None:
         raise ValueError("masks without a size")

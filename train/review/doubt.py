@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssc.metrics import mask_iou
+from ssc.metrics import pairwise_box_iou
 from ssc.segment.masks import DUPLICATE_IOU
-from train.pseudo.scores import scores_of
+from train.pseudo.scores import NOUNS, scores_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,10 +30,11 @@ class Doubt:
         picture, number: places in the store.
         margin: of S2's shares, the largest less the next; 1 for an only candidate, 0 for none.
         candidates: how many there are.
-        conflict: whether another object of the picture has the same mask in S2, which Algorithm 1
-            forbids (paper §3.3).
+        conflict: whether another object of the picture has the same candidate in S2, by its box,
+            which Algorithm 1 forbids (paper §3.3).
         third: index of the candidate that stage 3 favours; -1 where it was not asked, or for none.
         chosen: index of the candidate in S2, -1 for none.
+        kinds: what its expressions tell it by: "place", "size", "relation", else "looks".
     """
 
     picture: int
@@ -43,6 +44,7 @@ class Doubt:
     conflict: bool
     third: int
     chosen: int
+    kinds: tuple[str, ...] = ()
 
     @property
     def disagrees(self) -> bool:
@@ -87,6 +89,7 @@ def doubts_of(
     """The doubts about a picture's objects.
 
     Args:
+        picture: with or without masks, which are not looked at.
         index: its place in the store.
         spatial: whether words count in S2.
         third: the candidate that stage 3 favours for an object, -1 for none; None without stage 3.
@@ -96,11 +99,21 @@ def doubts_of(
         margin = margin_of(scores_of(thing, picture.size, spatial))
         favoured = -1 if third is None else third(thing)
         count = len(thing.candidates)
-        doubts.append(Doubt(index, number, margin, count, False, favoured, thing.chosen))
+        doubts.append(
+            Doubt(index, number, margin, count, False, favoured, thing.chosen, _kinds(thing))
+        )
     for a, b in _pairs(len(doubts)):
         if _same(picture.objects[a], picture.objects[b]):
             doubts[a], doubts[b] = (replace(doubts[k], conflict=True) for k in (a, b))
     return doubts
+
+
+def _kinds(thing: PseudoObject) -> tuple[str, ...]:
+    kinds = set()
+    for said in map(NOUNS.read, thing.expressions):
+        own = {"place": said.places, "size": said.sizes, "relation": said.relations}
+        kinds |= {kind for kind, parts in own.items() if parts} or {"looks"}
+    return tuple(sorted(kinds))
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:
@@ -111,8 +124,8 @@ def _same(one: PseudoObject, other: PseudoObject) -> bool:
     """Whether two objects have the same thing in S2."""
     if one.chosen < 0 or other.chosen < 0:
         return False
-    masks = one.candidates.masks[one.chosen], other.candidates.masks[other.chosen]
-    return mask_iou(*masks) > DUPLICATE_IOU
+    boxes = (own.candidates.boxes[own.chosen][None] for own in (one, other))
+    return bool(pairwise_box_iou(*boxes)[0, 0] > DUPLICATE_IOU)
 
 
 def doubtful(doubts: Sequence[Doubt], seed: int) -> list[Doubt]:

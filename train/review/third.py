@@ -43,6 +43,6 @@ def choices_of_stage_3(
     counts = [len(thing.expressions) for thing in things]
     found = {}
     for thing, own in zip(things, seen.split(counts)):
-        scores = soft_iou(own, torch.from_numpy(thing.candidates.masks)).mean(0)
+        scores = soft_iou(own, torch.from_numpy(thing.candidates.masks.copy())).mean(0)
         found[thing.name] = int(scores.argmax())
     return found

@@ -16,9 +16,9 @@ from tests.train.slice_pictures import pictures
 from train.data import open_dataset
 from train.data.export import export
 from train.data.masks import decode_segmentation
+from train.data.outlines import outline
 from train.export.__main__ import FORMATS, main
 from train.export.items import Item, Page, open_source
-from train.export.outlines import outline
 
 ENOUGH = 0.95  # IoU of a polygon read back
 

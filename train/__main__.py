@@ -37,6 +37,7 @@ COMMANDS = {
         "many visitors of the page at once: answers and memory",
     ),
     "page-speed": ("train.measure.page_speed", "seconds from a click to its answer, in a browser"),
+    "workbench-speed": ("train.measure.workbench", "from a key to the next picture, in a browser"),
     "photo-note": (
         "train.measure.photo_note",
         "how often the page tells a photograph from a scene",
@@ -51,7 +52,7 @@ def main() -> int | str | None:
     if name in ("-h", "--help"):
         print(f"{__doc__}\ncommands:")
         for command, (_, what) in COMMANDS.items():
-            print(f"  {command:10} {what}")
+            print(f"  {command:15} {what}")
         return 0
     if name not in COMMANDS:
         print(f"error: expected one of {', '.join(COMMANDS)}, got {name!r}", file=sys.stderr)

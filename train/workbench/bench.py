@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssc.cache import Cache
-from ssc.draw import PALETTE, SCREEN, ink_of
+from ssc.draw import SCREEN
 from ssc.errors import InputError
 from ssc.formats import rle
 from ssc.scale import scale
-from train.data.masks import decode_segmentation
-from train.data.outlines import rings
 from train.review.agreement import agreement
 from train.review.decisions import Decision, append, now
 from train.review.doubt import ORDERS, Doubt, doubts_of
+from train.workbench.shapes import path_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ssc.segment.masks import Segmenter
     from train.review.decisions import Reviewed
     from train.review.opened import Opened
@@ -160,9 +157,7 @@ class Bench:
             masks = choice.masks or ()
             extra = masks[len(choice.candidates) :]
             for code in extra:
-                mask = decode_segmentation(
-                    {"size": list(choice.size), "counts": code}, *choice.size
-                )
+                mask = decoded(code, choice.size)
                 drawn.append({"path": path_of(mask), "counts": code})
         return {
             "decided": choice is not None,
@@ -214,9 +209,7 @@ class Bench:
         if chosen and not 0 <= chosen[0] <= chosen[-1] < len(thing.candidates):
             raise InputError(f"candidates: expected some of {len(thing.candidates)}, got {chosen}")
         for code in drawn:
-            if not decode_segmentation(
-                {"size": list(looked.size), "counts": code}, *looked.size
-            ).any():
+            if not decoded(code, looked.size).any():
                 raise InputError("drawn: expected a mask with some pixels, got none")
         codes = [rle(thing.candidates.masks[k])["counts"] for k in chosen]
         decision = self._decision(number, who)
@@ -286,21 +279,3 @@ class Bench:
         if not 0 <= number < len(self):
             raise InputError(f"object: expected a number below {len(self)}, got {number}")
         return self.doubts[number]
-
-
-def _decoded(code: str, size: tuple[int, int]) -> NDArray[np.bool_]:
-    return decode_segmentation({"size": list(size), "counts": code}, *size)
-
-
-def path_of(mask: NDArray[np.bool_]) -> str:
-    """A mask's outline as an SVG path, to fill by the even-odd rule."""
-    parts = []
-    for ring in rings(mask):
-        points = " ".join(f"{x} {y}" for x, y in ring.tolist())
-        parts.append(f"M{points}Z")
-    return "".join(parts)
-
-
-def colours() -> list[dict[str, str]]:
-    """The page's palette: colour, and what is readable on it."""
-    return [{"fill": f"rgb{colour}", "ink": ink_of(colour)} for colour in PALETTE]

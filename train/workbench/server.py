@@ -77,7 +77,7 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
     Args:
         auth: name and password that whoever comes must give; None for this machine alone.
     """
-    from train.workbench.bench import colours
+    from train.workbench.shapes import colours
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 

@@ -17,7 +17,7 @@ from ssc.scale import scale
 from train.review.agreement import agreement
 from train.review.decisions import Decision, append, now
 from train.review.doubt import ORDERS, Doubt, doubts_of
-from train.workbench.shapes import path_of
+from train.workbench.shapes import decoded, path_of
 
 if TYPE_CHECKING:
     from ssc.segment.masks import Segmenter

@@ -47,10 +47,10 @@ def look(picture, seed):
     return PseudoPicture(picture.name, (h, w), tuple(objects))
 
 
-def write(folder, count=6, copies=1):
+def write(folder, count=6, copies=1, masks=False):
     """A store of the first scenes, each `copies` times; returns its folder."""
     whole = list(pictures(count))
-    data = export(whole, folder / "data.jsonl")
+    data = export(whole, folder / "data.jsonl", masks)
     rows = [json.loads(line) for line in data.read_text().splitlines()]
     looked = [look(picture, seed) for seed, picture in enumerate(whole)]
     names = [f"{row['name']}{f' {k}' if k else ''}" for k in range(copies) for row in rows]

@@ -157,11 +157,13 @@ def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> 
         workbench: shown at /workbench/ of the same server.
     """
     if workbench is not None:
+        waits = not options.pop("prevent_thread_lock", False)
         app, *_ = launched = serve(page, **options, prevent_thread_lock=True)
-        # Before the page's own routes, one of which takes any path.
         app.mount("/workbench", workbench)
+        # Before the page's own routes, one of which takes any path.
         app.router.routes.insert(0, app.router.routes.pop())
-        page.block_thread()
+        if waits:
+            page.block_thread()
         return launched
     page.queue(max_size=QUEUE, default_concurrency_limit=4)
     return page.launch(

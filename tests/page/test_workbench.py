@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
+import demo_app
 from ssc.formats import rle
 from tests.page.browser import ROOT
 from tests.train.toy_bench import bench_of, write
@@ -225,6 +226,21 @@ def test_two_people_at_once(browser, server, place):
         second = press(ann, "3")
         press(bob, "s")
         bob.wait_for_function(f"document.body.dataset.object !== '{second}'")
+
+
+def test_it_stands_beside_the_page(browser, choices, place):
+    from train.workbench.server import build
+
+    page = demo_app.build(choices)
+    options = {"server_port": None, "prevent_thread_lock": True, "quiet": True}
+    _, url, _ = demo_app.serve(page, build(bench_of(place)), **options)
+    try:
+        with window(browser, f"{url}workbench/") as tab:
+            press(tab, "1")
+            tab.goto(url)
+            tab.wait_for_selector("#run")
+    finally:
+        page.close()
 
 
 @pytest.mark.parametrize(

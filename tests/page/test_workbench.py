@@ -1,106 +1,16 @@
 """The workbench in a real browser: keys, clicks, a box, kills, two people, a phone."""
 
-import os
-import random
-import signal
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import expect
 
 import demo_app
 from ssc.formats import rle
-from tests.page.browser import ROOT
-from tests.train.toy_bench import bench_of, write
+from tests.page.bench_server import choice, number, press, screenshot, window
+from tests.train.toy_bench import bench_of
+from train.data import open_dataset
 from train.review.decisions import FILE, Reviews
-
-READY = "fetch('api/progress').then((answer) => answer.ok)"
-
-
-@pytest.fixture
-def place(tmp_path):
-    return write(tmp_path)
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """The workbench in a process of its own."""
-
-    def __init__(self, place, port):
-        self.place, self.port, self.process = place, port, None
-        self.url = f"http://127.0.0.1:{port}/"
-
-    def start(self):
-        command = [sys.executable, "-m", "tests.train.toy_bench", str(self.place), str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT)
-        for _ in range(1200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        raise TimeoutError("the workbench does not start")
-
-    def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-@pytest.fixture
-def server(place, port):
-    own = Server(place, port).start()
-    yield own
-    own.kill()
-
-
-@contextmanager
-def window(browser, url, width=1280, scheme="light", **options):
-    context = browser.new_context(
-        viewport={"width": width, "height": 860}, color_scheme=scheme, **options
-    )
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(url)
-    page.wait_for_selector("#canvas image")
-    try:
-        yield page
-    finally:
-        context.close()
-
-
-def number(page):
-    return int(page.evaluate("document.body.dataset.object"))
-
-
-def press(page, key):
-    """A key, and the next object that it shows."""
-    before = number(page)
-    page.keyboard.press(key)
-    page.wait_for_function(f"document.body.dataset.object !== '{before}'")
-    return before
-
-
-def choice(place, bench, k):
-    doubt = bench.doubts[k]
-    looked = bench.opened.store.picture(doubt.picture)
-    thing = looked.objects[doubt.number]
-    return Reviews(place / FILE).of(looked.name, thing.name).choice, thing
-
-
-def screenshot(page, name):
-    folder = ROOT / "screenshots"
-    folder.mkdir(exist_ok=True)
-    page.wait_for_timeout(300)
-    page.screenshot(path=folder / f"workbench-{name}.png")
 
 
 def test_keys(browser, server, place):
@@ -166,8 +76,9 @@ def test_clicks_a_box_and_words(browser, server, place):
 
         third = number(page)
         page.locator("#words input").first.fill("the right words")
-        page.locator("#words input").first.press("Enter")
-        page.wait_for_function(f"{READY}")
+        with page.expect_response("**/api/words/*"):
+            page.locator("#words input").first.press("Enter")
+        page.wait_for_timeout(100)  # it is drawn anew
         page.locator("#words button").nth(1).click()
         expect(page.locator("#words .struck")).to_have_count(1)
         doubt = bench.doubts[third]
@@ -189,26 +100,6 @@ def test_a_mask_on_the_picture_is_chosen_by_a_click(browser, server, place):
         assert choice(place, bench, first)[0].candidates == (2,)
 
 
-@pytest.mark.process
-def test_the_server_ends_and_review_goes_on(browser, server, place):
-    bench = bench_of(place)
-    with window(browser, server.url) as page:
-        press(page, "1")
-        server.kill()
-        last = number(page)
-        page.keyboard.press("2")
-        expect(page.locator("#message")).to_contain_text("not saved yet")
-        assert number(page) == last
-        assert choice(place, bench, last)[0] is None
-        server.start()
-        page.wait_for_function(f"document.body.dataset.object !== '{last}'")
-        assert choice(place, bench, last)[0].candidates == (1,)
-        expect(page.locator("#message")).to_be_empty()
-        page.reload()
-        page.wait_for_selector("#canvas image")
-        assert number(page) == bench.order("doubtful", True)[0]  # of what is left
-
-
 def test_two_people_at_once(browser, server, place):
     bench = bench_of(place)
     with window(browser, server.url) as ann, window(browser, server.url) as bob:
@@ -226,6 +117,22 @@ def test_two_people_at_once(browser, server, place):
         second = press(ann, "3")
         press(bob, "s")
         bob.wait_for_function(f"document.body.dataset.object !== '{second}'")
+
+
+def test_export(browser, server, place, tmp_path):
+    with window(browser, server.url) as page:
+        page.click("#export summary")
+        page.check("#alone")
+        page.click("#take")
+        expect(page.locator("#message")).to_have_text("export: nothing is decided yet")
+        press(page, "2")
+        with page.expect_download() as download:
+            page.click("#take")
+        download.value.save_as(tmp_path / "coco.zip")
+    with ZipFile(tmp_path / "coco.zip") as packed:
+        packed.extractall(tmp_path)
+    data = open_dataset(f"coco:{tmp_path / 'coco' / 'annotations.json'}")
+    assert [len(picture.objects) for picture in (data[k] for k in range(len(data)))] == [1]
 
 
 def test_it_stands_beside_the_page(browser, choices, place):
@@ -262,36 +169,3 @@ def test_looks(browser, server, name, width, scheme):
         button = page.locator("#candidates button").first
         (button.tap if touch else button.click)()
         page.wait_for_function(f"document.body.dataset.object !== '{before}'")
-
-
-@pytest.mark.process
-@pytest.mark.long
-def test_ten_kills_lose_nothing_shown_as_taken(browser, tmp_path, port):
-    place = write(tmp_path, copies=40)
-    server, taken = Server(place, port).start(), set()
-    rng = random.Random(0)
-    try:
-        with window(browser, server.url) as page:
-            for _ in range(10):
-                end = time.monotonic() + rng.uniform(0.5, 1.5)
-                while time.monotonic() < end:  # 5 a second
-                    before = number(page)
-                    page.keyboard.press(rng.choice(["0", "Enter"]))
-                    page.wait_for_timeout(200)
-                    if number(page) != before:
-                        taken.add(before)
-                server.kill()
-                before = number(page)
-                page.keyboard.press("Enter")
-                server.start()
-                page.wait_for_function(f"document.body.dataset.object !== '{before}'")
-                taken.add(before)
-            shown = page.evaluate("window.taken")
-    finally:
-        server.kill()
-    bench = bench_of(place)
-    assert len(taken) > 20
-    assert all(choice(place, bench, k)[0] is not None for k in taken)
-    reviews = Reviews(place / FILE)
-    assert len(taken) <= shown <= len(reviews)
-    assert reviews.torn <= 10

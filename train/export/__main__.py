@@ -18,26 +18,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder
 from train.data import SOURCES
-from train.export.coco import write_coco, write_grefcoco, write_refcoco
+from train.export.formats import FORMATS
 from train.export.items import Page, open_source
-from train.export.others import write_labelme, write_masks, write_yolo
-
-FORMATS: dict[str, Callable[[Iterable[Page], Path, str], list[str]]] = {
-    "coco": write_coco,
-    "refcoco": write_refcoco,
-    "grefcoco": write_grefcoco,
-    "yolo": write_yolo,
-    "labelme": write_labelme,
-    "masks": write_masks,
-}
-"""Name → writer of pages to a folder as a split; it returns what it leaves out, in words."""
 
 
 @command()

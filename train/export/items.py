@@ -72,12 +72,17 @@ def open_source(text: str, data: str | None = None) -> Iterator[Page]:
     """
     path = Path(text)
     if path.name == FILE:
-        return _full(_of_store(open_reviewed(path.parent, data), decided=True))
+        return pages_of(open_reviewed(path.parent, data), decided=True)
     if (path / RUN).exists() or (path / MANIFEST).exists():
-        return _full(_of_store(open_reviewed(path, data), decided=False))
+        return pages_of(open_reviewed(path, data), decided=False)
     if path.is_dir() and (found := sorted(path.rglob(RESULT))):
         return _full(_of_results(found))
     return _full(_of_data(open_dataset(text)))
+
+
+def pages_of(opened: Opened, decided: bool) -> Iterator[Page]:
+    """The pictures of a store with what people decided of it, or with that alone (`decided`)."""
+    return _full(_of_store(opened, decided))
 
 
 def _full(pages: Iterator[Page]) -> Iterator[Page]:

@@ -8,10 +8,11 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import BackgroundTasks, FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from ssc.errors import InputError, OptionError, WriteError
@@ -78,6 +79,7 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
         auth: name and password that whoever comes must give; None for this machine alone.
     """
     from train.workbench.shapes import colours
+    from train.workbench.take import zip_export
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -139,6 +141,18 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
     @app.post("/api/box/{number}")
     def box(number: int, drawn: Box) -> dict[str, Any]:
         return bench.box(number, drawn.box)
+
+    @app.get("/api/export/{form}")
+    def export(form: str, after: BackgroundTasks, alone: bool = False) -> FileResponse:
+        bench.refresh()
+        folder = TemporaryDirectory(prefix="export-")
+        try:
+            archive = zip_export(bench.opened, form, alone, Path(folder.name))
+        except BaseException:
+            folder.cleanup()
+            raise
+        after.add_task(folder.cleanup)
+        return FileResponse(archive, filename=archive.name)
 
     return app
 

@@ -17,7 +17,8 @@ from train.data import open_dataset
 from train.data.export import export
 from train.data.masks import decode_segmentation
 from train.data.outlines import outline
-from train.export.__main__ import FORMATS, main
+from train.export.__main__ import main
+from train.export.formats import FORMATS
 from train.export.items import Item, Page, open_source
 
 ENOUGH = 0.95  # IoU of a polygon read back

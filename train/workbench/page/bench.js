@@ -380,6 +380,19 @@ for (const [id, key] of [["back", "Backspace"], ["skip", "s"], ["none", 0], ["al
   ["draw", "b"], ["accept", "Enter"], ["help", "?"]])
   $(id).addEventListener("click", (event) => { event.currentTarget.blur(); actions[key](); });
 
+$("take").addEventListener("click", async () => {
+  say("Packing …");
+  const answer = await fetch(`api/export/${$("form").value}?alone=${$("alone").checked}`)
+    .catch(() => null);
+  if (!answer?.ok)
+    return say(answer ? (await answer.json()).error : "The server does not answer.");
+  say("");
+  const link = Object.assign(document.createElement("a"), {
+    href: URL.createObjectURL(await answer.blob()), download: `${$("form").value}.zip`});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+});
+
 // A box drawn on the picture.
 let corner = null;
 let dragged = false;

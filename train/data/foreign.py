@@ -91,7 +91,8 @@ def read_coco(path: Path, place: str) -> Found:
         for row in own.get(image["id"], []):
             if not (said := _words(row)):
                 continue
-            thing = {"name": str(row.get("object", row["id"])), "expressions": said}
+            name = str(row.get("object", row["id"]))
+            thing: dict[str, Any] = {"name": name, "expressions": said}
             if segmentation := row.get("segmentation"):
                 mask = decode_segmentation(segmentation, image["height"], image["width"])
                 thing["mask"] = rle(mask)
@@ -100,8 +101,8 @@ def read_coco(path: Path, place: str) -> Found:
             objects.append(thing)
         if objects:
             file = str((folder / image["file_name"]).absolute())
-            name = str(image.get("name", image["file_name"]))
-            yield number, {"image": file, "name": name, "objects": objects}
+            own_name = str(image.get("name", image["file_name"]))
+            yield number, {"image": file, "name": own_name, "objects": objects}
 
 
 def read_labelme(path: Path, place: str) -> Found:
@@ -182,7 +183,7 @@ def read_imagefolder(path: Path, place: str) -> Found:
 
 def _words(row: dict[str, Any]) -> list[str]:
     """The expressions of a row, whichever key has them."""
-    said = next((row[key] for key in WORDS if row.get(key)), [])
+    said: Any = next((row[key] for key in WORDS if row.get(key)), [])
     return [said] if isinstance(said, str) else list(said)
 
 

@@ -46,7 +46,7 @@ class Item:
     @property
     def union(self) -> NDArray[np.bool_]:
         """bool H×W."""
-        return self.masks.any(0)
+        return np.logical_or.reduce(self.masks)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _fixed(thing: PseudoObject, masks: NDArray[np.bool_], decision: Decision) ->
         [index] = decision.candidates
         own, similarity = thing.candidates[[index]], thing.similarity[:, [index]]
     else:
-        union = masks.any(0)
+        union: NDArray[np.bool_] = np.logical_or.reduce(masks)
         one = np.ones(1, np.float32)
         label = thing.classes[:1] or (thing.expressions[0],)
         own = Candidates(mask_box(union)[None], one, label, union[None], one)

@@ -51,7 +51,8 @@ class Bench:
         seed: int = 0,
     ) -> None:
         self.opened, self.seed = opened, seed
-        self._make_segmenter, self._segmenter = segmenter, None
+        self._make_segmenter = segmenter
+        self._segmenter: Segmenter | None = None
         self._lock, self._box_lock = Lock(), Lock()
         self._pictures: Cache[bytes] = Cache(PICTURES)
         self.doubts: list[Doubt] = []

@@ -16,6 +16,7 @@ import numpy as np
 
 from ssc.errors import told
 from ssc.select import Select
+from ssc.select.prompts import BLURS
 from ssc.select.spatial import STRENGTH
 from ssc.writing import explained, make_folder
 from train.data import Dataset, Picture, open_dataset
@@ -50,9 +51,8 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
     is not there.
     """
     own = pipeline.select
-    select = Select(
-        own.clip, prompt=own.prompt, sigma=own.sigma, rule=own.rule, spatial=own.spatial
-    )
+    sigma = own.sigma if own.prompt in BLURS else None
+    select = Select(own.clip, prompt=own.prompt, sigma=sigma, rule=own.rule, spatial=own.spatial)
     found = [pipeline.segment(picture.image, thing.expressions) for thing in picture.objects]
     chosen = select(picture.image, found)
     # Each expression alone; the prompts' embeddings are still there.

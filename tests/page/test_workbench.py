@@ -169,3 +169,16 @@ def test_looks(browser, server, name, width, scheme):
         button = page.locator("#candidates button").first
         (button.tap if touch else button.click)()
         page.wait_for_function(f"document.body.dataset.object !== '{before}'")
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_passed(browser, server, place):
+    bench = bench_of(place)
+    order = bench.order("doubtful", True)
+    doubt = bench.doubts[order[1]]
+    for file in [*bench.opened.dataset.files()][doubt.picture : doubt.picture + 1]:
+        file.write_bytes(b"no picture")
+    with window(browser, server.url) as page:
+        press(page, "s")
+        assert number(page) == order[1]
+        expect(page.locator("#message")).to_contain_text("expected a picture")
+        press(page, "s")

@@ -54,8 +54,8 @@ function load(number) {
       const entry = await call(`api/object/${number}`);
       const image = new Image();
       image.src = `api/picture/${entry.picture}`;
-      await image.decode();
-      return {entry, image};
+      const broken = await image.decode().then(() => "", () => refusal(image.src));
+      return {entry, image, broken};
     })();
     loading.catch(() => fetched.delete(number));
     fetched.set(number, loading);
@@ -65,6 +65,15 @@ function load(number) {
     }
   }
   return fetched.get(number);
+}
+
+// Why a picture cannot be shown; what the server is asked in vain is tried again.
+async function refusal(source) {
+  try { await call(source); } catch (error) {
+    if (error.refused) return error.message;
+    throw error;
+  }
+  return "The picture cannot be shown.";
 }
 
 const open = (k) => !$("undecided").checked || !done.has(queue[k]);
@@ -135,7 +144,8 @@ async function show(k) {
     }
   }
   if (queue[place] !== number) return; // another was asked for meanwhile
-  const {entry, image} = loaded;
+  const {entry, image, broken} = loaded;
+  if (broken) say(broken);
   shown = {entry, image, drawn: [], marked: new Set(), several: false};
   take(entry.state);
   if (!entry.state.decided && entry.chosen >= 0) shown.marked.add(entry.chosen);
@@ -330,7 +340,7 @@ async function decide(chosen) {
     window.taken = (window.taken || 0) + 1; // how many the page has shown as taken
     const others = state.conflict.length ? `${state.conflict.join(", ")} decided otherwise.` : "";
     await go(place + 1);
-    say(others);
+    if (others) say(others);
     requestAnimationFrame(() => { window.delay = performance.now() - pressed; });
     call(`api/progress?since=${at}`).then(progress, () => {});
   });

@@ -21,6 +21,7 @@ COMMANDS = {
     "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
     "workbench": ("train.workbench.__main__", "a page to look at S1 and S2 and put them right"),
     "review": ("train.review.__main__", "what reviews are worth: a simulated reviewer"),
+    "push": ("train.run.push", "publishes a checkpoint of a run on the Hub, with a card"),
     "export": ("train.export.__main__", "masks as COCO, RefCOCO, gRefCOCO, YOLO, labelme, PNG"),
     "report": (
         "train.run.report",

@@ -6,6 +6,7 @@ python demo_app.py --models base                # or SSC_MODELS=base in the envi
 python demo_app.py --correct my/checkpoint      # your own stage 3, a folder or an id on the Hub
 python demo_app.py --correct runs/a --correct runs/b   # several, or SSC_CORRECT=runs/a,runs/b
 python demo_app.py --correct off                # S+S alone
+python demo_app.py --workbench runs/my          # also /workbench/, to put S1 and S2 right
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from fastapi import FastAPI
 
 import ssc.page.gpu as gpu
 from ssc.entry import command
@@ -133,8 +135,36 @@ def read_examples() -> list[list[str]]:
     return [[str(EXAMPLES / row["image"]), "\n".join(row["expressions"])] for row in rows]
 
 
-def serve(page: gr.Blocks, **options: Any) -> Any:
-    """Launches the page with its looks and limits; `options` go to `Blocks.launch`."""
+def open_workbench(place: str, host: str, auth: str | None) -> FastAPI:
+    """The workbench over a run or store, for `serve`.
+
+    Raises:
+        OptionError: others could reach it without a password, or a Space does not allow it.
+        InputError: no such run or store.
+    """
+    from train.workbench.__main__ import open_bench
+    from train.workbench.server import build as build_workbench
+    from train.workbench.server import check_access
+
+    known = check_access(host, auth)
+    return build_workbench(open_bench(place), known)
+
+
+def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> Any:
+    """Launches the page with its looks and limits; `options` go to `Blocks.launch`.
+
+    Args:
+        workbench: shown at /workbench/ of the same server.
+    """
+    if workbench is not None:
+        waits = not options.pop("prevent_thread_lock", False)
+        app, *_ = launched = serve(page, **options, prevent_thread_lock=True)
+        app.mount("/workbench", workbench)
+        # Before the page's own routes, one of which takes any path.
+        app.router.routes.insert(0, app.router.routes.pop())
+        if waits:
+            page.block_thread()
+        return launched
     page.queue(max_size=QUEUE, default_concurrency_limit=4)
     return page.launch(
         theme=THEME,
@@ -179,7 +209,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "repeated, the first is the default; off: no stage 3. "
         "Default: $SSC_CORRECT (separated by commas), else the model set's own",
     )
+    parser.add_argument(
+        "--workbench", metavar="RUN_OR_STORE", help="also review its S1 and S2, at /workbench/"
+    )
+    parser.add_argument(
+        "--auth",
+        metavar="USER:PASSWORD",
+        help="asked of whoever comes; --workbench needs it with --host",
+    )
     args = parser.parse_args(argv)
+    workbench = None
+    if args.workbench:
+        workbench = open_workbench(args.workbench, args.host, args.auth)
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
     lent = gpu.spaces is not None
     named = [name.strip() for name in corrects if name.strip()]
@@ -189,7 +230,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         keep_all([name for name in here if name in MODEL_SETS])
     else:
         warm_up(choices.pipeline(choices.models, choices.correct))
-    serve(build(choices), server_name=args.host, server_port=args.port)
+    auth = tuple(args.auth.split(":", 1)) if args.auth else None
+    serve(build(choices), workbench, server_name=args.host, server_port=args.port, auth=auth)
 
 
 if __name__ == "__main__":

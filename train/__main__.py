@@ -19,6 +19,10 @@ COMMANDS = {
     "fit": ("train.fit.__main__", "trains stage 3: bootstrap, correct or supervised"),
     "evaluate": ("train.evaluate.__main__", "accuracy tables, on data with true masks or boxes"),
     "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
+    "workbench": ("train.workbench.__main__", "a page to look at S1 and S2 and put them right"),
+    "review": ("train.review.__main__", "what reviews are worth: a simulated reviewer"),
+    "push": ("train.run.push", "publishes a checkpoint of a run on the Hub, with a card"),
+    "export": ("train.export.__main__", "masks as COCO, RefCOCO, gRefCOCO, YOLO, labelme, PNG"),
     "report": (
         "train.run.report",
         "a page of tables and curves about a folder of `run`",
@@ -34,6 +38,7 @@ COMMANDS = {
         "many visitors of the page at once: answers and memory",
     ),
     "page-speed": ("train.measure.page_speed", "seconds from a click to its answer, in a browser"),
+    "workbench-speed": ("train.measure.workbench", "from a key to the next picture, in a browser"),
     "photo-note": (
         "train.measure.photo_note",
         "how often the page tells a photograph from a scene",
@@ -48,7 +53,7 @@ def main() -> int | str | None:
     if name in ("-h", "--help"):
         print(f"{__doc__}\ncommands:")
         for command, (_, what) in COMMANDS.items():
-            print(f"  {command:10} {what}")
+            print(f"  {command:15} {what}")
         return 0
     if name not in COMMANDS:
         print(f"error: expected one of {', '.join(COMMANDS)}, got {name!r}", file=sys.stderr)

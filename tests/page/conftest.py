@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 
 import pytest
@@ -11,7 +12,9 @@ from playwright.sync_api import sync_playwright
 import demo_app
 from ssc.page.choices import Choices, ModelSet
 from tests.fake_pipeline import fake_pipeline
+from tests.page.bench_server import Server
 from tests.page.browser import PHOTO, WAIT
+from tests.train.toy_bench import write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = (
@@ -113,3 +116,22 @@ def open_page(browser, url):
     for context in contexts:
         context.close()
     assert [u for u in elsewhere if not u.startswith((url, "data:", "blob:"))] == []
+
+
+@pytest.fixture
+def place(tmp_path):
+    return write(tmp_path)
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def server(place, port):
+    own = Server(place, port).start()
+    yield own
+    own.kill()

@@ -167,7 +167,8 @@ TABLES = (".jsonl", ".json", ".csv", ".tsv")
 CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
 refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a folder with one,
-photos:FOLDER or coco62:FOLDER; ungrouped:SOURCE makes
+photos:FOLDER or coco62:FOLDER, coco:FILE[:PICTURES], labelme:FOLDER or imagefolder:FOLDER;
+ungrouped:SOURCE makes
 each sentence of one an object of its own"""
 
 
@@ -179,6 +180,8 @@ def open_dataset(text: str) -> Dataset:
     - `classes:SPLIT:COUNT`, likewise: the same scenes with one object per class.
     - `refer:FOLDER:BY:SPLIT`: RefCOCO, RefCOCO+ or RefCOCOg as published; `train.data.refer`.
     - `photos:FOLDER`, `coco62:FOLDER`: photographs with expressions; `train.data.photographs`.
+    - `coco:FILE[:PICTURES]`, `labelme:FOLDER`, `imagefolder:FOLDER`: other tools' files;
+      `train.data.foreign`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
     - the path of a `.jsonl`, `.json`, `.csv` or `.tsv` file, or of a folder with one of them in it:
       your own pictures; `train.data.files`.
@@ -204,6 +207,10 @@ def open_dataset(text: str) -> Dataset:
         from train.data.photographs import Photographs
 
         return Photographs(kind, Path(rest))
+    if kind in ("coco", "labelme", "imagefolder"):
+        from train.data.foreign import Foreign
+
+        return Foreign(kind, rest)
     if Path(text).suffix.lower() in TABLES or Path(text).is_dir():
         from train.data.files import Files
         from train.data.sheets import find_table

@@ -9,7 +9,7 @@ and the oracle stand beside them. One forward pass per picture serves all rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,8 @@ def scores_of(scene: Scene, drawn: int | None, pooled: str, rng: np.random.Gener
 def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[Scene], int]:
     """Pictures with a candidate, and how many objects all pictures have.
 
+    What people decided beside the store is heeded; objects that they left out are.
+
     Raises:
         InputError: no such store or checkpoint, the store is not of these pictures and
             expressions, or an object has no true mask.
@@ -125,9 +127,14 @@ def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[
     from tqdm import tqdm
 
     from ssc.correct.predict import Corrector
+    from train.pseudo.scores import counts_words
     from train.pseudo.store import Store
+    from train.review.apply import reviewed
+    from train.review.decisions import FILE as REVIEWS
+    from train.review.decisions import Reviews
 
     store, corrector = Store.open(folder), Corrector.load(checkpoint)
+    reviews = Reviews(folder / REVIEWS)
     if len(store) < len(dataset):
         raise InputError(f"{folder}: expected S1 of {len(dataset)} pictures, got {len(store)}")
     scenes, objects = [], 0
@@ -142,7 +149,11 @@ def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[
                 f"{folder}: expected S1 and S2 of {dataset.name}, got other pictures or "
                 f"expressions ({looked.name} where {picture.name} stands)"
             )
-        objects += len(said)
+        looked = reviewed(looked, reviews, counts_words(store.manifest))
+        kept = {thing.name for thing in looked.objects}
+        own = tuple(thing for thing in picture.objects if thing.name in kept)
+        picture = replace(picture, objects=own)
+        objects += len(own)
         scene = open_scene(picture, looked, corrector)
         scenes += [] if scene is None else [scene]
     return scenes, objects

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -61,11 +62,20 @@ def run(options: Options, accelerator: Accelerator) -> None:
     make_folder(options.cache)
     start = open_checkpoint(options.init) if options.init else None
     size = options.size or (start[2] if start else CONFIGS[options.model])["size"]
-    sources = [(options.data, options.store)] + ([(options.val, None)] if options.val else [])
+    sources: list[tuple[str, Path | None]] = [(options.data, options.store)]
+    sources += [(options.val, None)] if options.val else []
     examples, *val = in_turn(
         accelerator,
         lambda: [
-            open_examples(data, store, size, options.cache, options.workers, options.allow_missing)
+            open_examples(
+                data,
+                store,
+                size,
+                options.cache,
+                options.workers,
+                options.allow_missing,
+                options.reviews,
+            )
             for data, store in sources
         ],
     )

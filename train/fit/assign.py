@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ssc.correct.matching import (
@@ -25,7 +26,8 @@ def assign(method: str, match: str, prior: float, batch: Batch, logits: Tensor) 
     """int64 J of each picture: the mask that each object learns from, -1 for none.
 
     For `bootstrap` it is the mask of S2, for `supervised` the true one. For `correct` Algorithm 1
-    decides, picture by picture, by the soft IoU of this forward pass.
+    decides, picture by picture, by the soft IoU of this forward pass; the mask that a person chose
+    for an object is its own in every method (`train.review`).
 
     Args:
         method: "bootstrap", "correct" or "supervised".
@@ -39,7 +41,12 @@ def assign(method: str, match: str, prior: float, batch: Batch, logits: Tensor) 
     scores = picture_scores(batch, logits)
     if prior:
         scores = [add_prior(own, chosen, prior) for own, chosen in zip(scores, batch.chosen)]
-    return match_images(scores, MATCHES[match])
+    matched = match_images(scores, MATCHES[match])
+    # No other object may take a mask that a person gave; only two such objects may share theirs.
+    return [
+        torch.where(fixed, chosen, own)
+        for own, chosen, fixed in zip(matched, batch.chosen, batch.fixed)
+    ]
 
 
 def picture_scores(batch: Batch, logits: Tensor) -> list[Tensor]:

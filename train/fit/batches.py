@@ -47,6 +47,7 @@ class Batch:
         masks: bool C×h×w of each picture.
         allowed: bool J×C of each picture, whether a mask is one of the object's candidates.
         chosen: int64 J of each picture, the S2 (or true) mask of each object, -1 for none.
+        fixed: bool J of each picture, whether a person chose that mask.
         share: the batch's part of the expressions of the whole update, of all processes.
     """
 
@@ -57,6 +58,7 @@ class Batch:
     masks: list[Tensor]
     allowed: list[Tensor]
     chosen: list[Tensor]
+    fixed: list[Tensor]
     share: float
 
     @property
@@ -77,6 +79,7 @@ class Batch:
             masks=moved(self.masks),
             allowed=moved(self.allowed),
             chosen=moved(self.chosen),
+            fixed=moved(self.fixed),
         )
 
 
@@ -208,5 +211,6 @@ def _join(drawn: Sequence[tuple[Example, list[list[str]]]], total: int) -> Batch
         masks=[torch.from_numpy(example.masks) for example in examples],
         allowed=[torch.from_numpy(example.allowed) for example in examples],
         chosen=[torch.from_numpy(example.chosen) for example in examples],
+        fixed=[torch.from_numpy(example.fixed) for example in examples],
         share=len(texts) / total,
     )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from train.data import Dataset
     from train.pseudo.store import Store
+    from train.review.decisions import Reviews
 
 FORMAT = 2  # of the cache; a change of its layout or of what is in it makes a new one
 ABOUT, PICTURES, INDEX = "cache.json", "pictures.jsonl", "index.i64"
@@ -58,6 +59,7 @@ class Example:
         masks: bool C×h×w, all objects' masks, each once.
         allowed: bool J×C, whether a mask is one of the object's.
         chosen: int64 J, the object's mask in S2, or its true mask in a set made for `supervised`.
+        fixed: bool J, whether a person chose it, in every matching too (`train.review`).
     """
 
     name: str
@@ -66,6 +68,7 @@ class Example:
     masks: NDArray[np.bool_]
     allowed: NDArray[np.bool_]
     chosen: NDArray[np.int64]
+    fixed: NDArray[np.bool_]
 
 
 class Examples:
@@ -75,6 +78,7 @@ class Examples:
         size: (h, w) of pictures and masks.
         left_out: how many "pictures" and "objects" have no mask to learn from.
         reasons: the pictures that cannot be used, and why.
+        reviewed: how many objects people have decided of.
         record: of these, for reports; see `LeftOut.record`.
     """
 
@@ -83,6 +87,7 @@ class Examples:
         self.size: tuple[int, int] = tuple(about["size"])
         self.left_out: dict[str, int] = about["left_out"]
         self.reasons: dict[str, str] = about.get("unusable", {})
+        self.reviewed: int = about.get("reviewed", 0)
         self.record: dict[str, Any] = {}
         h, w = self.size
         self._index = _mapped(folder / INDEX, (-1, 2), np.int64)
@@ -109,6 +114,7 @@ class Examples:
             bits.reshape(count, h, w).astype(np.bool_),  # C×hw → C×h×w
             allowed,
             np.array([entry["chosen"] for entry in picture["objects"]], np.int64),
+            np.array([entry.get("fixed", False) for entry in picture["objects"]], np.bool_),
         )
 
     @property
@@ -144,6 +150,7 @@ class Examples:
         workers: int,
         manifest: str = "",
         allow_missing: bool = False,
+        reviews: Reviews | None = None,
     ) -> Examples:
         """Reads the cache, and makes it first where it is not there; others wait meanwhile.
 
@@ -155,12 +162,15 @@ class Examples:
             workers: processes that make it; 0 for this one alone.
             manifest: text that tells this store from any other.
             allow_missing: goes on however many pictures cannot be used.
+            reviews: what people decided of the store's objects.
 
         Raises:
             InputError: data set and store are not of the same pictures, nothing is left to train
                 on, or more than a tenth of the pictures cannot be used.
         """
         source = ["truth"] if store is None else ["store", len(store), manifest]
+        if reviews is not None:
+            source.append(reviews.digest)
         content = fingerprint(dataset, cache)
         source += [content] if content else []
         key = json.dumps([FORMAT, dataset.name, len(dataset), list(size), *source])
@@ -168,7 +178,7 @@ class Examples:
         if not (folder / ABOUT).exists():
             with made_once(folder):
                 if not (folder / ABOUT).exists():
-                    rows = Rows(dataset, store, size)
+                    rows = Rows(dataset, store, size, reviews)
                     left_out = LeftOut(dataset.name, len(dataset), allow_missing)
                     _build(rows, folder, size, workers, left_out)
         examples = cls(folder)
@@ -176,7 +186,7 @@ class Examples:
         for name, reason in examples.reasons.items():
             left_out.add(name, reason)
         left_out.say()
-        examples.record = left_out.record()
+        examples.record = left_out.record() | {"reviewed": examples.reviewed}
         if not len(examples):
             raise InputError(
                 f"{dataset.name}: expected objects with masks to learn from, got none in "
@@ -211,6 +221,7 @@ def _write(
         rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
     )
     left_out = {"pictures": 0, "objects": 0}
+    reviewed = 0
     place = np.zeros(2, np.int64)  # byte and object
     first = 0  # mask
     with (
@@ -225,6 +236,7 @@ def _write(
                 raise made
             row, image, masks = made
             left_out["objects"] += row.pop("left_out")
+            reviewed += row.pop("reviewed", 0)
             if reason := row.pop("unusable", ""):
                 unusable.add(row["name"], reason)
             if not row["objects"]:
@@ -240,7 +252,8 @@ def _write(
             place += len(line), len(own)
             first += len(masks)
         index.write(place.tobytes())
-    return {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
+    about = {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
+    return about | {"reviewed": reviewed} if reviewed else about
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray[Any]:

@@ -20,6 +20,8 @@ from ssc.weights.reading import read_pth
 from train.data import open_dataset
 from train.fit.examples import Examples
 from train.fit.tokenizer import learn_tokenizer
+from train.review.decisions import FILE as REVIEWS
+from train.review.decisions import Reviews
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -61,9 +63,15 @@ def open_examples(
     cache: Path,
     workers: int,
     allow_missing: bool = False,
+    reviews: Path | None = None,
 ) -> Examples:
-    """The cached examples of `--data` with the masks of `--store`, or with true masks."""
+    """The cached examples of `--data` with the masks of `--store`, or with true masks.
+
+    Args:
+        reviews: what people decided of the store; None for the file beside it, where there is one.
+    """
     masks, manifest = open_store(store) if store else (None, "")
+    decided = Reviews(reviews or store / REVIEWS) if store else None
     dataset = open_dataset(data)
     return Examples.cached(
         dataset,
@@ -73,6 +81,7 @@ def open_examples(
         workers=workers,
         manifest=manifest,
         allow_missing=allow_missing,
+        reviews=decided if decided is not None and decided.any() else None,
     )
 
 

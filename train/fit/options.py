@@ -67,6 +67,8 @@ class Options:
         clip: largest norm of the gradient; 0 for any.
         steps: updates of the weights.
         store: S1 and S2 of the data, by train.pseudo; None for the true masks.
+        reviews: what people decided of S1 and S2 (`train.review`); None for `reviews.jsonl` beside
+            the store, where it is there.
         init: checkpoint to start from; None for a new `model`.
         model: key of `CONFIGS`.
         visual: weights of the visual side of a new model, see `train.fit.initial.new_model`.
@@ -99,6 +101,7 @@ class Options:
     clip: float
     steps: int | None = None
     store: Path | None = None
+    reviews: Path | None = None
     init: Path | None = None
     model: str = "mini"
     visual: str | None = None
@@ -147,6 +150,7 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("method", choices=METHODS)
     add("--data", required=True, help=SOURCES)
     add("--store", type=Path, help="S1 and S2 of the same data, by train.pseudo")
+    add("--reviews", type=Path, help="of the store, by train workbench; default: beside it")
     add("--out", type=Path, required=True, help="folder of the training")
     add("--init", type=Path, help="checkpoint to start from, of --model")
     add("--model", choices=tuple(CONFIGS), help="to build, and its defaults; default: mini")

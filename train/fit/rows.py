@@ -11,18 +11,28 @@ from torch.nn import functional as F
 
 from ssc.errors import InputError, told
 from train.data import Dataset, Picture
+from train.pseudo.scores import counts_words
+from train.review.apply import reviewed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from train.pseudo.store import Store
+    from train.review.decisions import Reviews
 
 
 class Rows(torch.utils.data.Dataset):
     """One picture as the cache holds it, made in a worker."""
 
-    def __init__(self, dataset: Dataset, store: Store | None, size: Sequence[int]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: Store | None,
+        size: Sequence[int],
+        reviews: Reviews | None = None,
+    ) -> None:
         self.dataset, self.store, self.size = dataset, store, tuple(size)
+        self.reviews = reviews
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -46,22 +56,25 @@ class Rows(torch.utils.data.Dataset):
             return row, np.zeros((0, 0, 3), np.uint8), []
         masks: dict[bytes, int] = {}  # the same mask, found for several objects, is one mask
         objects = []
-        for expressions, candidates, chosen in self._objects(index, picture):
+        for expressions, candidates, chosen, fixed in self._objects(index, picture):
             numbers = [masks.setdefault(self._pack(mask), len(masks)) for mask in candidates]
-            if numbers:
-                objects.append(
-                    {
-                        "expressions": expressions,
-                        "masks": numbers,
-                        "chosen": numbers[chosen] if chosen >= 0 else -1,
-                    }
-                )
+            entry = {"expressions": expressions, "masks": numbers, "chosen": -1}
+            if chosen >= 0:
+                entry["chosen"] = numbers[chosen]
+            objects.append(entry | {"fixed": True} if fixed else entry)
+        objects = _parted(objects)
         left_out = len(picture.objects) - len(objects)
         row = {"name": picture.name, "objects": objects, "left_out": left_out}
+        if self.reviews is not None:
+            states = [self.reviews.of(picture.name, thing.name) for thing in picture.objects]
+            row["reviewed"] = sum(own.choice is not None for own in states)
         return row, shrink(picture.image, self.size), list(masks)
 
-    def _objects(self, index: int, picture: Picture) -> Iterator[tuple[list[str], NDArray, int]]:
-        """Expressions, masks bool C×H×W and the chosen mask of each object."""
+    def _objects(
+        self, index: int, picture: Picture
+    ) -> Iterator[tuple[list[str], NDArray, int, bool]]:
+        """Of each object its expressions, masks bool C×H×W, the chosen one, and whether a person
+        chose it."""
         if self.store is None:
             for referred in picture.objects:
                 if referred.mask is None:
@@ -69,7 +82,7 @@ class Rows(torch.utils.data.Dataset):
                         f"{self.dataset.name}, {picture.name}: expected true masks, got none; "
                         "supervised training and validation need a data set that has them"
                     )
-                yield list(referred.expressions), referred.mask[None], 0
+                yield list(referred.expressions), referred.mask[None], 0, False
             return
         segmented = self.store[index]
         expressions = [referred.expressions for referred in picture.objects]
@@ -79,12 +92,29 @@ class Rows(torch.utils.data.Dataset):
                 f"expected a store of {self.dataset.name} in the same order, got "
                 f"{self.store.name(index)} where {picture.name} stands"
             )
+        if self.reviews is not None:
+            looked, spatial = self.store.picture(index), counts_words(self.store.manifest)
+            segmented = reviewed(looked, self.reviews, spatial).objects
+            for entry in segmented:
+                yield list(entry.expressions), entry.candidates.masks, entry.chosen, entry.fixed
+            return
         for entry in segmented:
-            yield list(entry.expressions), entry.candidates.masks, entry.chosen
+            yield list(entry.expressions), entry.candidates.masks, entry.chosen, False
 
     def _pack(self, mask: NDArray[np.bool_]) -> bytes:
         small = shrink(mask[..., None].astype(np.uint8) * 255, self.size)[..., 0] > 127
         return np.packbits(small.reshape(-1)).tobytes()  # h×w → ⌈hw/8⌉
+
+
+def _parted(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Objects with masks; a mask that a person gave to one is no other's, also where two masks are
+    the same once they are small."""
+    taken = {number for entry in objects if entry.get("fixed") for number in entry["masks"]}
+    for entry in objects:
+        if taken and not entry.get("fixed"):
+            entry["masks"] = [number for number in entry["masks"] if number not in taken]
+            entry["chosen"] = -1 if entry["chosen"] in taken else entry["chosen"]
+    return [entry for entry in objects if entry["masks"]]
 
 
 def shrink(image: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:

@@ -16,15 +16,17 @@ import numpy as np
 
 from ssc.errors import told
 from ssc.select import Select
-from ssc.select.spatial import STRENGTH, guide
-from ssc.words.read import Reader
+from ssc.select.prompts import BLURS
+from ssc.select.spatial import STRENGTH
 from ssc.writing import explained, make_folder
 from train.data import Dataset, Picture, open_dataset
 from train.data.usable import LeftOut
 from train.pseudo.provenance import describe, revision
 from train.pseudo.records import PseudoObject, PseudoPicture
+from train.pseudo.scores import SPATIAL, choice_of
 from train.pseudo.store import (
     SHARD,
+    SOURCE,
     Store,
     begin,
     claim,
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
 LOG = "log.jsonl"
 Done = tuple[int, dict[str, str], bool]
-NOUNS = Reader()
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
@@ -50,9 +51,8 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
     is not there.
     """
     own = pipeline.select
-    select = Select(
-        own.clip, prompt=own.prompt, sigma=own.sigma, rule=own.rule, spatial=own.spatial
-    )
+    sigma = own.sigma if own.prompt in BLURS else None
+    select = Select(own.clip, prompt=own.prompt, sigma=sigma, rule=own.rule, spatial=own.spatial)
     found = [pipeline.segment(picture.image, thing.expressions) for thing in picture.objects]
     chosen = select(picture.image, found)
     # Each expression alone; the prompts' embeddings are still there.
@@ -174,7 +174,7 @@ def generate(
     make_folder(out)  # before the models are loaded
     _prepare(data, models, out)
     dataset = _WORKER["dataset"]
-    begin(out, describe(dataset, models, _WORKER["pipeline"], out))
+    begin(out, {**describe(dataset, models, _WORKER["pipeline"], out), SOURCE: data})
     todo = missing_shards(out, len(dataset))
     left_out = LeftOut(data, len(dataset), allow_missing)
     shards = set(range(-(-len(dataset) // SHARD)))
@@ -223,7 +223,7 @@ def choose_anew(source: Path, out: Path) -> None:
     from tqdm import tqdm
 
     store = Store.open(source)
-    begin(out, {**store.manifest, "spatial": STRENGTH, "revision": revision()})
+    begin(out, {**store.manifest, SPATIAL: STRENGTH, "revision": revision()})
     for shard in tqdm(missing_shards(out, len(store)), desc="S2", unit="shard"):
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(store)))
         with claim(out, shard) as file:
@@ -232,15 +232,10 @@ def choose_anew(source: Path, out: Path) -> None:
 
 
 def _guided(picture: PseudoPicture) -> PseudoPicture:
-    objects = []
-    for thing in picture.objects:
-        chosen = -1
-        if len(thing.candidates):
-            scores = thing.similarity.mean(0)  # E×C → C
-            boxes = thing.candidates.boxes
-            words = [NOUNS.read(text) for text in thing.expressions]
-            chosen = int(guide(scores, words, boxes, *picture.size)[0].argmax())
-        objects.append(replace(thing, chosen=chosen))
+    objects = [
+        replace(thing, chosen=choice_of(thing, picture.size, spatial=True))
+        for thing in picture.objects
+    ]
     return replace(picture, objects=tuple(objects))
 
 

@@ -25,6 +25,7 @@ class PseudoObject:
         candidates: C candidate masks; a row of the paper's S1.
         similarity: float32 E×C, CLIP's cosine similarity of each expression and candidate.
         chosen: index of the candidate in S2, -1 where there is none.
+        fixed: whether a person chose it (`train.review`); a store has none such.
     """
 
     name: str
@@ -33,6 +34,7 @@ class PseudoObject:
     candidates: Candidates
     similarity: NDArray[np.float32]
     chosen: int
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,18 @@ def encode(picture: PseudoPicture) -> dict[str, Any]:
     }
 
 
-def decode(row: dict[str, Any]) -> PseudoPicture:
-    """The inverse of `encode`."""
+def decode(row: dict[str, Any], masks: bool = True) -> PseudoPicture:
+    """The inverse of `encode`; without `masks` they are bool N×0×0, and it takes no time."""
     size = tuple(row["size"])
     known = row["candidates"]
-    masks = decode_masks([c["rle"] for c in known], size)
+    seen = np.zeros((len(known), 0, 0), np.bool_)
+    if masks:
+        seen = decode_masks([c["rle"] for c in known], size)
     every = Candidates(
         np.array([c["box"] for c in known], np.float32).reshape(-1, 4),
         np.array([c["score"] for c in known], np.float32),
         tuple(c["label"] for c in known),
-        masks,
+        seen,
         np.array([c["quality"] for c in known], np.float32),
     )
     objects = []

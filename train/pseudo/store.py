@@ -22,6 +22,7 @@ from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 FORMAT = 1
 SHARD = 64  # pictures a file
 MANIFEST = "manifest.json"
+SOURCE = "source"  # in the manifest: the text that opens the data set
 KEPT_SHARDS = 8
 
 
@@ -62,6 +63,10 @@ class Store:
     def picture(self, index: int) -> PseudoPicture:
         """Everything known of picture `index`."""
         return decode(json.loads(self._line(index)))
+
+    def outline(self, index: int) -> PseudoPicture:
+        """The same without masks, which are bool N×0×0: for looking over all pictures."""
+        return decode(json.loads(self._line(index)), masks=False)
 
     def __getitem__(self, index: int) -> tuple[PseudoObject, ...]:
         """The objects of picture `index`, in the data set's order."""
@@ -128,7 +133,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def begin(folder: Path, manifest: dict[str, Any]) -> None:
     """Starts a store, or checks that the one in the folder has the same settings.
 
-    The code's revision may differ, so that a run can go on after a fix.
+    The code's revision may differ, so that a run can go on after a fix, and so may the text that
+    names the data: they may be moved.
 
     Raises:
         InputError: the folder's manifest differs, with the first difference.
@@ -140,7 +146,7 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
         text = json.dumps(manifest, indent=1) + "\n"
         write_whole(folder / MANIFEST, text.encode("utf-8", "backslashreplace"))
         return
-    for key in sorted((old.keys() | manifest.keys()) - {"revision"}):
+    for key in sorted((old.keys() | manifest.keys()) - {"revision", SOURCE}):
         if old.get(key) != manifest.get(key):
             raise InputError(
                 f"{folder}: expected to go on with {key} = {old.get(key)!r}, got "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ssc.writing import write_whole
 from train.data import open_dataset
 from train.data.fingerprint import digest_of, fingerprint
+from train.review.decisions import Reviews
 from train.run.steps import FILES, complete
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def inputs_of(step: Step, folder: Path) -> dict[str, str]:
                 found[f"{option} {source}"] = _short(dataset.name, fingerprint(dataset, folder))
         elif option in FOLDERS:
             found[FOLDERS[option]] = _folder(Path(values[0]), folder)
+        elif option == "--reviews":
+            if (reviews := Reviews(Path(values[0]))).any():
+                found["the reviews"] = reviews.digest
         elif option == "--checkpoint":
             for title, _, checkpoint in (pair.partition("=") for pair in values):
                 found[f"the checkpoint of {title}"] = _folder(Path(checkpoint), folder)

@@ -185,6 +185,13 @@ def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
         return []
     head = ["", "updates", "pictures seen", "time, s", "pictures a second", "s for 1,000 pictures"]
     head += ["first loss", "last loss", "matched", "same as S2", "best val mIoU"]
+    reviewed = [
+        f"{name}: people have decided the masks of {own['reviewed']:,} objects (`reviews.jsonl`)."
+        for name in logs
+        for row in read_rows(folder / name / LEFT_OUT)
+        for own in row.values()
+        if own.get("reviewed")
+    ]
     left_out = [
         f"{name}, `{kind}`: {own['pictures']} of {own['of']} pictures cannot be used and are left "
         f"out ({100 * own['share']:.1f} %)."
@@ -197,6 +204,7 @@ def _trained(folder: Path, logs: Mapping[str, Rows]) -> list[str]:
         "## Trainings",
         table(head, rows),
         *left_out,
+        *reviewed,
         "A picture counts each time it is seen; time on `--val` is included. *Matched*: share "
         "of the objects that learn from a mask. *Same as S2*: share of these whose mask is the one "
         "in S2. Both are over the last tenth of the updates.",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ssc.processors import processors
+from train.review.decisions import FILE as REVIEWS
 from train.run.child import run_child
 
 START = "Start"  # row of the checkpoint that a run's trainings start from
@@ -164,6 +165,9 @@ def _training(
     folder = args.out / (f"{method}-{again + 1}" if again else method)
     options = [method, "--data", args.data, "--model", args.model]
     options += ["--store", str(store)] if method != "supervised" else []
+    reviews = args.shared / "pseudo" / REVIEWS
+    if method != "supervised" and reviews.exists():
+        options += ["--reviews", str(reviews)]
     options += ["--cache", str(args.shared / "cache"), "--workers", str(args.workers)]
     options += ["--val", args.val] if args.val else []
     options += ["--watch", str(WATCHED), *_gates(args)]

@@ -39,7 +39,7 @@ def test_refsprites_by_name():
     for text in ("refsprites", "refsprites:val", "refsprites:val:x", "refsprites:a:1:2:3:4"):
         with pytest.raises(InputError, match="expected refsprites:SPLIT:COUNT"):
             open_dataset(text)
-    for text in ("coco:val:3", "pictures", "x.yaml"):
+    for text in ("kitti:val:3", "pictures", "x.yaml"):
         with pytest.raises(InputError, match=r"expected refsprites:.* a \.jsonl or \.csv file"):
             open_dataset(text)
 

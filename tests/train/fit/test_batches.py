@@ -126,7 +126,9 @@ def digest(sampler, updates):
     seen = sha256()
     for update in range(updates):
         for k in range(sampler.parts):
-            for value in vars(sampler.batch(update, k)).values():
+            parts = vars(sampler.batch(update, k))
+            assert not any(fixed.any() for fixed in parts.pop("fixed"))  # nothing is reviewed
+            for value in parts.values():
                 for part in value if isinstance(value, list) else [value]:
                     tensor = isinstance(part, torch.Tensor)
                     said = (part.dtype, part.shape) if tensor else part

@@ -100,6 +100,7 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
         masks=[halves] * 2,
         allowed=[torch.ones(1, 2, dtype=torch.bool)] * 2,
         chosen=[torch.tensor([1]), torch.tensor([-1])],
+        fixed=[torch.tensor([False])] * 2,
         share=1.0,
     )
     seen = torch.where(halves[0], 20.0, -20.0)

@@ -1,0 +1,75 @@
+"""The workbench in a process of its own, and windows on it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+from tests.page.browser import ROOT
+from train.review.decisions import FILE, Reviews
+
+
+class Server:
+    """The workbench in a process of its own."""
+
+    def __init__(self, place, port):
+        self.place, self.port, self.process = place, port, None
+        self.url = f"http://127.0.0.1:{port}/"
+
+    def start(self):
+        command = [sys.executable, "-m", "tests.train.toy_bench", str(self.place), str(self.port)]
+        self.process = subprocess.Popen(command, cwd=ROOT)
+        for _ in range(1200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.05)
+        raise TimeoutError("the workbench does not start")
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def window(browser, url, width=1280, scheme="light", **options):
+    context = browser.new_context(
+        viewport={"width": width, "height": 860}, color_scheme=scheme, **options
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(url)
+    page.wait_for_selector("#canvas image")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def number(page):
+    return int(page.evaluate("document.body.dataset.object"))
+
+
+def press(page, key):
+    """A key, and the next object that it shows."""
+    before = number(page)
+    page.keyboard.press(key)
+    page.wait_for_function(f"document.body.dataset.object !== '{before}'")
+    return before
+
+
+def choice(place, bench, k):
+    doubt = bench.doubts[k]
+    looked = bench.opened.store.picture(doubt.picture)
+    thing = looked.objects[doubt.number]
+    return Reviews(place / FILE).of(looked.name, thing.name).choice, thing
+
+
+def screenshot(page, name):
+    folder = ROOT / "screenshots"
+    folder.mkdir(exist_ok=True)
+    page.wait_for_timeout(300)
+    page.screenshot(path=folder / f"workbench-{name}.png")

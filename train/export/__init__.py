@@ -1,0 +1,1 @@
+"""Masks and their expressions in the forms of other tools: COCO, REFER, gRefCOCO, YOLO, labelme."""

@@ -1,0 +1,148 @@
+"""What is exported: pictures, and what expressions in them mean, from any source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssc.errors import InputError
+from train.data import open_dataset
+from train.data.masks import decode_segmentation
+from train.pseudo.store import MANIFEST
+from train.review.apply import masks_of
+from train.review.decisions import FILE
+from train.review.opened import RUN, Opened, open_reviewed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from train.data import Dataset
+
+RESULT = "result.json"
+LABEL = "object"  # where a source knows no class
+
+
+@dataclass(frozen=True)
+class Item:
+    """What expressions of a picture mean.
+
+    Attributes:
+        name: unique within the picture.
+        expressions: one or more.
+        masks: bool P×H×W: none where nothing is meant, several where several things are.
+        label: its class.
+    """
+
+    name: str
+    expressions: tuple[str, ...]
+    masks: NDArray[np.bool_]
+    label: str = LABEL
+
+    @property
+    def union(self) -> NDArray[np.bool_]:
+        """bool H×W."""
+        return np.logical_or.reduce(self.masks)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A picture, RGB uint8 H×W×3, with its items; `name` is unique within the source."""
+
+    name: str
+    image: NDArray[np.uint8]
+    items: tuple[Item, ...]
+
+
+def open_source(text: str, data: str | None = None) -> Iterator[Page]:
+    """The pictures of a source, one at a time; those without an item are passed over.
+
+    Args:
+        text: a folder of `train run` or `train.pseudo` (S2, with what people decided of it), its
+            `reviews.jsonl` (what people decided alone), a folder of results of `python -m ssc`, or
+            a data set with true masks, as `open_dataset` takes it.
+        data: pictures of a store that does not name them.
+
+    Raises:
+        InputError: none of these.
+    """
+    path = Path(text)
+    if path.name == FILE:
+        return pages_of(open_reviewed(path.parent, data), decided=True)
+    if (path / RUN).exists() or (path / MANIFEST).exists():
+        return pages_of(open_reviewed(path, data), decided=False)
+    if path.is_dir() and (found := sorted(path.rglob(RESULT))):
+        return _full(_of_results(found))
+    return _full(_of_data(open_dataset(text)))
+
+
+def pages_of(opened: Opened, decided: bool) -> Iterator[Page]:
+    """The pictures of a store with what people decided of it, or with that alone (`decided`)."""
+    return _full(_of_store(opened, decided))
+
+
+def _full(pages: Iterator[Page]) -> Iterator[Page]:
+    return (page for page in pages if page.items)
+
+
+def _of_data(dataset: Dataset) -> Iterator[Page]:
+    for index in range(len(dataset)):
+        picture = dataset[index]
+        items = tuple(
+            Item(thing.name, thing.expressions, thing.mask[None])
+            for thing in picture.objects
+            if thing.mask is not None
+        )
+        yield Page(picture.name, picture.image, items)
+
+
+def _of_store(opened: Opened, decided: bool) -> Iterator[Page]:
+    for index in range(len(opened.store)):
+        looked = opened.store.picture(index)
+        states = {
+            thing.name: opened.reviews.of(looked.name, thing.name) for thing in looked.objects
+        }
+        counts = {name for name, own in states.items() if own.choice is not None}
+        if looked.error is not None or (decided and not counts):
+            continue
+        right = {thing.name: thing for thing in opened.reviewed(index).objects}
+        items = []
+        for thing in looked.objects:
+            choice, own = states[thing.name].choice, right.get(thing.name)
+            label = (thing.classes or (LABEL,))[0]
+            if choice is not None:
+                said = own.expressions if own else thing.expressions
+                items.append(Item(thing.name, said, masks_of(choice, looked), label))
+            elif not decided and own is not None and own.chosen >= 0:
+                mask = own.candidates.masks[own.chosen]
+                items.append(Item(thing.name, own.expressions, mask[None], label))
+        yield Page(looked.name, opened.dataset[index].image, tuple(items))
+
+
+def _of_results(files: list[Path]) -> Iterator[Page]:
+    from ssc.images import open_stored
+
+    for file in files:
+        document = json.loads(file.read_text("utf-8"))
+        rows = document["results"]
+        cutouts = sorted(file.parent.glob("*.cutout.png"))
+        if not rows or not cutouts:
+            raise InputError(
+                f"{file}: expected the cut-outs that python -m ssc writes beside it, got none; "
+                "export needs the picture in them"
+            )
+        with open_stored(cutouts[0]) as image:  # behind its alpha it has the whole picture
+            pixels = np.ascontiguousarray(np.asarray(image)[..., :3])
+        items = []
+        for number, row in enumerate(rows):
+            mask = decode_segmentation(row["mask"], row["height"], row["width"])
+            masks = mask[None] if mask.any() else np.zeros((0, *mask.shape), np.bool_)
+            label = row["matches"][0]["class"] if row["matches"] else LABEL
+            items.append(Item(str(number), tuple(row["expressions"]), masks, label))
+        yield Page(
+            str(file.parent.name) if len(files) > 1 else rows[0]["image"], pixels, tuple(items)
+        )

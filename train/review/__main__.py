@@ -1,0 +1,67 @@
+"""What reviews are worth: a simulated reviewer, who knows the true masks, puts a store right.
+
+python -m train pseudo --data refsprites:testB:200 --out runs/testB
+python -m train review runs/testB --simulate --json out/review.json --plot out/review.png
+
+Prints how many decisions each order takes until 90 % of the objects have the right mask in S2, or
+are left out where no candidate is right. The page for people is python -m train workbench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ssc.entry import command
+from ssc.errors import InputError
+from ssc.writing import make_folder, write_whole, written
+
+
+@command()
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train review", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("place", metavar="RUN_OR_STORE", help="a folder of train run or train.pseudo")
+    add("--simulate", action="store_true", required=True, help="a reviewer who knows the truth")
+    add("--data", help="the pictures of a store that does not name them")
+    add("--checkpoint", default="mini", help="of stage 3, or off; default: the bundled one")
+    add("--seeds", type=int, default=5, help="of the random order; default: 5")
+    add("--json", type=Path, help="also write the figures here")
+    add("--plot", type=Path, help="also draw them here, a PNG")
+    args = parser.parse_args(argv)
+    for file in (args.json, args.plot):
+        if file:
+            make_folder(file.parent)
+
+    from ssc.correct.predict import Corrector
+    from ssc.models.bundled import ASSETS
+    from train.review.opened import open_reviewed
+    from train.review.simulate import draw, measure
+
+    opened = open_reviewed(args.place, args.data)
+    bundled = ASSETS / "mini" / "lavt"
+    corrector = None
+    if args.checkpoint != "off":
+        corrector = Corrector.load(bundled if args.checkpoint == "mini" else args.checkpoint)
+    with TemporaryDirectory() as folder:
+        figures = measure(opened, corrector, args.seeds, Path(folder) / "none.jsonl")
+    if not figures["objects"]:
+        raise InputError(f"{args.place}: expected pictures with true masks, got none")
+    if args.json:
+        write_whole(args.json, (json.dumps(figures) + "\n").encode())
+    if args.plot:
+        with written(args.plot) as beside:
+            draw(figures).savefig(beside, dpi=110, format="png")
+    print(f"{figures['pictures']} pictures, {figures['objects']} objects")
+    for name, shares in figures["shares"].items():
+        clicks = figures["clicks"][name]
+        said = "never reached" if clicks is None else f"after {clicks} decisions"
+        print(f"{name}: {100 * shares[0]:.1f} % right at first; 90 % {said}")
+
+
+if __name__ == "__main__":
+    main()

@@ -192,7 +192,6 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     import ssc
     from ssc.images import find_pictures, several, suffixes
     from ssc.pipeline import check_objects
-    from ssc.writing import unique_stems
 
     paths, others = find_pictures(args.image)
     for expression in args.expressions:

@@ -3,7 +3,7 @@
 python -m train export runs/my --as coco --out out/coco          # S2, with what people decided
 python -m train export runs/my/pseudo/reviews.jsonl --as masks --out out/reviewed
 python -m train export refer:data/refcoco:unc:val --as yolo --out out/yolo
-python -m train export out --as labelme --out out/labelme        # results of python -m ssc
+python -m train export out --images photos --as labelme --out out/labelme   # of python -m ssc
 
 Forms (--as):
   coco       annotations.json: instances with RLE, and captions
@@ -44,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--out", type=Path, required=True, help="folder to write to")
     add("--split", default="train", help="name of the split; default: train")
     add("--data", help="the pictures of a store that does not name them")
+    add("--images", type=Path, help="folder of the pictures that python -m ssc was given")
     args = parser.parse_args(argv)
-    pages, counts = open_source(args.source, args.data), [0, 0]
+    pages, counts = open_source(args.source, args.data, args.images), [0, 0]
 
     def counted() -> Iterator[Page]:
         for page in pages:

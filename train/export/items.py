@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssc.errors import InputError
+from ssc.images import load_image
 from train.data import open_dataset
 from train.data.masks import decode_segmentation
 from train.pseudo.store import MANIFEST
@@ -58,7 +59,7 @@ class Page:
     items: tuple[Item, ...]
 
 
-def open_source(text: str, data: str | None = None) -> Iterator[Page]:
+def open_source(text: str, data: str | None = None, images: Path | None = None) -> Iterator[Page]:
     """The pictures of a source, one at a time; those without an item are passed over.
 
     Args:
@@ -66,6 +67,7 @@ def open_source(text: str, data: str | None = None) -> Iterator[Page]:
             `reviews.jsonl` (what people decided alone), a folder of results of `python -m ssc`, or
             a data set with true masks, as `open_dataset` takes it.
         data: pictures of a store that does not name them.
+        images: folder of the pictures that results of `python -m ssc` are of.
 
     Raises:
         InputError: none of these.
@@ -76,7 +78,7 @@ def open_source(text: str, data: str | None = None) -> Iterator[Page]:
     if (path / RUN).exists() or (path / MANIFEST).exists():
         return pages_of(open_reviewed(path, data), decided=False)
     if path.is_dir() and (found := sorted(path.rglob(RESULT))):
-        return _full(_of_results(found))
+        return _full(_of_results(found, images))
     return _full(_of_data(open_dataset(text)))
 
 
@@ -123,26 +125,39 @@ def _of_store(opened: Opened, decided: bool) -> Iterator[Page]:
         yield Page(looked.name, opened.dataset[index].image, tuple(items))
 
 
-def _of_results(files: list[Path]) -> Iterator[Page]:
-    from ssc.images import open_stored
-
+def _of_results(files: list[Path], images: Path | None) -> Iterator[Page]:
+    if images is None:
+        raise InputError(
+            f"{files[0]}: expected --images, the folder of the pictures that python -m ssc was "
+            "given, as a result has their names alone"
+        )
     for file in files:
-        document = json.loads(file.read_text("utf-8"))
-        rows = document["results"]
-        cutouts = sorted(file.parent.glob("*.cutout.png"))
-        if not rows or not cutouts:
-            raise InputError(
-                f"{file}: expected the cut-outs that python -m ssc writes beside it, got none; "
-                "export needs the picture in them"
-            )
-        with open_stored(cutouts[0]) as image:  # behind its alpha it has the whole picture
-            pixels = np.ascontiguousarray(np.asarray(image)[..., :3])
         items = []
+        rows = json.loads(file.read_text("utf-8"))["results"]
         for number, row in enumerate(rows):
             mask = decode_segmentation(row["mask"], row["height"], row["width"])
             masks = mask[None] if mask.any() else np.zeros((0, *mask.shape), np.bool_)
             label = row["matches"][0]["class"] if row["matches"] else LABEL
             items.append(Item(str(number), tuple(row["expressions"]), masks, label))
-        yield Page(
-            str(file.parent.name) if len(files) > 1 else rows[0]["image"], pixels, tuple(items)
-        )
+        if not items:
+            continue
+        image = load_image(_picture(images, rows[0]["image"]))
+        if image.shape[:2] != items[0].masks.shape[1:]:
+            raise InputError(
+                f"{file}: expected a picture of {rows[0]['width']}×{rows[0]['height']} pixels, got "
+                f"{image.shape[1]}×{image.shape[0]} in {images}; name its folder with --images"
+            )
+        name = str(file.parent.name) if len(files) > 1 else rows[0]["image"]
+        yield Page(name, image, tuple(items))
+
+
+def _picture(images: Path, name: str) -> Path:
+    """The one file of a name in a folder or below it."""
+    found = sorted(path for path in images.rglob("*") if path.name == name)
+    direct = images / name
+    if direct in found or len(found) == 1:
+        return direct if direct in found else found[0]
+    raise InputError(
+        f"{images}: expected one picture named {name}, got {len(found)}; name its folder with "
+        "--images"
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from ssc.errors import InputError
 from ssc.metrics import mask_iou
 from tests.train.slice_pictures import pictures
 from train.data import open_dataset
@@ -136,10 +137,15 @@ def test_results_of_the_command_line_are_a_source(tmp_path):
 
     image = ssc.load_image(SCENES / f"{SCENE}.jpg")
     results = fake_pipeline()(image, ["left laptop", "right laptop"])
-    write_result(tmp_path, "desk", image, results, "desk.jpg")
-    [page] = open_source(str(tmp_path))
+    name = f"{SCENE}.jpg"
+    write_result(tmp_path, "desk", image, results, name)
+    with pytest.raises(InputError, match="expected --images"):
+        list(open_source(str(tmp_path)))
+    with pytest.raises(InputError, match="expected one picture named"):
+        list(open_source(str(tmp_path), images=tmp_path))
+    [page] = open_source(str(tmp_path), images=SCENES)
     assert (page.image == image).all()
-    assert page.name == "desk.jpg"
+    assert page.name == name
     for item, result in zip(page.items, results):
         assert item.expressions == result.expressions
         assert (item.union == result.mask).all()

@@ -181,7 +181,7 @@ def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> 
 def warm_up(pipeline: Pipeline) -> None:
     """Loads what loads at its first use; of networks that take long, none is run."""
     if getattr(pipeline.segment.detector, "costly", False):
-        pipeline.segment.nouns("the dog")
+        pipeline.segment.classes([pipeline.segment.nouns("the dog")])
     else:
         pipeline(np.zeros((32, 32, 3), np.uint8), ["dog"])
 
@@ -197,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--models",
         metavar="SET",
-        help="model set chosen when the page opens: mini, pocket, base or paper; default: "
+        help="model set chosen when the page opens: mini, pocket, lite, base or paper; default: "
         "$SSC_MODELS, else the best set that is present; where that is pocket, it or mini by the "
         "picture",
     )

@@ -61,6 +61,7 @@ def random_pipeline(
         _detector(parts.detector, device, dtype, tiny),
         _segmenter(parts.segmenter, device, dtype, tiny),
     )
+    segment.classes([])  # the vocabulary's embeddings are no part of a question
     select = Select(_clip(parts.selection, device, dtype, tiny))
     return Pipeline(segment, select, random_correct(device, tiny))
 

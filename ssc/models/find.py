@@ -54,7 +54,7 @@ def find(
         picture: a path, the bytes of a file, a PIL image or an array; see `ssc.load_image`.
         expressions: one sentence for one result; or a list with one entry per object, its
             sentence or several that all name it, for a list of results.
-        models: mini, pocket, base or paper; None for $SSC_MODELS, else the best set that is
+        models: mini, pocket, lite, base or paper; None for $SSC_MODELS, else the best set that is
             present, as `ssc.load` has it.
         correct: stage 3; see `ssc.load`.
         options: see `ssc.pipeline.Options`.

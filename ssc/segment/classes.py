@@ -160,7 +160,7 @@ def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[Class
         if not name:
             raise OptionError(
                 f"without projection {noun!r} is looked for as it is, but this model set knows "
-                "COCO's 80 classes only; turn projection on, or choose the base or paper set"
+                "COCO's 80 classes only; turn projection on, or choose the lite, base or paper set"
             )
         matches.append(ClassMatch(noun, name, 1.0))
     return tuple(matches)

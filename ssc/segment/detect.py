@@ -62,7 +62,7 @@ def as_known(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ..
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise OptionError(
             f"this model set knows COCO's 80 classes, got {', '.join(unknown[:5])}{more}; "
-            "another vocabulary needs the base or paper set"
+            "another vocabulary needs the lite, base or paper set"
         )
     return tuple(spelling[name.lower()] for name in names)
 

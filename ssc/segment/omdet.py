@@ -118,17 +118,23 @@ class OmDetDetector:
 
     def _name(self, name: str) -> Tensor:
         """A class name's embedding, float D."""
-        tokens = self.tokenizer([name]).to(self.device)
-        embedded: Tensor = self.model.language_backbone(tokens, encode_type="class")[0]
+        embedded: Tensor = self.model.language_backbone(self._tokens(name), encode_type="class")[0]
         return embedded
 
     def _task(self, text: str) -> tuple[Tensor, Tensor]:
         """float L×1×D and int 1×L of the text's L tokens; what CLIP does not read is cut."""
-        tokens = self.tokenizer([text]).to(self.device)
-        end = int(tokens[0].argmax())  # the end's number is the highest
-        mask = (torch.arange(tokens.shape[1], device=self.device) <= end).long()[None]
-        embedded: tuple[Tensor, Tensor] = self.model.language_backbone(tokens, mask, "task")
+        tokens = self._tokens(text)
+        embedded: tuple[Tensor, Tensor] = self.model.language_backbone(
+            tokens, torch.ones_like(tokens), "task"
+        )
         return embedded
+
+    def _tokens(self, text: str) -> Tensor:
+        """int 1×L, to the text's end: no token of CLIP's sees those after it, so the padding is
+        left out, which is most of the time."""
+        tokens: Tensor = self.tokenizer([text])
+        end = int(tokens[0].argmax())  # the end's number is the highest
+        return tokens[:, : end + 1].to(self.device)
 
 
 def load_omdet(folder: Path) -> Any:

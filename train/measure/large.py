@@ -1,0 +1,90 @@
+"""What a phone's picture costs: a result's files, its memory, its masks.
+
+python -m train.measure.large
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssc.correct import correct_at
+from ssc.export import write_result, zip_result
+from ssc.images import load_image
+from ssc.models.bundled import ASSETS
+from ssc.page.parked import park, parked_bytes
+from ssc.page.session import Session
+from ssc.result import Result
+from ssc.segment.sam import threshold_enlarged
+from ssc.select import Select
+from ssc.types import Candidates, ClassMatch
+
+HEIGHT, WIDTH = 3000, 4000  # pixels
+BOXES = 8
+
+
+def main() -> int:
+    """Prints seconds and megabytes; returns the exit code."""
+    image, result = _question()
+    _timed("ZIP of one result", lambda: zip_result("x", image, [result], "x.jpg"))
+    with tempfile.TemporaryDirectory() as folder:
+        _timed(
+            "files of one result", lambda: write_result(Path(folder), "x", image, [result], "x.jpg")
+        )
+    logits = np.random.default_rng(0).normal(-1, 1, (BOXES, 768, 1024)).astype(np.float32)
+    logits[:, 200:600, 100:400] += 3
+    masks = np.zeros((BOXES, HEIGHT, WIDTH), np.bool_)
+
+    def enlarge() -> None:
+        for values, mask in zip(logits, masks):
+            threshold_enlarged(values, mask)
+
+    _timed(f"{BOXES} masks enlarged", enlarge)
+    session = park(Session("x.jpg", image, [result]))
+    session.answers()
+    print(f"a session: {parked_bytes() / 1e6:.0f} MB")
+    return 0
+
+
+def _question() -> tuple[Any, Result]:
+    """A bundled picture, enlarged, with a camera's noise; ellipses are its candidates."""
+    import cv2
+
+    small = load_image(ASSETS / "examples" / "people.jpg")
+    image = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(0).normal(0, 4, image.shape).astype(np.int16)
+    image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    masks = np.zeros((BOXES, HEIGHT, WIDTH), np.uint8)
+    centres = np.linspace(300, WIDTH - 300, BOXES).astype(int)
+    for mask, x in zip(masks, centres):
+        cv2.ellipse(mask, (int(x), HEIGHT // 2), (280, 900), 0, 0, 360, 1, -1)
+    y0, y1 = HEIGHT / 2 - 900, HEIGHT / 2 + 900
+    boxes = np.array([[x - 280, y0, x + 280, y1] for x in centres], np.float32)
+    scores = np.linspace(0.9, 0.5, BOXES).astype(np.float32)
+    candidates = Candidates(
+        boxes, scores, ("person",) * BOXES, masks.astype(np.bool_), np.ones(BOXES, np.float32)
+    )
+    match = ClassMatch("man", "person", 1.0)
+    [result] = Select(None)(image, [Result(("the man",), (match,), candidates, image=image)])
+    probability = cv2.GaussianBlur(masks[2].astype(np.float32), (0, 0), 40)
+    correction = correct_at(probability, candidates, threshold=0.5)
+    return image, replace(result, correction=correction)
+
+
+def _timed(what: str, work: Callable[[], Any]) -> None:
+    wall, processor = time.perf_counter(), time.process_time()
+    made = work()
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    size = f", {len(made) / 1e6:.1f} MB" if isinstance(made, bytes) else ""
+    print(f"{what}: {wall:.1f} s, {processor:.1f} s of a processor{size}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

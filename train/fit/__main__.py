@@ -13,6 +13,7 @@ A killed run goes on where it stopped when the same command is given again.
 from __future__ import annotations
 
 import json
+import signal
 import time
 import warnings
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         run(options, accelerator)
     except InputError:
         if not accelerator.is_local_main_process:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # in silence: the first one says it
             time.sleep(PATIENCE)
         raise
 

@@ -162,7 +162,7 @@ def test_an_input_error_ends_it_with_one_line(tmp_path, capsys):
     assert ended.value.code == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert re.fullmatch(r"error: \S+manifest\.json: expected the manifest .*", said)
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.process

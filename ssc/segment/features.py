@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -11,21 +14,38 @@ from ssc.cache import Cache, content_key
 
 KEPT_IMAGES = 4  # 18 MB each
 
+Levels = list[tuple[Tensor, Tensor]]
+"""Of each stride, features float B×C×s×s and a mask bool B×s×s."""
 
-def keep_features(backbone: Any, dtype: torch.dtype) -> None:
-    """Makes a network's image backbone run once for each picture, whatever is asked about it.
+_kept: ContextVar[tuple[Cache[Levels], torch.dtype] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping(features: Cache[Levels], dtype: torch.dtype) -> Iterator[None]:
+    """Where `once_a_picture` puts features, and in which precision it computes them, meanwhile."""
+    token = _kept.set((features, dtype))
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def once_a_picture(backbone: Any) -> None:
+    """Makes an image backbone run once for each of the last pictures, within `keeping`.
 
     In place, of the object and not of its class: names of weights stay.
 
     Args:
-        backbone: pixels B×3×h×w and a mask B×h×w → a list of (features B×C×s×s, mask B×s×s).
-        dtype: that its matrix products are computed in; features are float32.
+        backbone: pixels B×3×h×w and a mask B×h×w → `Levels`.
     """
     forward = type(backbone).forward
-    half = dtype != torch.float32
-    features: Cache[list[tuple[Tensor, Tensor]]] = Cache(KEPT_IMAGES)
 
-    def kept(pixels: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def run(pixels: Tensor, mask: Tensor) -> Levels:
+        if (kept := _kept.get()) is None:
+            plain: Levels = forward(backbone, pixels, mask)
+            return plain
+        features, dtype = kept
+        half = dtype != torch.float32
         keys = [content_key(image) for image in pixels.cpu().numpy()]
         rows = {key: found for key in keys if (found := features.peek(key)) is not None}
         new = {key: k for k, key in enumerate(keys) if key not in rows}
@@ -42,4 +62,4 @@ def keep_features(backbone: Any, dtype: torch.dtype) -> None:
             for level in zip(*(rows[key] for key in keys))
         ]
 
-    backbone.forward = kept
+    backbone.forward = run

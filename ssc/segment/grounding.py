@@ -15,7 +15,7 @@ from ssc.devices import in_chunks
 from ssc.errors import WeightsError
 from ssc.segment.class_prompts import ClassPrompt, make_class_prompts
 from ssc.segment.detect import check_threshold
-from ssc.segment.features import keep_features
+from ssc.segment.features import KEPT_IMAGES, Levels, keeping, once_a_picture
 from ssc.weights.reading import load_transformers, read_config
 
 if TYPE_CHECKING:
@@ -230,12 +230,15 @@ class TransformersNetwork:
         self.model = model.eval().to(device)
         self.tokenizer = tokenizer
         self.device = torch.device(device)
-        keep_features(self.model.model.backbone.conv_encoder, dtype)
+        self.dtype = dtype
+        self._features: Cache[Levels] = Cache(KEPT_IMAGES)
+        once_a_picture(self.model.model.backbone.conv_encoder)
 
     def __call__(self, pixels: Tensor, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """As `Network`."""
         tokens = self.tokenizer(list(prompts), padding=True, return_tensors="pt")
-        outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
+        with keeping(self._features, self.dtype):
+            outputs = self.model(pixel_values=pixels.to(self.device), **tokens.to(self.device))
         return outputs.logits, outputs.pred_boxes
 
 

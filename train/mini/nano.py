@@ -26,9 +26,9 @@ WORLD = "classes=16"
 FIRST = 20_000  # scene; those before are the referring data's
 ABOUT = """LAVT (Swin with pixel-word attention, and BERT) of {parameters:.1f} M parameters at 72×96
 pixels, which knows the names of 16 classes and no referring expression. `python -m train study`
-and the tutorial start from it, as the paper's stage 3 starts from ImageNet's and BERT's weights. It
-learns from class masks of rendered scenes, which tell what is a dog, not which dog. The figures
-below are of class names too."""
+starts from it, as the paper's stage 3 starts from ImageNet's and BERT's weights. It learns from
+class masks of rendered scenes, which tell what is a dog, not which dog. The figures below are of
+class names too."""
 
 
 def train_nano(args: argparse.Namespace) -> None:

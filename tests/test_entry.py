@@ -96,6 +96,8 @@ def started(code, **options):
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        # As from a terminal: what starts the tests in the background may have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )
 

@@ -1,11 +1,14 @@
 """`python -m ssc verify`."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 
 from ssc.__main__ import main
 from ssc.models import verify as module
 from ssc.models.sets import load
+from ssc.pipeline import Pipeline
 
 pytestmark = pytest.mark.long
 
@@ -35,9 +38,9 @@ def test_what_is_wrong_is_told_and_the_rest_still_runs(tmp_path, monkeypatch, ca
             masks = np.zeros((len(boxes), *image.shape[:2]), bool)
             return masks, np.ones(len(boxes), np.float32)
 
-    broken = load("mini", correct=False)
-    broken.segment = own.segment.with_options()
-    broken.segment.segmenter = Nowhere()
+    segment = copy(own.segment)  # a loaded set is kept for others
+    segment.segmenter = Nowhere()
+    broken = Pipeline(segment, own.select)
     monkeypatch.setattr(module, "SETS", {"mini": ("a part",)})
     monkeypatch.setattr(module, "files_of", lambda _: [File])
     monkeypatch.setattr(module, "load", lambda _: broken)

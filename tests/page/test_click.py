@@ -170,7 +170,7 @@ def test_the_note_on_photographs_can_be_dismissed(open_page, monkeypatch):
     expect(note).to_contain_text("looks like a photograph")
     expect(note).to_contain_text("not meaningful. Let networks for photographs answer:")
     captions = page.locator("#answers .caption-label").all_inner_texts()
-    assert captions == ["Answer · candidate 1 · not meaningful"]
+    assert captions == ["Answer (not sure) · candidate 1 · not meaningful"]
     expect(page.locator("#get-paper")).to_have_text("Answer with paper")
     expect(page.locator("#get-base")).to_contain_text("Get base (2.3 GB)")
     expect(page.locator("#get-pocket")).not_to_be_visible()  # which this page does not offer

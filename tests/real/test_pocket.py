@@ -15,9 +15,9 @@ from train.evaluate.methods import ROWS
 pytestmark = pytest.mark.long
 
 
-def spatial(pipeline, data, pictures=None):
-    groups = evaluate(pipeline, [ROWS["spatial"](pipeline)], data, pictures)
-    return groups["all"]["rows"]["S+S spatial"]
+def with_words(pipeline, data, pictures=None):
+    groups = evaluate(pipeline, [ROWS["words"](pipeline)], data, pictures)
+    return groups["all"]["rows"]["S+S with words"]
 
 
 def test_own_polygons_from_their_boxes(pocket, own):
@@ -45,25 +45,25 @@ def test_own_expressions(pocket, own):
 
 
 def test_some_photographs(pocket, photos):
-    assert spatial(pocket, photos, 4)["box P@0.5"] >= 0.85
+    assert with_words(pocket, photos, 4)["box P@0.5"] >= 0.85
 
 
 def test_some_of_coco(pocket, coco62):
-    row = spatial(pocket, coco62, 8)  # among them the hardest picture, of bowls with food
+    row = with_words(pocket, coco62, 8)  # among them the hardest picture, of bowls with food
     assert row["P@0.5"] >= 0.5
     assert row["mIoU"] >= 0.42
 
 
 @pytest.mark.slow
 def test_all_photographs(pocket, photos):
-    row = spatial(pocket, photos)
+    row = with_words(pocket, photos)
     assert row["boxes"] == 50
     assert row["box P@0.5"] >= 0.9
 
 
 @pytest.mark.slow
 def test_all_of_coco(pocket, coco62):
-    row = spatial(pocket, coco62)
+    row = with_words(pocket, coco62)
     assert row["samples"] == 208
     assert row["P@0.5"] >= 0.67
     assert row["mIoU"] >= 0.56

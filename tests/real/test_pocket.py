@@ -1,6 +1,6 @@
 """The pocket set's real weights on photographs: floors, a little below what is measured.
 
-`python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s spatial
+`python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s words
 oracle --misses` measures the whole of both sets; docs/results.md has the figures.
 """
 

@@ -4,7 +4,7 @@ python -m train.evaluate
 python -m train.evaluate --scenes 20 --checkpoint mine=runs/my/checkpoint --json out.json
 python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
 python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
-python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s spatial \
+python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s words \
     oracle --misses                                       # photographs; what goes wrong, and why
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 

@@ -114,7 +114,7 @@ class Handlers:
 
     def get(self, name: str) -> Iterator[dict]:
         """Brings a set, shows how far it is, and chooses it once it is here."""
-        ui = self.ui
+        ui, state = self.ui, ""
         for state, *_ in watch(name):
             yield {
                 ui.getting: gr.HTML(state, visible=True),
@@ -123,6 +123,7 @@ class Handlers:
             }
         here = not self.choices.sets[name].missing()
         yield {
+            ui.getting: gr.HTML(state, visible=True),  # again: a browser may pass over quick ones
             ui.arrived: name if here else "",
             **{button: gr.Button(interactive=True) for button in ui.get.values()},
             **({ui.models: gr.Radio(self.choices.titles, value=name)} if here else {}),

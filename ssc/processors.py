@@ -10,11 +10,11 @@ import math
 import os
 from pathlib import Path
 
-SPINS = "3000"
+SPINS = "700"
 """How often OpenMP's threads look for work before they sleep. GNU's default looks for as long as a
 time slice: beside another process the threads then hold the processors that the other needs, and
-both take many times as long. Much fewer, and a process alone waits for its threads to wake up.
-`python -m train bench` measures both."""
+both take many times as long; so it is from 1,000 on. Fewer, and a process alone waits for its
+threads to wake up. `python -m train bench` measures both; docs/results.md has the figures."""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # a user's own
 THREADS = "OMP_NUM_THREADS"

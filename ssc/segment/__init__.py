@@ -13,7 +13,7 @@ from ssc.result import Result
 from ssc.segment.classes import as_classes
 from ssc.segment.detect import as_known, known_classes, with_thresholds
 from ssc.segment.masks import suppress_duplicates
-from ssc.segment.neighbours import neighbours
+from ssc.segment.neighbours import of_neighbours
 from ssc.timing import Clock
 from ssc.types import ANY_CLASS, NO_CLASS, Candidates
 from ssc.words.vocabulary import load_vocabulary
@@ -128,8 +128,11 @@ class Segment:
             wanted = self._wanted(matches)
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, wanted)
-            if words and wanted and not len(boxes) and self._looks_on:
-                boxes, scores, labels = self._detect_neighbours(image, wanted)
+            present: Boxes | None = None  # of all classes, where nothing of these is
+            if wanted and not len(boxes) and self._looks_on:
+                present = self._sweep(image)
+                if words:
+                    boxes, scores, labels = of_neighbours(present, wanted)
             others = {
                 relation.noun: self._detect(
                     image, self._wanted(self.classes.several([relation.noun]))
@@ -146,8 +149,8 @@ class Segment:
         if not wanted:
             nearest = matches[0].runners_up
         elif not len(candidates) and self._looks_on:
-            present = self._sweep(image)[2]
-            nearest = self.classes.nearest(matches[0].noun, present, limit=3)
+            there = (present or self._sweep(image))[2]
+            nearest = self.classes.nearest(matches[0].noun, there, limit=3)
         return Result(
             tuple(expressions),
             matches,
@@ -179,13 +182,6 @@ class Segment:
         sweep = getattr(self.detector, "sweep", self.detector.detect)
         found: Boxes = sweep(image, list(self.classes.vocabulary))
         return found
-
-    def _detect_neighbours(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
-        """What is there of the classes next to `wanted`, of which nothing is; not in the paper."""
-        near = neighbours(wanted)
-        found = self._sweep(image)
-        keep = [k for k, label in enumerate(found[2]) if label in near]
-        return found[0][keep], found[1][keep], tuple(found[2][k] for k in keep)
 
     def _detect(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
         if wanted:

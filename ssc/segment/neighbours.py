@@ -6,6 +6,10 @@ Not in the paper. Groups within COCO's supercategories (Lin et al. 2014), and th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssc.segment.detect import Boxes
 
 GROUPS = (
     "bicycle motorcycle",
@@ -50,3 +54,11 @@ def neighbours(names: Iterable[str]) -> frozenset[str]:
     """The classes next to any of `names`, without these themselves."""
     asked = frozenset(names)
     return frozenset().union(*(group for group in _SETS if group & asked)) - asked
+
+
+def of_neighbours(present: Boxes, wanted: Iterable[str]) -> Boxes:
+    """What is there of the classes next to `wanted`, of which nothing is; not in the paper."""
+    near = neighbours(wanted)
+    boxes, scores, labels = present
+    keep = [k for k, label in enumerate(labels) if label in near]
+    return boxes[keep], scores[keep], tuple(labels[k] for k in keep)

@@ -115,7 +115,7 @@ def _nano_options(command: argparse.ArgumentParser) -> None:
     add("--scenes", type=int, default=8000, help="to learn pixels and class names from")
     add("--pixel-steps", type=int, default=5000, help="updates of pixel classification")
     add("--pixel-batch", type=int, default=32)
-    add("--steps", type=int, default=600, help="updates with class names")
+    add("--steps", type=int, default=400, help="updates with class names")
     add("--batch", type=int, default=64)
     add("--lr", type=float, default=2e-3)
     _common(command)

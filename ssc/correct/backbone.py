@@ -58,12 +58,17 @@ class Stage(nn.Module):
         """
         return self.fuse(self.blocks(x), words, mask, image_index)
 
+    def locate(self, x: Tensor) -> Tensor:
+        """Adds each pixel's place to float B×h×w×C, in a network that has places."""
+        if self.position is None:
+            return x
+        return x + self.position(places(x.shape[1], x.shape[2], x.device))
+
     def fuse(
         self, x: Tensor, words: Tensor, mask: Tensor, image_index: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """`forward` after the Swin blocks, which need no words."""
-        if self.position is not None:
-            x = x + self.position(places(x.shape[1], x.shape[2], x.device))
+        x = self.locate(x)
         fused = self.fusion(x.flatten(1, 2), words, mask, image_index)  # B×h×w×C → N×hw×C
         if image_index is not None:
             x = x.index_select(0, image_index)

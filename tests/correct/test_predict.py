@@ -126,6 +126,11 @@ def test_half_precision_on_disk_is_float32_in_use(folder, image):
     assert np.abs(difference).max() < 0.05
 
 
+def test_whoever_may_read_the_folder_may_read_all_its_files(folder):
+    modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    assert len(set(modes.values())) == 1, modes
+
+
 def test_mini_fits_its_parts():
     mini = CONFIGS["mini"]
     assert mini["bert"]["hidden_size"] == mini["lavt"]["language_dim"]

@@ -112,10 +112,12 @@ def nano(args: argparse.Namespace) -> None:
 def _nano_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--data", default="refsprites:train:4000:classes=16", help="whose words it is given")
-    add("--scenes", type=int, default=12000, help="with class names")
-    add("--steps", type=int, default=1000)
-    add("--batch", type=int, default=128)
-    add("--lr", type=float, default=3e-3)
+    add("--scenes", type=int, default=8000, help="to learn pixels and class names from")
+    add("--pixel-steps", type=int, default=5000, help="updates of pixel classification")
+    add("--pixel-batch", type=int, default=32)
+    add("--steps", type=int, default=400, help="updates with class names")
+    add("--batch", type=int, default=64)
+    add("--lr", type=float, default=2e-3)
     _common(command)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
+
+from ssc.writing import write_whole
 
 CARD = """---
 {head}
@@ -70,10 +72,8 @@ def write_model(
         name: (value.half() if value.is_floating_point() else value).contiguous().clone()
         for name, value in model.state_dict().items()
     }
-    save_file(weights, folder / "model.tmp", metadata={"format": "pt"})
-    os.replace(folder / "model.tmp", folder / "model.safetensors")
-    (folder / "config.tmp").write_text(json.dumps(config, indent=2) + "\n")
-    os.replace(folder / "config.tmp", folder / "config.json")
+    write_whole(folder / "model.safetensors", save(weights, metadata={"format": "pt"}))
+    write_whole(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def write_card(

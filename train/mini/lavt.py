@@ -25,16 +25,19 @@ import torch
 from tqdm import tqdm
 
 from ssc.correct import threshold_of
-from ssc.correct.predict import Corrector
+from ssc.correct.predict import CONFIGS, Corrector
 from ssc.errors import InputError
 from ssc.metrics import Scores
 from train.data import Dataset, RefSprites
 from train.fit.__main__ import main as fit
 from train.fit.initial import new_model, open_checkpoint, open_examples
 from train.mini.card import head, write_card
-from train.mini.pixels import OTHER_SCENES, SIZE, pretrain
+from train.mini.pixels import Scenes, pretrain
 from train.pseudo.make import choose_anew
 
+SIZE = CONFIGS["mini"]["size"]
+OTHER_SCENES = 1_000_003  # added to the seed, so that no scene is in the referring data
+DECODER = 32  # width in pixel classification, which does not keep it
 PRIOR = 0.5  # added for S2's choice in the last rounds; see train.evaluate.matching_accuracy
 LARGE = (144, 192)  # size of pictures in the last two rounds; 1.5 times as slow as SIZE
 STEPS = ["names", "bootstrap", "spatial", "correct", "again", "wide", "prior", "large", "fresh"]
@@ -53,8 +56,15 @@ HEAD = "image-segmentation", "lavt"
 
 def train_lavt(args: argparse.Namespace) -> None:
     """Runs all steps and writes `args.out`/lavt; a killed step continues where it stops."""
+    scenes = Scenes("train", args.pretrain_scenes, args.seed + OTHER_SCENES, SIZE)
     visual, seconds = pretrain(
-        args.pretrain_steps, args.pretrain_scenes, args.seed, args.runs, args.workers
+        "mini",
+        scenes,
+        args.pretrain_steps,
+        args.seed,
+        args.runs / "lavt-pixels",
+        args.workers,
+        decoder=DECODER,
     )
     if args.pretrain_only:
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,9 @@ from train.fit.rows import shrink
 from train.mini.loop import in_half, train
 from train.scenes import render
 
-SIZE = CONFIGS["mini"]["size"]
 LABEL = {name: k for k, name in enumerate(COCO_80, 1)}
 BACKGROUND = 0.3  # its weight: most of a picture is background
-BATCH = 16
-DECODER = 32  # its width here, where it is not kept
 LEARNING_RATE = 1.5e-3
-OTHER_SCENES = 1_000_003  # added to the seed, so that no scene is in the referring data
 
 
 class PixelClasses(nn.Module):
@@ -39,11 +36,14 @@ class PixelClasses(nn.Module):
 
     The words' factor in each fusion is 1. The decoder's last layer gives classes instead of
     background and object, and so does one linear layer on each of the three finer maps.
+
+    Args:
+        whole: the decoder is kept too.
     """
 
-    def __init__(self, lavt: LAVT) -> None:
+    def __init__(self, lavt: LAVT, whole: bool) -> None:
         super().__init__()
-        self.lavt = lavt
+        self.lavt, self.whole = lavt, whole
         classes = 1 + len(COCO_80)
         lavt.classifier.conv1_1 = nn.Conv2d(lavt.classifier.conv1_1.in_channels, classes, 1)
         widths = [len(next(norm.parameters())) for norm in lavt.backbone.norms[:3]]
@@ -56,7 +56,7 @@ class PixelClasses(nn.Module):
         maps = []
         stage: Any  # of a ModuleList, whose items have no type of their own
         for stage, norm in zip(backbone.layers, backbone.norms):
-            x = stage.blocks(x)
+            x = stage.locate(stage.blocks(x))
             fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
             fused = fused.view(x.shape)  # B×hw×C → B×h×w×C
             maps.append(norm(fused).permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
@@ -65,8 +65,9 @@ class PixelClasses(nn.Module):
         return [self.lavt.classifier(maps), *(head(m) for head, m in zip(self.heads, maps))]
 
     def visual_weights(self) -> dict[str, Tensor]:
-        """The backbone as learnt, under LAVT's names; not what reads words, nor the decoder."""
-        unused = ("classifier.", ".image_lang_att.")
+        """What needs no words, as learnt, under LAVT's names: the backbone, and the decoder but for
+        its last layer where its width is the model's."""
+        unused = (".image_lang_att.", "classifier.conv1_1." if self.whole else "classifier.")
         weights = self.lavt.state_dict()
         return {k: v.contiguous() for k, v in weights.items() if not any(u in k for u in unused)}
 
@@ -94,27 +95,40 @@ def _at_cells(classes: Tensor, size: torch.Size, corners: bool) -> Tensor:
     return classes[:, rows.clamp(max=classes.shape[1] - 1)[:, None], columns]
 
 
-class _Scenes(Dataset):
-    """Image uint8 h×w×3 and classes uint8 h×w of a scene, at the model's size."""
+@dataclass(frozen=True)
+class Scenes(Dataset):
+    """Image uint8 h×w×3 and classes uint8 h×w of `count` scenes, at the model's size.
 
-    def __init__(self, split: str, count: int, seed: int) -> None:
-        self.split, self.count, self.seed = split, count, seed
+    Attributes:
+        size: (h, w).
+        first: number of the first scene.
+        classes: how many the world has, see `train.scenes.render`; 0 for all.
+    """
+
+    split: str
+    count: int
+    seed: int
+    size: tuple[int, int]
+    first: int = 0
+    classes: int = 0
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        scene = render(self.split, i, self.seed)
+        scene = render(self.split, self.first + i, self.seed, classes=self.classes)
         labels = np.array([0, *(LABEL[x.sprite.category] for x in scene.instances)], np.uint8)
         h, w = scene.ids.shape
-        rows = ((np.arange(SIZE[0]) + 0.5) * h / SIZE[0]).astype(int)
-        columns = ((np.arange(SIZE[1]) + 0.5) * w / SIZE[1]).astype(int)
-        return shrink(scene.image, SIZE), labels[scene.ids[rows[:, None], columns]]
+        rows, columns = (
+            ((np.arange(small) + 0.5) * full / small).astype(int)
+            for small, full in zip(self.size, (h, w))
+        )
+        return shrink(scene.image, self.size), labels[scene.ids[rows[:, None], columns]]
 
 
-def _rendered(scenes: _Scenes, file: Path, workers: int) -> np.ndarray:
+def _rendered(scenes: Scenes, file: Path, workers: int) -> np.ndarray:
     """uint8 count×h×w×4 in a file, colours and class; rendered where the file is missing."""
-    shape = (len(scenes), *SIZE, 4)
+    shape = (len(scenes), *scenes.size, 4)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(".part")
@@ -128,25 +142,42 @@ def _rendered(scenes: _Scenes, file: Path, workers: int) -> np.ndarray:
     return np.memmap(file, np.uint8, "r").reshape(shape)
 
 
-def pretrain(steps: int, count: int, seed: int, runs: Path, workers: int) -> tuple[Path, float]:
-    """Pixel classification; returns the file of visual weights and the seconds spent."""
-    folder = runs / "lavt-pixels"
-    data = _rendered(
-        _Scenes("train", count, seed + OTHER_SCENES),
-        runs / f"lavt-scenes-{count}-{seed}-{SIZE[0]}x{SIZE[1]}.u8",
-        workers,
-    )
+def pretrain(
+    name: str,
+    scenes: Scenes,
+    steps: int,
+    seed: int,
+    folder: Path,
+    workers: int,
+    *,
+    batch: int = 16,
+    decoder: int | None = None,
+) -> tuple[Path, float]:
+    """Pixel classification of rendered scenes; a killed run continues.
+
+    Args:
+        name: of the model in `CONFIGS`.
+        scenes: of the training split, at the model's size.
+        folder: of the scenes as drawn and of the training's state.
+        decoder: its width here, where it is not kept; None for the model's own.
+
+    Returns:
+        The file of visual weights, and the seconds spent.
+    """
+    data = _rendered(scenes, folder / "scenes.u8", workers)
     torch.manual_seed(seed)
-    config = {**CONFIGS["mini"]["lavt"], "decoder_dim": DECODER}
-    model = PixelClasses(LAVT(**copy.deepcopy(config)))
+    config = copy.deepcopy(CONFIGS[name]["lavt"])
+    model = PixelClasses(
+        LAVT(**config | ({"decoder_dim": decoder} if decoder else {})), whole=not decoder
+    )
 
     def batches(first: int) -> Iterator[tuple[Tensor, Tensor]]:
         for step in range(first, steps):
             rng = np.random.default_rng([seed, step])
-            rows = torch.from_numpy(data[np.sort(rng.choice(count, BATCH, replace=False))])
-            flip = torch.from_numpy(rng.random(BATCH) < 0.5)
+            rows = torch.from_numpy(data[np.sort(rng.choice(len(data), batch, replace=False))])
+            flip = torch.from_numpy(rng.random(batch) < 0.5)
             rows = torch.where(flip[:, None, None, None], rows.flip(2), rows)
-            yield preprocess(rows[..., :3], SIZE), rows[..., 3].long()
+            yield preprocess(rows[..., :3], scenes.size), rows[..., 3].long()
 
     def loss_of(model: PixelClasses, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         pixels, classes = batch
@@ -166,19 +197,19 @@ def pretrain(steps: int, count: int, seed: int, runs: Path, workers: int) -> tup
     )
     save_file(average.visual_weights(), folder / "visual.tmp")
     os.replace(folder / "visual.tmp", folder / "visual.safetensors")
-    print(f"pixel classes, {steps} steps, {seconds / 60:.1f} min: {_accuracy(average, seed)}")
+    accuracy = _accuracy(average, replace(scenes, split="val", count=60, first=0))
+    print(f"pixel classes, {steps} steps, {seconds / 60:.1f} min: {accuracy}")
     return folder / "visual.safetensors", seconds
 
 
 @torch.inference_mode()
-def _accuracy(model: nn.Module, seed: int, count: int = 60) -> dict[str, float]:
+def _accuracy(model: nn.Module, scenes: Scenes) -> dict[str, float]:
     """Share of the decoder's cells with the right class, on objects and on background."""
-    scenes = _Scenes("val", count, seed)
     right = np.zeros(2)
     total = np.zeros(2)
-    for i in range(count):
+    for i in range(len(scenes)):
         image, classes = scenes[i]
-        logits = model(preprocess(torch.from_numpy(image)[None], SIZE))[0]
+        logits = model(preprocess(torch.from_numpy(image)[None], scenes.size))[0]
         truth = _at_cells(torch.from_numpy(classes)[None].long(), logits.shape[2:], corners=True)
         hit = logits.argmax(1) == truth
         for k, group in enumerate((truth > 0, truth == 0)):

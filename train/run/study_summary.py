@@ -12,6 +12,7 @@ from typing import Any
 from train.evaluate.tables import write_json
 
 MEASURES = ("mIoU", "oIoU", "choice accuracy")
+GAPS = ("mIoU", "choice accuracy")
 LOW, HIGH = "S+S", "supervised"  # the ends of the gap
 ORDER = (
     "Random",
@@ -50,7 +51,7 @@ def summarise(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         "seeds"; "splits": test set → "rows" (row → measure → a value per seed that has the row) and
-        "gap closed" (row → a share per seed).
+        "gap closed" (row → measure → a share per seed).
     """
     splits = {}
     for source in seeds[0]["splits"]:
@@ -66,7 +67,12 @@ def summarise(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 for title in titles
             },
             "gap closed": {
-                title: [gap_closed(table, title) for table in tables if title in table]
+                title: {
+                    measure: [
+                        gap_closed(table, title, measure) for table in tables if title in table
+                    ]
+                    for measure in GAPS
+                }
                 for title in titles
                 if title.startswith("S+S+C") or title == "+ N"
             },
@@ -74,19 +80,26 @@ def summarise(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"seeds": [seed["seed"] for seed in seeds], "splits": splits}
 
 
-def gap_closed(table: Mapping[str, Mapping[str, float]], title: str) -> float | None:
-    """(row − S+S) / (supervised − S+S) in mIoU; None where the two are equal."""
-    low, own, high = (table[name]["mIoU"] for name in (LOW, title, HIGH))
-    return None if high == low else (own - low) / (high - low)
+def gap_closed(
+    table: Mapping[str, Mapping[str, float | None]], title: str, measure: str
+) -> float | None:
+    """(row − S+S) / (supervised − S+S) in a measure; None where supervised is not above S+S."""
+    low, own, high = (table[name][measure] for name in (LOW, title, HIGH))
+    if low is None or own is None or high is None or high <= low:
+        return None
+    return (own - low) / (high - low)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
     """Mean ± standard deviation over the seeds, in per cent."""
-    lines = [f"| test set | | {' | '.join(MEASURES)} | gap closed |", "|---" * 6 + "|"]
+    gaps = [f"gap closed, {measure}" for measure in GAPS]
+    heads = ["test set", "", *MEASURES, *gaps]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for source, split in summary["splits"].items():
         for title, measures in split["rows"].items():
             cells = [_cell(values) for values in measures.values()]
-            cells.append(_cell(split["gap closed"].get(title, [])))
+            closed = split["gap closed"].get(title, {})
+            cells += [_cell(closed.get(measure, [])) for measure in GAPS]
             lines.append(f"| {_short(source)} | {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

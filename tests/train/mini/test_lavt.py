@@ -42,9 +42,12 @@ def test_labels_are_those_of_the_cells_centres():
     ]
 
 
-def test_pixel_classes_train_the_visual_layers_under_lavts_names():
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("positions", [False, True])
+def test_pixel_classes_train_the_visual_layers_under_lavts_names(whole, positions):
     torch.manual_seed(0)
-    network = pixels.PixelClasses(LAVT(**CONFIG["lavt"]))
+    config = CONFIG["lavt"] | {"positions": positions}
+    network = pixels.PixelClasses(LAVT(**config), whole=whole)
     start_weights = {k: v.clone() for k, v in network.visual_weights().items()}
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     image = torch.randn(4, 3, 32, 32)
@@ -57,10 +60,11 @@ def test_pixel_classes_train_the_visual_layers_under_lavts_names():
         loss.backward()
         optimizer.step()
     assert totals[-1] < 0.7 * totals[0]
-    fresh = LAVT(**CONFIG["lavt"])
+    fresh = LAVT(**config)
     fit = fresh.load_state_dict(network.visual_weights(), strict=False)
     assert not fit.unexpected_keys
-    assert all("image_lang_att" in k or "classifier." in k for k in fit.missing_keys)
+    unread = "classifier.conv1_1." if whole else "classifier."
+    assert all("image_lang_att" in k or unread in k for k in fit.missing_keys)
     idle = [
         k
         for k, p in network.lavt.named_parameters()

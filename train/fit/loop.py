@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from train.fit.batchnorm import synchronise
 from train.fit.checkpoint import Log, State
 from train.fit.examples import Examples
 from train.fit.options import Options
-from train.fit.parts import MOST, pass_in_parts
+from train.fit.parts import most_of, pass_in_parts
 from train.fit.watch import Watch, validate
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Training:
         self.tokenizer, self.config = tokenizer, config
         self.updates = options.updates(len(examples))
         self.parts = accelerator.num_processes * options.accumulate
+        self.most = most_of(config)
         torch.manual_seed(options.seed + accelerator.process_index)
 
         # Network, optimizer and learning rate, as LAVT's recipe has them.
@@ -134,6 +136,7 @@ class Training:
             examples,
             batch=options.batch,
             parts=self.parts,
+            processes=accelerator.num_processes,
             expressions=options.expressions,
             flip=options.flip,
             seed=options.seed,
@@ -180,9 +183,9 @@ class Training:
         def backward(loss: Tensor) -> None:
             self.accelerator.backward(loss * batch.share * self.parts)
 
-        # Processes would wait for each other's passes: with several, a batch is one.
-        if len(batch.texts) > MOST and self.accelerator.num_processes == 1:
-            return pass_in_parts(self.model, arguments, batch, matched, backward)
+        if batch.largest > self.most:
+            alone = self._without_others
+            return pass_in_parts(self.model, arguments, batch, matched, backward, self.most, alone)
 
         # Forward: logits of each expression. Loss: equation 4.
         logits = self.model(*arguments)
@@ -190,6 +193,10 @@ class Training:
         loss = matched_loss(logits, batch.masks, batch.object_of, assignment)
         backward(loss)
         return loss, assignment
+
+    def _without_others(self) -> AbstractContextManager:
+        """In it the processes' gradients are not added yet."""
+        return self.accelerator.no_sync(self.model)
 
     def log(self, update: int) -> None:
         """Writes loss, matches and learning rate of this process's update, now and then."""

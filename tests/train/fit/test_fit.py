@@ -102,6 +102,7 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
         chosen=[torch.tensor([1]), torch.tensor([-1])],
         fixed=[torch.tensor([False])] * 2,
         share=1.0,
+        largest=2,
     )
     seen = torch.where(halves[0], 20.0, -20.0)
     logits = torch.stack([-seen, seen])[None].repeat(2, 1, 1, 1)  # 2×2×4×6

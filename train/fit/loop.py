@@ -17,7 +17,7 @@ from ssc.writing import check_space
 from train.fit.assign import assign
 from train.fit.batches import Batch, Sampler, ahead, inputs
 from train.fit.batchnorm import synchronise
-from train.fit.checkpoint import Log, State
+from train.fit.checkpoint import Log, State, digest_of
 from train.fit.examples import Examples
 from train.fit.options import Options
 from train.fit.parts import most_of, pass_in_parts
@@ -104,7 +104,9 @@ class Training:
         # The state of a killed run, where the folder has one.
         run = options.learning() | {"updates": self.updates, "parts": self.parts}
         run |= {"pictures": len(examples), "size": list(config["size"])}
-        self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator)
+        run |= {"data and masks": examples.key, "first weights": digest_of(self.bare)}
+        key = val.key if val else ""
+        self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator, key)
         first = self.state.resume()
         if not first and accelerator.is_main_process:  # the checkpoint and two states, old and new
             check_space(options.out, 2 * self.state.size + self.state.size // 3)
@@ -115,7 +117,7 @@ class Training:
             options.save()
         self.log_every = max(1, min(20, self.updates // 20))
         self.passes: list[Pass] = []
-        self.lines = Log(options.out, first, enabled=main)
+        self.lines = Log(options.out, first, enabled=main, measured=not self.state.other_val)
         self.watch = None
         if options.watch and main:
             self.watch = Watch(examples, options.watch, tokenizer, config, options)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn, ParamSpec
 
 from ssc.errors import InputError
@@ -92,6 +92,19 @@ def command(goes_on: bool = False) -> Callable[[Callable[P, Any]], Callable[P, A
         return run
 
     return decorate
+
+
+def expect_interrupt() -> None:
+    """Ctrl-C ends this process in one line also while its command's libraries load."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("error: interrupted", file=sys.stderr, flush=True)
+        else:
+            before(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 def line_of(error: BaseException) -> str:

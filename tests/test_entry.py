@@ -126,6 +126,25 @@ def test_case_25_signals(number):
 
 
 @pytest.mark.process
+def test_an_interrupt_while_libraries_load_is_one_line_too():
+    """As `python -m train.fit` loads torch, for seconds."""
+    code = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+sys.argv = ["-m", "--help"]
+runpy.run_module("train.fit", run_name="__main__", alter_sys=True)
+"""
+    with started(code) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT  # of which a shell makes 130
+    assert err == "error: interrupted\n"
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_case_19_the_screens_encoding_costs_nothing(encoding):
     code = """

@@ -94,6 +94,17 @@ def make_folder(folder: Path) -> None:
                 trial.unlink(missing_ok=True)
 
 
+def make_place(file: Path) -> None:
+    """Makes the folder of an output file, and tries it as `make_folder` does.
+
+    Raises:
+        WriteError: as there, or `file` is a folder.
+    """
+    make_folder(file.parent)
+    if file.is_dir():
+        raise WriteError(f"{file}: expected a file to write to, got a folder; name a file in it")
+
+
 def check_space(path: Path, size: int) -> None:
     """Raises DiskFull where `size` bytes, known before, do not fit on the disk of `path`."""
     if _free(path) < size:

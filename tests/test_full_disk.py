@@ -20,7 +20,15 @@ from ssc.entry import Ended
 from ssc.errors import WriteError
 from ssc.page.handlers import Handlers
 from ssc.page.session import Session
-from ssc.writing import DiskFull, check_space, explained, make_folder, write_whole, written
+from ssc.writing import (
+    DiskFull,
+    check_space,
+    explained,
+    make_folder,
+    make_place,
+    write_whole,
+    written,
+)
 from tests.fake_pipeline import SCENE, SCENES, fake_pipeline, scene_image
 from tests.train import toy
 from tests.train.slice_pictures import pictures
@@ -178,11 +186,15 @@ def test_what_cannot_be_written_names_what_to_choose(tmp_path, number, says):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
-def test_case_24_a_disk_that_can_only_be_read(disk):
+def test_case_24_a_disk_that_can_only_be_read(disk, tmp_path):
     place = disk("1m")
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     for work in (lambda: make_folder(place / "runs" / "cache"), lambda: make_folder(place)):
         with pytest.raises(WriteError, match=r"only be read; choose another place .--out, --cache"):
             work()
+    with pytest.raises(WriteError, match="only be read"):
+        make_place(place / "check.png")
+    with pytest.raises(WriteError, match="expected a file to write to, got a folder"):
+        make_place(tmp_path)
     with pytest.raises(WriteError, match="only be read"):
         write_whole(place / "check.png", b"x")

@@ -11,6 +11,7 @@ A command that another one runs in the same process lets what ends it through to
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -27,6 +28,7 @@ from ssc.errors import InputError
 P = ParamSpec("P")
 
 INTERRUPTED, TERMINATED = 130, 143
+FULL = (errno.ENOSPC, errno.EDQUOT)
 WITH_PARENT = "SSC_ENDS_WITH_PARENT"
 """Environment variable of processes that a command starts: they end when their parent has."""
 LOOK, GRACE = 0.5, 15.0  # seconds between looks for the parent; to end in when it is gone
@@ -111,7 +113,8 @@ def line_of(error: BaseException) -> str:
     """An error as one line, which names the file of an OSError."""
     if isinstance(error, OSError) and not isinstance(error, InputError) and error.strerror:
         names = [os.fsdecode(n) for n in (error.filename, error.filename2) if n is not None]
-        return ": ".join([*map(str, names), error.strerror])
+        remedy = "; make room, and give the same command again" * (error.errno in FULL)
+        return ": ".join([*map(str, names), error.strerror + remedy])
     return " ".join(str(error).split()) or type(error).__name__
 
 

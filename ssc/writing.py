@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from ssc.entry import FULL
 from ssc.errors import WriteError
 
 LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DiskFull(WriteError):

@@ -82,8 +82,9 @@ def test_what_no_one_expected_keeps_its_traceback():
 
 def test_an_error_of_the_system_names_its_file():
     assert line_of(OSError(28, "No space left on device", "a", None, "b")) == (
-        "a: b: No space left on device"
+        "a: b: No space left on device; make room, and give the same command again"
     )
+    assert line_of(OSError(2, "No such file", "a")) == "a: No such file"
     assert line_of(OSError("plain")) == "plain"
     assert line_of(OSError()) == "OSError"
 

@@ -11,6 +11,7 @@ A command that another one runs in the same process lets what ends it through to
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -19,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn, ParamSpec
 
 from ssc.errors import InputError
@@ -27,6 +28,7 @@ from ssc.errors import InputError
 P = ParamSpec("P")
 
 INTERRUPTED, TERMINATED = 130, 143
+FULL = (errno.ENOSPC, errno.EDQUOT)
 WITH_PARENT = "SSC_ENDS_WITH_PARENT"
 """Environment variable of processes that a command starts: they end when their parent has."""
 LOOK, GRACE = 0.5, 15.0  # seconds between looks for the parent; to end in when it is gone
@@ -94,11 +96,25 @@ def command(goes_on: bool = False) -> Callable[[Callable[P, Any]], Callable[P, A
     return decorate
 
 
+def expect_interrupt() -> None:
+    """Ctrl-C ends this process in one line also while its command's libraries load."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("error: interrupted", file=sys.stderr, flush=True)
+        else:
+            before(kind, error, trace)
+
+    sys.excepthook = hook
+
+
 def line_of(error: BaseException) -> str:
     """An error as one line, which names the file of an OSError."""
     if isinstance(error, OSError) and not isinstance(error, InputError) and error.strerror:
         names = [os.fsdecode(n) for n in (error.filename, error.filename2) if n is not None]
-        return ": ".join([*map(str, names), error.strerror])
+        remedy = "; make room, and give the same command again" * (error.errno in FULL)
+        return ": ".join([*map(str, names), error.strerror + remedy])
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -100,7 +100,7 @@ def load_image(source: PictureLike, *, upright: bool = True) -> NDArray[np.uint8
 
 
 def find_pictures(image: str) -> tuple[list[Path], list[Path]]:
-    """The files that IMAGE names, sorted, and those of a folder that are passed over.
+    """The files that IMAGE names, sorted, and what in a folder is passed over, folders too.
 
     Raises:
         PictureError: there are none, or it is an address.
@@ -109,8 +109,8 @@ def find_pictures(image: str) -> tuple[list[Path], list[Path]]:
     path = Path(image)
     others: list[Path] = []
     if path.is_dir():
-        files = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
-        found = [p for p in files if p.suffix.lower() in suffixes()]
+        files = [p for p in path.iterdir() if not p.name.startswith(".")]
+        found = [p for p in files if p.suffix.lower() in suffixes() and p.is_file()]
         others = sorted({*files} - {*found})
         wanted = f"a folder with pictures ({' '.join(sorted(suffixes()))})"
     elif path.exists() or not any(sign in image for sign in "*?["):
@@ -127,7 +127,11 @@ def find_pictures(image: str) -> tuple[list[Path], list[Path]]:
 def several(paths: Sequence[Path]) -> str:
     """Their number, and the names of the first."""
     more = f" … and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{len(paths)} files, {', '.join(path.name for path in paths[:NAMED])}{more}"
+    names = [path.name + "/" * path.is_dir() for path in paths]
+    folders = sum(name.endswith("/") for name in names)
+    counts = [f"{len(names) - folders} files"] if len(names) > folders else []
+    counts += [f"{folders} folders"] if folders else []
+    return f"{' and '.join(counts)}, {', '.join(names[:NAMED])}{more}"
 
 
 def refuse_address(text: str) -> None:

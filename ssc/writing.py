@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from ssc.entry import FULL
 from ssc.errors import WriteError
 
 LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DiskFull(WriteError):
@@ -92,6 +92,17 @@ def make_folder(folder: Path) -> None:
         finally:
             with suppress(OSError):
                 trial.unlink(missing_ok=True)
+
+
+def make_place(file: Path) -> None:
+    """Makes the folder of an output file, and tries it as `make_folder` does.
+
+    Raises:
+        WriteError: as there, or `file` is a folder.
+    """
+    make_folder(file.parent)
+    if file.is_dir():
+        raise WriteError(f"{file}: expected a file to write to, got a folder; name a file in it")
 
 
 def check_space(path: Path, size: int) -> None:

@@ -1,6 +1,7 @@
 """One thread for all tests, and their tiers, by what they use."""
 
 import os
+import subprocess
 
 import pytest
 from hypothesis import settings
@@ -27,3 +28,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker("browser")
         if not APART & {mark.name for mark in item.iter_markers()}:
             item.add_marker("fast")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own: makes it of a size, or of another size later."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def of(size):
+        how = f"size={size}" + (",remount" if place.is_mount() else "")
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(place)], capture_output=True
+        )
+        if done.returncode:
+            pytest.skip("no file system can be mounted here")
+        return place
+
+    yield of
+    if place.is_mount():
+        subprocess.run(["umount", "-l", str(place)], check=True)

@@ -82,8 +82,9 @@ def test_what_no_one_expected_keeps_its_traceback():
 
 def test_an_error_of_the_system_names_its_file():
     assert line_of(OSError(28, "No space left on device", "a", None, "b")) == (
-        "a: b: No space left on device"
+        "a: b: No space left on device; make room, and give the same command again"
     )
+    assert line_of(OSError(2, "No such file", "a")) == "a: No such file"
     assert line_of(OSError("plain")) == "plain"
     assert line_of(OSError()) == "OSError"
 
@@ -123,6 +124,25 @@ def test_case_25_signals(number):
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
     assert err.count("\n") == 1
     assert err.endswith("the same command goes on\n")
+
+
+@pytest.mark.process
+def test_an_interrupt_while_libraries_load_is_one_line_too():
+    """As `python -m train.fit` loads torch, for seconds."""
+    code = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+sys.argv = ["-m", "--help"]
+runpy.run_module("train.fit", run_name="__main__", alter_sys=True)
+"""
+    with started(code) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT  # of which a shell makes 130
+    assert err == "error: interrupted\n"
 
 
 @pytest.mark.process

@@ -48,9 +48,10 @@ def test_case_2_all_that_opens_is_done_and_the_rest_is_named(run, photos, tmp_pa
     assert {".jfif", ".jp2", ".tif", ".avif", ".bmp"} <= suffixes()
     for name in ("IMG_1.HEIC", "notes.txt", ".hidden"):
         (photos / name).write_bytes(b"x")
+    (photos / "more.jpg").mkdir()  # a folder, and not looked into
     code, _, err = run(photos)
     assert code == 0
-    assert "passed over, as no pictures: 2 files, IMG_1.HEIC, notes.txt" in err
+    assert "passed over, as no pictures: 2 files and 1 folders, IMG_1.HEIC, more.jpg/, notes" in err
     assert len(list((tmp_path / "out").iterdir())) == len(names) + 1
 
 

@@ -1,6 +1,7 @@
 """Full disks: each write says which file, what it needs, what is free, and goes on afterwards."""
 
 import errno
+import json
 import re
 import subprocess
 import sys
@@ -15,34 +16,26 @@ from accelerate.state import AcceleratorState
 
 from ssc import writing
 from ssc.__main__ import main
+from ssc.entry import Ended
 from ssc.errors import WriteError
 from ssc.page.handlers import Handlers
 from ssc.page.session import Session
-from ssc.writing import DiskFull, check_space, explained, make_folder, write_whole, written
+from ssc.writing import (
+    DiskFull,
+    check_space,
+    explained,
+    make_folder,
+    make_place,
+    write_whole,
+    written,
+)
 from tests.fake_pipeline import SCENE, SCENES, fake_pipeline, scene_image
 from tests.train import toy
+from tests.train.slice_pictures import pictures
+from train.data.export import export
+from train.run import __main__ as run
 
 SAYS = re.compile(r"(\S+): No space left on the disk: it needs .+, .+ are free; make room or")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A small disk of its own: makes it of a size, or of another size later."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def of(size):
-        how = f"size={size}" + (",remount" if place.is_mount() else "")
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", how, "tmpfs", str(place)], capture_output=True
-        )
-        if done.returncode:
-            pytest.skip("no file system can be mounted here")
-        return place
-
-    yield of
-    if place.is_mount():
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def files(folder):
@@ -89,6 +82,51 @@ def test_a_training_goes_on_to_the_same_bytes(disk, tmp_path, share):
     toy.train("bootstrap", out, 4, **common)
     assert (out / "model.safetensors").read_bytes() == whole["model.safetensors"]
     assert not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "share",
+    [
+        *(pytest.param(share, marks=pytest.mark.slow) for share in (0.001, 0.03, 0.2, 0.8, 0.97)),
+        0.55,
+    ],
+)
+def test_a_run_goes_on_to_the_same_bytes(disk, tmp_path, capsys, share):
+    """Full in stages 1 and 2, the cache, either training, the checkpoint and the report."""
+    scenes = list(pictures(6))
+    data = export(scenes[:4], tmp_path / "data" / "train.jsonl")
+    val = export(scenes[4:], tmp_path / "data" / "val.jsonl", masks=True)
+    command = ["--data", str(data), "--val", str(val), "--init", "none", "--precision", "no"]
+    command += ["--batch", "2", "--steps", "2", "--save-every", "1"]
+
+    def run_in(out):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        run.main([*command, "--out", str(out)])
+
+    run_in(tmp_path / "whole")
+    whole = files(tmp_path / "whole")
+    size = sum(map(len, whole.values()))
+    out = disk(int(size * share)) / "out"
+    capsys.readouterr()
+    with pytest.raises(Ended) as ended:
+        run_in(out)
+    assert ended.value.code == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "error" in line.lower()]
+    assert SAYS.search(line), line
+    assert str(out) in line
+    disk(size * 8)
+    run_in(out)
+    after = files(out)
+    assert not [name for name in after if name.endswith((".tmp", ".part"))]
+    same = [name for name in whole if name.startswith("shard-") or name.endswith(".safetensors")]
+    assert len(same) == 2
+    assert all(after[name] == whole[name] for name in same)
+    for name in ("bootstrap", "correct", "checkpoint"):
+        weights = f"{name}/model.safetensors"
+        assert (out / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+    tables = [json.loads(found["evaluation.json"])["splits"] for found in (whole, after)]
+    assert tables[0] == tables[1]
 
 
 def test_a_cache_that_cannot_fit_says_so_before_it_begins(disk, monkeypatch):
@@ -148,11 +186,15 @@ def test_what_cannot_be_written_names_what_to_choose(tmp_path, number, says):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux does")
-def test_case_24_a_disk_that_can_only_be_read(disk):
+def test_case_24_a_disk_that_can_only_be_read(disk, tmp_path):
     place = disk("1m")
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     for work in (lambda: make_folder(place / "runs" / "cache"), lambda: make_folder(place)):
         with pytest.raises(WriteError, match=r"only be read; choose another place .--out, --cache"):
             work()
+    with pytest.raises(WriteError, match="only be read"):
+        make_place(place / "check.png")
+    with pytest.raises(WriteError, match="expected a file to write to, got a folder"):
+        make_place(tmp_path)
     with pytest.raises(WriteError, match="only be read"):
         write_whole(place / "check.png", b"x")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssc.errors import OptionError
+from ssc.writing import make_folder
 
 if TYPE_CHECKING:
     import torch
@@ -114,6 +115,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
             raise OptionError(f"--{name}: expected {least} to {most}, got {getattr(args, name)}")
     if not args.models and not args.targets:
         args.models = ["mini"]
+    if args.out:
+        make_folder(args.out)
     return args
 
 

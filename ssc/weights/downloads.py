@@ -108,20 +108,26 @@ def download(files: Sequence[Weights], progress: Callable[..., Any] | None = Non
         DownloadError: downloads are off, no network, no space, another size or hash than stated, or
             no such file.
     """
-    from huggingface_hub.utils import WeakFileLock
     from tqdm import tqdm
 
     files = [weights for weights in files if not weights.present]
     _check_allowed(files)
     _check_space(files)
     for group in _together(files):
+        _bring(group, progress or tqdm)
+
+
+def _bring(group: Sequence[Weights], progress: Callable[..., Any]) -> None:
+    """Fetches those files of a group that are missing, while others wait."""
+    from huggingface_hub.utils import WeakFileLock
+
+    try:
         group[0].path.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(group[0].lock):
             if missing := [weights for weights in group if not weights.present]:
-                try:
-                    _fetch(missing, progress or tqdm)
-                except OSError as error:
-                    raise DownloadError(_explain(missing[0], error)) from error
+                _fetch(missing, progress)
+    except OSError as error:
+        raise DownloadError(_explain(group[0], error)) from error
 
 
 def _together(files: Sequence[Weights]) -> list[list[Weights]]:
@@ -158,14 +164,17 @@ def _check_space(files: Sequence[Weights]) -> None:
 
 def check_free(folder: Path, needed: int) -> None:
     """Raises DownloadError where so many bytes do not fit on the disk of a folder."""
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(_there(folder)).free
     if free < needed + SPARE:
         raise DownloadError(
             f"{folder}: expected {needed / 1e9:.2f} GB of free space for the weights, got "
             f"{free / 1e9:.2f} GB; free some, or set HF_HOME to a folder on a larger disk"
         )
+
+
+def _there(path: Path) -> Path:
+    """The nearest folder above that is there."""
+    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def _fetch(group: Sequence[Weights], progress: Callable[..., Any]) -> None:
@@ -234,7 +243,7 @@ def _explain(weights: Weights, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         size = weights.size or (weights.package.size if weights.package else None)
         needed = f"{in_bytes(size)}" if size else "more"
-        free = in_bytes(shutil.disk_usage(weights.path.parent).free)
+        free = in_bytes(shutil.disk_usage(_there(weights.path)).free)
         return (
             f"{weights.path}: no space left on the disk: it needs {needed}, {free} are free; free "
             "some, or set HF_HOME to a larger disk, and run this again: it goes on where it stopped"

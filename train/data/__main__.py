@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ssc.entry import command
 from ssc.errors import InputError
-from ssc.writing import make_folder, write_whole
+from ssc.writing import make_place, write_whole
 from train.data import SOURCES, open_dataset
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     dataset = open_dataset(args.data)
-    make_folder(args.out.parent)  # before the models are loaded
+    make_place(args.out)  # before the models are loaded
 
     from tqdm import tqdm
 

@@ -11,7 +11,8 @@
                            `mask_file_name` is the truth. Or `objects` with lists: `bbox` (x, y,
                            width, height), and `text`, `caption` or `expressions` of each.
 
-Each is turned into the form of `train.data.files`, whose rules and messages hold.
+Each is turned into the form of `train.data.files`, whose rules and messages hold. A picture that is
+not of the size that COCO's file states, such as one that is turned by EXIF, is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -28,9 +30,11 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.formats import rle
+from train.data import Picture
 from train.data.files import Files
 from train.data.masks import decode_segmentation
 
+SIZE = "size"  # of a row: height and width as the file states them
 WORDS = ("expressions", "captions", "text", "caption")
 METADATA = "metadata.jsonl"
 Found = Iterator[tuple[int, dict[str, Any]]]  # a picture's line and row, as JSONL has it
@@ -49,6 +53,7 @@ class Foreign(Files):
 
     def __init__(self, kind: str, place: str) -> None:
         self.kind, self.place = kind, place
+        self._sizes: list[list[int] | None] = []
         super().__init__(_file_of(kind, place))
         self.name = f"{kind}-{self.name}"
 
@@ -59,13 +64,35 @@ class Foreign(Files):
         digest = sha256()
         try:
             for line, row in READERS[self.kind](self.path, self.place):
+                self._sizes.append(row.pop(SIZE, None))
                 digest.update(json.dumps(row, sort_keys=True).encode())
                 self._add(row, line, problems)
         except InputError as error:
             problems.append(str(error))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            problems.append(f"{self.path}: expected {self.kind}'s form, got: {error!r}")
         return digest.hexdigest()
+
+    def __getitem__(self, index: int) -> Picture:
+        picture, size = super().__getitem__(index), self._sizes[index]
+        height, width = picture.image.shape[:2]
+        if size not in (None, [height, width]):
+            stated = f"{size[1]}×{size[0]}"
+            turned = "; its EXIF turns it: save it turned" * (size == [width, height])
+            raise InputError(
+                f"{self._where(index)}: expected {self._row(index)['image']} to have the {stated} "
+                f"pixels that are stated, got {width}×{height}{turned}"
+            )
+        return picture
+
+
+@contextmanager
+def _form_of(kind: str, where: str) -> Iterator[None]:
+    """What does not fit a tool's form is an InputError that says where it is."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InputError(f"{where}: expected {kind}'s form, got: {error!r}") from error
 
 
 def _file_of(kind: str, place: str) -> Path:
@@ -80,29 +107,38 @@ def _file_of(kind: str, place: str) -> Path:
 
 def read_coco(path: Path, place: str) -> Found:
     """Pictures whose annotations have captions, in the file's order."""
-    content = json.loads(path.read_bytes())
     folder = Path(place.rpartition(":")[2]) if place != str(path) else path.parent / "images"
     folder = folder if folder.is_dir() else path.parent
     own: dict[Any, list[dict[str, Any]]] = {}
-    for row in content["annotations"]:
-        own.setdefault(row["image_id"], []).append(row)
-    for number, image in enumerate(content["images"], 1):
-        objects = []
-        for row in own.get(image["id"], []):
-            if not (said := _words(row)):
-                continue
-            name = str(row.get("object", row["id"]))
-            thing: dict[str, Any] = {"name": name, "expressions": said}
-            if segmentation := row.get("segmentation"):
-                mask = decode_segmentation(segmentation, image["height"], image["width"])
-                thing["mask"] = rle(mask)
-            elif box := row.get("bbox"):
-                thing["box"] = _corners(box)
-            objects.append(thing)
-        if objects:
+    with _form_of("coco", str(path)):
+        content = json.loads(path.read_bytes())
+        for row in content["annotations"]:
+            own.setdefault(row["image_id"], []).append(row)
+        images = list(content["images"])
+    for number, image in enumerate(images, 1):
+        with _form_of("coco", f"{path}, image {number}"):
+            objects = [
+                _coco_object(row, said, image)
+                for row in own.get(image["id"], [])
+                if (said := _words(row))
+            ]
             file = str((folder / image["file_name"]).absolute())
-            own_name = str(image.get("name", image["file_name"]))
-            yield number, {"image": file, "name": own_name, "objects": objects}
+            name = str(image.get("name", image["file_name"]))
+            size = [image.get("height"), image.get("width")]
+        if objects:
+            found = {"image": file, "name": name, "objects": objects}
+            yield number, found if None in size else {**found, SIZE: size}
+
+
+def _coco_object(row: dict[str, Any], said: list[str], image: dict[str, Any]) -> dict[str, Any]:
+    thing: dict[str, Any] = {"name": str(row.get("object", row["id"])), "expressions": said}
+    if segmentation := row.get("segmentation"):
+        with _form_of("coco", f"annotation {row['id']}"):
+            mask = decode_segmentation(segmentation, image["height"], image["width"])
+        thing["mask"] = rle(mask)
+    elif box := row.get("bbox"):
+        thing["box"] = _corners(box)
+    return thing
 
 
 def read_labelme(path: Path, place: str) -> Found:
@@ -111,31 +147,32 @@ def read_labelme(path: Path, place: str) -> Found:
     if not files:
         raise InputError(f"{path.parent}: expected labelme's JSON files, got none")
     for number, file in enumerate(files, 1):
-        content = json.loads(file.read_bytes())
-        size = content["imageHeight"], content["imageWidth"]
-        groups: dict[Any, dict[str, Any]] = {}
-        for k, shape in enumerate(content["shapes"]):
-            group = shape.get("group_id")
-            key = ("shape", k) if group is None else ("group", group)
-            thing = groups.setdefault(key, {"said": [], "masks": []})
-            said = (shape.get("description") or "").split(" | ")
-            said = [text for text in said if text.strip()] or [shape["label"]]
-            thing["said"] += [text for text in said if text not in thing["said"]]
-            thing["masks"].append(_shape(shape, *size, str(file)))
-        objects = [
-            {
-                "name": str(k),
-                "expressions": thing["said"],
-                "mask": rle(np.any(thing["masks"], axis=0)),
-            }
-            for k, thing in enumerate(groups.values())
-        ]
+        with _form_of("labelme", str(file)):
+            content = json.loads(file.read_bytes())
+            picture = str((file.parent / content["imagePath"].replace("\\", "/")).absolute())
+            objects = _labelme_objects(content)
         if objects:
-            picture = str((file.parent / content["imagePath"]).absolute())
             yield number, {"image": picture, "name": file.stem, "objects": objects}
 
 
-def _shape(shape: dict[str, Any], height: int, width: int, where: str) -> Any:
+def _labelme_objects(content: dict[str, Any]) -> list[dict[str, Any]]:
+    size = content["imageHeight"], content["imageWidth"]
+    groups: dict[Any, dict[str, Any]] = {}
+    for k, shape in enumerate(content["shapes"]):
+        group = shape.get("group_id")
+        key = ("shape", k) if group is None else ("group", group)
+        thing = groups.setdefault(key, {"said": [], "masks": []})
+        said = (shape.get("description") or "").split(" | ")
+        said = [text for text in said if text.strip()] or [shape["label"]]
+        thing["said"] += [text for text in said if text not in thing["said"]]
+        thing["masks"].append(_shape(shape, *size))
+    return [
+        {"name": str(k), "expressions": thing["said"], "mask": rle(np.any(thing["masks"], axis=0))}
+        for k, thing in enumerate(groups.values())
+    ]
+
+
+def _shape(shape: dict[str, Any], height: int, width: int) -> Any:
     """bool height×width of a labelme shape."""
     kind, points = shape.get("shape_type", "polygon"), shape["points"]
     if kind == "polygon":
@@ -154,31 +191,36 @@ def _shape(shape: dict[str, Any], height: int, width: int, where: str) -> Any:
         x, y = round(x0), round(y0)
         mask[y : y + part.shape[0], x : x + part.shape[1]] = part[: height - y, : width - x]
         return mask
-    raise InputError(f"{where}: expected polygons, rectangles and masks, got a {kind}")
+    raise InputError(f"expected polygons, rectangles and masks, got a {kind}")
 
 
 def read_imagefolder(path: Path, place: str) -> Found:
     """Pictures of the lines, those of one `file_name` together."""
     pictures: dict[str, tuple[int, dict[str, Any]]] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        if not line.strip():
-            continue
-        row = json.loads(line)
-        file = row["file_name"]
-        _, picture = pictures.setdefault(file, (number, {"image": file, "objects": []}))
-        if isinstance(row.get("objects"), dict):
-            key = next((key for key in WORDS if key in row["objects"]), None)
-            if key is None:
-                raise InputError(f"{path}:{number}: expected objects with {' or '.join(WORDS)}")
-            for box, said in zip(row["objects"]["bbox"], row["objects"][key]):
-                thing = {"expressions": _words({key: said}), "box": _corners(box)}
-                picture["objects"].append(thing)
-        elif said := _words(row):
-            thing = {"expressions": said}
-            if mask := row.get("mask_file_name"):
-                thing["mask"] = mask
-            picture["objects"].append(thing)
+        if line.strip():
+            with _form_of("imagefolder", f"{path}:{number}"):
+                row = json.loads(line)
+                file = row["file_name"]
+                _, picture = pictures.setdefault(file, (number, {"image": file, "objects": []}))
+                picture["objects"] += _imagefolder_objects(row)
     yield from (found for found in pictures.values() if found[1]["objects"])
+
+
+def _imagefolder_objects(row: dict[str, Any]) -> list[dict[str, Any]]:
+    held = row.get("objects")
+    if isinstance(held, dict):
+        key = next((key for key in WORDS if key in held), None)
+        if key is None:
+            raise InputError(f"expected objects with {' or '.join(WORDS)}")
+        return [
+            {"expressions": _words({key: said}), "box": _corners(box)}
+            for box, said in zip(held["bbox"], held[key])
+        ]
+    if not (said := _words(row)):
+        return []
+    mask = row.get("mask_file_name")
+    return [{"expressions": said, **({"mask": mask} if mask else {})}]
 
 
 def _words(row: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ssc.entry import command
 from ssc.formats import png
-from ssc.writing import make_folder, write_whole
+from ssc.writing import make_place, write_whole
 from train.data import Picture, RefSprites
 from train.data.export import export
 from train.data.slice import write_slice
@@ -83,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         file = export(pictures, args.folder / f"{args.split}.jsonl", args.masks)
         print(f"wrote {file} and its pictures")
         return
+    if args.command == "preview":
+        make_place(args.out)
     if args.command == "speed":
         for index in range(args.count):  # draws the sprites once
             render(args.split, index, args.seed + 1)
@@ -91,7 +93,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     seconds = perf_counter() - start
     print(f"{args.count} scenes in {seconds:.2f} s: {args.count / seconds:.1f} a second")
     if args.command == "preview":
-        make_folder(args.out.parent)
         write_whole(args.out, png(sheet(scenes)))
         print(f"wrote {args.out}")
 

@@ -47,7 +47,7 @@ def read_sheet(content: bytes, path: Path) -> Iterator[tuple[int, dict[str, str]
     text, encoding = _decoded(content, path)
     first = 0
     if text[:4].lower() == "sep=":  # a spreadsheet's own hint
-        text, first = text.partition("\n")[2], 1
+        text, first = text[len(_first_line(text)) :], 1
     separator = _separator(text)
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
     head = next(reader, [])
@@ -130,8 +130,13 @@ def _decoded(content: bytes, path: Path) -> tuple[str, str]:
     raise InputError(f"{path}: expected text in UTF-8, got: {problem}; save it as UTF-8")
 
 
+def _first_line(text: str) -> str:
+    """With its end, which is \\n, \\r\\n or, of old spreadsheets, \\r."""
+    return StringIO(text, newline="").readline()
+
+
 def _separator(text: str) -> str:
-    head = text.partition("\n")[0].rstrip("\r")
+    head = _first_line(text).rstrip("\r\n")
     for separator in SEPARATORS:
         names = next(csv.reader([head], delimiter=separator), [])
         if {*REQUIRED} <= {name.strip().casefold() for name in names}:

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssc.entry import command
 from ssc.errors import InputError
-from ssc.writing import make_folder
+from ssc.writing import make_place
 from train.data.usable import HELP, LeftOut
 from train.evaluate import words
 from train.evaluate.ablations import ablations
@@ -205,7 +205,7 @@ def main() -> None:
     if args.ablations and (args.rows or args.checkpoint):
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
     if args.json:
-        make_folder(args.json.parent)  # before the models are loaded
+        make_place(args.json)  # before the models are loaded
     report = measured_words(args) if args.words else run(args)
     if args.json:  # before it is shown
         write_json(args.json, report)

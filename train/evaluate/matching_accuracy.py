@@ -29,7 +29,7 @@ from ssc.correct.matching import (
     soft_iou,
 )
 from ssc.entry import command
-from ssc.writing import make_folder
+from ssc.writing import make_place
 from train.data import SOURCES, Dataset, open_dataset
 from train.data.usable import LeftOut
 from train.evaluate.matching_measures import markdown, measure, open_scenes, pooled
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--json", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
     if args.json:
-        make_folder(args.json.parent)
+        make_place(args.json)
     figures, table = report(args)
     if args.json:
         write_json(args.json, figures)

@@ -49,6 +49,7 @@ class Batch:
         chosen: int64 J of each picture, the S2 (or true) mask of each object, -1 for none.
         fixed: bool J of each picture, whether a person chose that mask.
         share: the batch's part of the expressions of the whole update, of all processes.
+        largest: expressions of the largest batch that a process has at the same time.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class Batch:
     chosen: list[Tensor]
     fixed: list[Tensor]
     share: float
+    largest: int
 
     @property
     def image_of(self) -> Tensor:
@@ -95,6 +97,7 @@ class Sampler:
         examples: the data set.
         batch: pictures of an update, of all processes together.
         parts: batches that an update is cut into: processes times accumulation steps.
+        processes: how many batches, one after the other, are of the same time.
         expressions: drawn for each object each time; 0 for all.
         flip: mirrors every second picture, with its words.
         seed: of permutations, draws and mirroring.
@@ -109,6 +112,7 @@ class Sampler:
         *,
         batch: int = 1,
         parts: int = 1,
+        processes: int = 1,
         expressions: int = 0,
         flip: bool = False,
         seed: int = 0,
@@ -118,16 +122,19 @@ class Sampler:
                 f"batch: expected a multiple of {parts} (processes × accumulation), got {batch}"
             )
         self.examples = examples
-        self.pictures, self.parts = batch, parts
+        self.pictures, self.parts, self.processes = batch, parts, processes
         self.expressions, self.flip, self.seed = expressions, flip, seed
 
     def batch(self, update: int, part: int = 0) -> Batch:
         """Batch `part` in [0, parts) of an update."""
         positions = range(update * self.pictures, (update + 1) * self.pictures)
-        total = sum(self._count(position) for position in positions)
+        counts = [self._count(position) for position in positions]
         size = self.pictures // self.parts
         own = positions[part * size : (part + 1) * size]
-        return _join([self._draw(position) for position in own], total)
+        first = part - part % self.processes
+        together = range(first * size, (first + self.processes) * size, size)
+        largest = max(sum(counts[place : place + size]) for place in together)
+        return _join([self._draw(position) for position in own], sum(counts), largest)
 
     def _index(self, position: int) -> int:
         epoch, place = divmod(position, len(self.examples))
@@ -196,7 +203,7 @@ def _order(count: int, seed: int, epoch: int) -> NDArray[np.int32]:
     return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
 
 
-def _join(drawn: Sequence[tuple[Example, list[list[str]]]], total: int) -> Batch:
+def _join(drawn: Sequence[tuple[Example, list[list[str]]]], total: int, largest: int) -> Batch:
     """Examples with their drawn expressions as one batch; `total` expressions in the update."""
     examples = [example for example, _ in drawn]
     texts = [text for _, expressions in drawn for own in expressions for text in own]
@@ -213,4 +220,5 @@ def _join(drawn: Sequence[tuple[Example, list[list[str]]]], total: int) -> Batch
         chosen=[torch.from_numpy(example.chosen) for example in examples],
         fixed=[torch.from_numpy(example.fixed) for example in examples],
         share=len(texts) / total,
+        largest=largest,
     )

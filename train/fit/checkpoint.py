@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ class State:
 
     Args:
         run: what decides the weights that come out; a state of another run is refused.
+        val: the key of the pictures that mIoU is measured on; "" for none.
+
+    Attributes:
+        other_val: whether the state that was there is of other such pictures.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class State:
         optimizer: torch.optim.Optimizer,
         schedule: LambdaLR,
         accelerator: Accelerator,
+        val: str = "",
     ) -> None:
         make_folder(out)
         self.file = out / "state.pt"
@@ -42,6 +48,7 @@ class State:
         self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self.accelerator = accelerator
         self.best = 0.0
+        self.val, self.other_val = val, False
         # Weights and Adam's two moments.
         self.size = 3 * sum(p.nbytes for p in model.parameters())
         self.start, self.spent = time.perf_counter(), 0.0
@@ -66,6 +73,8 @@ class State:
         if scaler := self.accelerator.scaler:
             scaler.load_state_dict(state["scaler"])
         self.best, self.spent = state["best"], state["seconds"]
+        if self.val and state.get("val", self.val) != self.val:
+            self.best, self.other_val = 0.0, True
         return state["update"]
 
     def save(self, update: int) -> None:
@@ -76,6 +85,7 @@ class State:
             "run": self.run,
             "update": update,
             "best": self.best,
+            "val": self.val,
             "seconds": self.seconds,
             "rng": gather_object([torch.get_rng_state()]),
             "cuda_rng": gather_object(cuda),
@@ -93,9 +103,15 @@ class State:
 
 
 class Log:
-    """`log.jsonl`, and TensorBoard where it is installed."""
+    """`log.jsonl`, and TensorBoard where it is installed.
 
-    def __init__(self, out: Path, first: int, enabled: bool) -> None:
+    Args:
+        first: update to go on with.
+        enabled: writes at all.
+        measured: keeps the figures on validation pictures that are there.
+    """
+
+    def __init__(self, out: Path, first: int, enabled: bool, measured: bool = True) -> None:
         self.enabled = enabled
         if not enabled:
             return
@@ -103,6 +119,9 @@ class Log:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         # What a killed run logged after its last state comes again.
         kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
+        if not measured:
+            print("--val changed: its figures in the log are dropped", flush=True)
+            kept = [x for x in kept if "val mIoU" not in x]
         write_whole(self.path, "".join(kept).encode())
         self.board: Any = None
         with suppress(ImportError):
@@ -121,6 +140,14 @@ class Log:
     def close(self) -> None:
         if self.enabled and self.board:
             self.board.close()
+
+
+def digest_of(model: nn.Module) -> str:
+    """A text that tells these weights from any others."""
+    whole = blake2b(digest_size=16)
+    for tensor in model.state_dict().values():
+        whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return whole.hexdigest()
 
 
 def revision() -> str:

@@ -75,6 +75,7 @@ class Examples:
     """A cached data set: random access to `Example`s, all of them mapped from files.
 
     Attributes:
+        key: a name that no other data set, masks or size has.
         size: (h, w) of pictures and masks.
         left_out: how many "pictures" and "objects" have no mask to learn from.
         reasons: the pictures that cannot be used, and why.
@@ -84,6 +85,7 @@ class Examples:
 
     def __init__(self, folder: Path) -> None:
         about = json.loads((folder / ABOUT).read_text())
+        self.key = folder.name
         self.size: tuple[int, int] = tuple(about["size"])
         self.left_out: dict[str, int] = about["left_out"]
         self.reasons: dict[str, str] = about.get("unusable", {})

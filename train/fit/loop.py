@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -16,10 +17,10 @@ from ssc.writing import check_space
 from train.fit.assign import assign
 from train.fit.batches import Batch, Sampler, ahead, inputs
 from train.fit.batchnorm import synchronise
-from train.fit.checkpoint import Log, State
+from train.fit.checkpoint import Log, State, digest_of
 from train.fit.examples import Examples
 from train.fit.options import Options
-from train.fit.parts import MOST, pass_in_parts
+from train.fit.parts import most_of, pass_in_parts
 from train.fit.watch import Watch, validate
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Training:
         self.tokenizer, self.config = tokenizer, config
         self.updates = options.updates(len(examples))
         self.parts = accelerator.num_processes * options.accumulate
+        self.most = most_of(config)
         torch.manual_seed(options.seed + accelerator.process_index)
 
         # Network, optimizer and learning rate, as LAVT's recipe has them.
@@ -102,7 +104,9 @@ class Training:
         # The state of a killed run, where the folder has one.
         run = options.learning() | {"updates": self.updates, "parts": self.parts}
         run |= {"pictures": len(examples), "size": list(config["size"])}
-        self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator)
+        run |= {"data and masks": examples.key, "first weights": digest_of(self.bare)}
+        key = val.key if val else ""
+        self.state = State(options.out, run, self.bare, optimizer, self.schedule, accelerator, key)
         first = self.state.resume()
         if not first and accelerator.is_main_process:  # the checkpoint and two states, old and new
             check_space(options.out, 2 * self.state.size + self.state.size // 3)
@@ -113,7 +117,7 @@ class Training:
             options.save()
         self.log_every = max(1, min(20, self.updates // 20))
         self.passes: list[Pass] = []
-        self.lines = Log(options.out, first, enabled=main)
+        self.lines = Log(options.out, first, enabled=main, measured=not self.state.other_val)
         self.watch = None
         if options.watch and main:
             self.watch = Watch(examples, options.watch, tokenizer, config, options)
@@ -134,6 +138,7 @@ class Training:
             examples,
             batch=options.batch,
             parts=self.parts,
+            processes=accelerator.num_processes,
             expressions=options.expressions,
             flip=options.flip,
             seed=options.seed,
@@ -180,9 +185,9 @@ class Training:
         def backward(loss: Tensor) -> None:
             self.accelerator.backward(loss * batch.share * self.parts)
 
-        # Processes would wait for each other's passes: with several, a batch is one.
-        if len(batch.texts) > MOST and self.accelerator.num_processes == 1:
-            return pass_in_parts(self.model, arguments, batch, matched, backward)
+        if batch.largest > self.most:
+            alone = self._without_others
+            return pass_in_parts(self.model, arguments, batch, matched, backward, self.most, alone)
 
         # Forward: logits of each expression. Loss: equation 4.
         logits = self.model(*arguments)
@@ -190,6 +195,10 @@ class Training:
         loss = matched_loss(logits, batch.masks, batch.object_of, assignment)
         backward(loss)
         return loss, assignment
+
+    def _without_others(self) -> AbstractContextManager:
+        """In it the processes' gradients are not added yet."""
+        return self.accelerator.no_sync(self.model)
 
     def log(self, update: int) -> None:
         """Writes loss, matches and learning rate of this process's update, now and then."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 
+from ssc.entry import command
 from ssc.models.bundled import ASSETS
 
 MINI = ASSETS / "mini"
@@ -155,29 +156,28 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     _common(command)
 
 
+@command(goes_on=True)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.mini", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(required=True)
     for run, steps, batch in ((detector, 3000, 8), (clip, 3000, 144)):
-        command = commands.add_parser(run.__name__)
-        command.set_defaults(run=run)
-        command.add_argument("--steps", type=int, default=steps)
-        command.add_argument("--batch", type=int, default=batch)
-        command.add_argument("--seed", type=int, default=0)
-        command.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
-        command.add_argument(
-            "--runs", type=Path, default=Path("runs/mini"), help="for states, logs"
-        )
-        command.add_argument("--out", type=Path, default=MINI, help="default: the bundled folder")
+        one = commands.add_parser(run.__name__)
+        one.set_defaults(run=run)
+        one.add_argument("--steps", type=int, default=steps)
+        one.add_argument("--batch", type=int, default=batch)
+        one.add_argument("--seed", type=int, default=0)
+        one.add_argument("--measure", type=int, default=200, help="val scenes to measure on")
+        one.add_argument("--runs", type=Path, default=Path("runs/mini"), help="for states, logs")
+        one.add_argument("--out", type=Path, default=MINI, help="default: the bundled folder")
         if run is detector:
-            command.add_argument("--start", type=Path, help="weights to start from")
+            one.add_argument("--start", type=Path, help="weights to start from")
         if run is clip:
-            command.add_argument("--scenes", type=int, default=9000, help="scenes to draw from")
+            one.add_argument("--scenes", type=int, default=9000, help="scenes to draw from")
     for run, add_options in ((lavt, _lavt_options), (nano, _nano_options)):
-        command = commands.add_parser(run.__name__)
-        command.set_defaults(run=run)
-        add_options(command)
+        one = commands.add_parser(run.__name__)
+        one.set_defaults(run=run)
+        add_options(one)
     args = parser.parse_args()
     cv2.setNumThreads(1)
     args.run(args)

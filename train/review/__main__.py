@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from ssc.entry import command
 from ssc.errors import InputError
-from ssc.writing import make_folder, write_whole, written
+from ssc.writing import make_place, write_whole, written
 
 
 @command()
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     for file in (args.json, args.plot):
         if file:
-            make_folder(file.parent)
+            make_place(file)
 
     from ssc.correct.predict import Corrector
     from ssc.models.bundled import ASSETS

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ssc.correct.predict import CONFIGS
-from ssc.errors import InputError
+from ssc.entry import command
 from ssc.models.bundled import ASSETS
 from train.data import SOURCES, open_dataset
 from train.evaluate.tables import write_json
@@ -220,11 +220,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+@command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
-    try:
-        study(parse(argv))
-    except (InputError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    study(parse(argv))
 
 
 if __name__ == "__main__":

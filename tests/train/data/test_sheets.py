@@ -34,6 +34,8 @@ def table(separator, end="\n", rows=ROWS):
 SAVED = {
     "plain": (table(",").encode(), ""),
     "CRLF": (table(",", "\r\n").encode(), ""),
+    "CR": (table(",", "\r").encode(), ""),
+    "sep= and CR": (b"sep=;\r" + table(";", "\r").encode(), "separated by semicolons"),
     "a BOM": (table(",").encode("utf-8-sig"), ""),
     "semicolons": (table(";").encode(), "separated by semicolons"),
     "tabs": (table("\t").encode(), "separated by tabs"),

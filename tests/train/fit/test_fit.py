@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
+from torch.optim.lr_scheduler import LambdaLR
 
 from ssc.correct.matching import matched_loss
 from ssc.correct.predict import Corrector
@@ -23,6 +25,7 @@ from train.data import open_dataset
 from train.fit.__main__ import main
 from train.fit.assign import assign
 from train.fit.batches import Batch
+from train.fit.checkpoint import Log, State
 from train.fit.options import Options, parse
 from train.fit.tokenizer import EVERYDAY, learn_tokenizer
 
@@ -102,6 +105,7 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
         chosen=[torch.tensor([1]), torch.tensor([-1])],
         fixed=[torch.tensor([False])] * 2,
         share=1.0,
+        largest=2,
     )
     seen = torch.where(halves[0], 20.0, -20.0)
     logits = torch.stack([-seen, seen])[None].repeat(2, 1, 1, 1)  # 2×2×4×6
@@ -150,6 +154,32 @@ def test_a_state_of_another_run_is_refused(cache, tmp_path):
     toy.train("bootstrap", tmp_path, 2, cache)
     with pytest.raises(InputError, match=r"lr 0\.002 .now 0\.001."):
         toy.train("bootstrap", tmp_path, 2, cache, lr=1e-3)
+    with pytest.raises(InputError, match=r"data and masks squares-\w+ .now squares-\w+."):
+        toy.train("bootstrap", tmp_path, 2, cache, share=0.2)
+    network = toy.model()[0]
+    with torch.no_grad():
+        network.lavt.classifier.conv1_1.weight[0, 0, 0, 0] += 1e-3
+    with pytest.raises(InputError, match=r"first weights \w+ .now \w+.; give the first command"):
+        toy.train("bootstrap", tmp_path, 2, cache, network=network)
+    toy.train("bootstrap", tmp_path, 2, cache)
+
+
+def test_no_figure_stays_of_other_validation_pictures(tmp_path, capsys):
+    network = toy.model()[0]
+    optimizer = torch.optim.AdamW(network.parameters())
+    parts = (network, optimizer, LambdaLR(optimizer, lambda _: 1.0), Accelerator(cpu=True))
+    first, same, other = (State(tmp_path, {}, *parts, val) for val in ("one", "one", "other"))
+    first.best = 0.5
+    first.save(2)
+    assert (same.resume(), same.best, same.other_val) == (2, 0.5, False)
+    assert (other.resume(), other.best, other.other_val) == (2, 0.0, True)
+    rows = [{"update": 0, "loss": 1.0}, {"update": 1, "val mIoU": 0.5}, {"update": 2, "loss": 1.0}]
+    log = tmp_path / "log.jsonl"
+    for measured, kept in ((True, rows[:2]), (False, rows[:1])):
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        Log(tmp_path, 2, enabled=True, measured=measured).close()
+        assert [json.loads(line) for line in log.read_text().splitlines()] == kept
+    assert "--val changed" in capsys.readouterr().out
 
 
 @pytest.mark.process

@@ -1,0 +1,239 @@
+"""Kills at random moments: what is made in the end has the bytes of an unbroken run.
+
+python tests/kills.py                                           # minutes; --help has more
+python tests/kills.py --scenes 240 --kills 10 --fit-kills 5     # thoroughly
+
+Stages 1 and 2, then a training, each by one process and by two, killed with kill -9. Then `train
+run`, killed, its pictures, sentences and masks changed between one kill and the next: its figures
+are those of a run that has seen nothing else, and what other inputs gave is set aside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+SHARD = 8  # pictures, so that ten kills meet different ones
+RUN = "run"  # python tests/kills.py run MODULE OPTIONS: as python -m MODULE, with such shards
+Check = Callable[[bool, str], None]
+
+
+def start(module: str, options: Sequence[object], log: Path, processes: int = 1) -> list:
+    """Starts a command; each of its process groups is one that can be killed.
+
+    Args:
+        processes: of a training together; of others that many commands alike.
+    """
+    head = [sys.executable]
+    if module == "train.fit" and processes > 1:
+        head += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    whole = [*head, __file__, RUN, module, *map(str, options)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("a") as file:
+        return [
+            subprocess.Popen(
+                whole, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
+            )
+            for _ in range(1 if module == "train.fit" else processes)
+        ]
+
+
+def finish(processes: list, log: Path) -> None:
+    statuses = [process.wait() for process in processes]
+    if any(statuses):
+        raise SystemExit(f"a command failed:\n{log.read_text()[-2000:]}")
+
+
+def kill(processes: list) -> bool:
+    """Whether it met a process at work."""
+    met = any(process.poll() is None for process in processes)
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return met
+
+
+def content(folder: Path, pattern: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
+
+
+def broken(
+    module: str,
+    options: Sequence[object],
+    out: Path,
+    count: int,
+    seconds: float,
+    rng: random.Random,
+    processes: int,
+) -> int:
+    """A command killed `count` times and gone on with to its end; returns how many met work.
+
+    Args:
+        seconds: that the unbroken run takes.
+    """
+    log, met = out.with_suffix(".log"), 0
+    for _ in range(count):
+        running = start(module, [*options, "--out", out], log, processes)
+        time.sleep(rng.uniform(0.1, 0.6) * seconds)
+        met += kill(running)
+    finish(start(module, [*options, "--out", out], log, processes), log)
+    return met
+
+
+def same_bytes(
+    module: str,
+    options: Sequence[object],
+    folder: Path,
+    pattern: str,
+    count: int,
+    rng: random.Random,
+    check: Check,
+) -> Path:
+    """Runs a command unbroken, and killed by one process and by two; returns the unbroken one's."""
+    wholes = {}
+    for processes in (1, 2):
+        whole = folder / f"{module}-whole-{processes}"
+        began = time.monotonic()
+        log = whole.with_suffix(".log")
+        finish(start(module, [*options, "--out", whole], log, processes), log)
+        seconds = time.monotonic() - began
+        wholes[processes] = content(whole, pattern)
+        out = folder / f"{module}-killed-{processes}"
+        met = broken(module, options, out, count, seconds, rng, processes)
+        same = content(out, pattern) == wholes[processes] != {}
+        check(same, f"{module}, {processes} at work, {met} kills: {len(wholes[processes])} files")
+    if module == "train.pseudo":
+        check(wholes[1] == wholes[2], f"{module}: one process and two")
+    return folder / f"{module}-whole-1"
+
+
+def change(data: Path, val: Path, number: int) -> str:
+    """Changes an input, each time another kind; what is changed."""
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    kind = ("pictures swapped", "a sentence", "a mask", "a picture fewer")[number % 4]
+    if kind == "pictures swapped":
+        one, other = (data.parent / row["image"] for row in rows[number : number + 2])
+        before = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(before)
+    elif kind == "a sentence":
+        rows[0]["objects"][0]["expressions"][0] = f"the object number {number}"
+    elif kind == "a mask":
+        first = json.loads(val.read_text().splitlines()[0])
+        masks = [val.parent / thing["mask"] for thing in first["objects"]]
+        other = json.loads(val.read_text().splitlines()[1])["objects"][0]["mask"]
+        masks[0].write_bytes((val.parent / other).read_bytes())
+    else:
+        rows = rows[:-1]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return kind
+
+
+def changed_inputs(folder: Path, data: Path, val: Path, count: int, check: Check) -> None:
+    """`train run`, killed and its inputs changed `count` times, beside one that sees the last."""
+    rng = random.Random(1)
+    options = ["--data", data, "--val", val, "--init", "none", "--precision", "no", "--batch", 4]
+    options += ["--steps", 12, "--save-every", 2, "--eval-every", 4]
+    out, fresh, log = folder / "run", folder / "fresh", folder / "run.log"
+    began = time.monotonic()
+    finish(start("train.run", [*options, "--out", out], log), log)
+    seconds, made, kinds = time.monotonic() - began, content(out / "pseudo", "shard-*"), []
+    for number in range(count):
+        kinds.append(change(data, val, number))
+        running = start("train.run", [*options, "--out", out], log)
+        time.sleep(rng.uniform(0.2, 0.9) * seconds)
+        kill(running)
+    finish(start("train.run", [*options, "--out", out], log), log)
+    finish(start("train.run", [*options, "--out", fresh], log), log)
+    said = ", ".join(kinds)
+    for part, pattern in (
+        ("pseudo", "shard-*"),
+        ("bootstrap", "model.safetensors"),
+        ("correct", "model.safetensors"),
+        ("checkpoint", "model.safetensors"),
+        ("bootstrap", "log.jsonl"),
+        ("correct", "log.jsonl"),
+    ):
+        a, b = content(out / part, pattern), content(fresh / part, pattern)
+        check(a == b != {}, f"train run after {said}: {part}/{pattern}")
+    tables = [
+        json.loads((place / "evaluation.json").read_text())["splits"] for place in (out, fresh)
+    ]
+    check(tables[0] == tables[1], f"train run after {said}: figures")
+    kept = [content(place, "shard-*") for place in out.glob("pseudo.old-*")]
+    check(made in kept, "train run: what the first inputs gave is still there")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--scenes", type=int, default=32)
+    parser.add_argument("--kills", type=int, default=3, help="of stages 1 and 2")
+    parser.add_argument("--fit-kills", type=int, default=2, help="of a training")
+    parser.add_argument("--changes", type=int, default=2, help="of the inputs of a run")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    from tests.train.slice_pictures import pictures
+    from train.data import open_dataset
+    from train.data.export import export
+
+    failed = []
+
+    def check(held: bool, what: str) -> None:
+        print("same" if held else "DIFFERS", what, sep=": ", flush=True)
+        failed.extend([what] * (not held))
+
+    rng = random.Random(args.seed)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        scenes = open_dataset(f"refsprites:train:{args.scenes}")
+        data = export((scenes[k] for k in range(len(scenes))), folder / "data" / "train.jsonl")
+        options: list[object] = ["--data", data]
+        pseudo = same_bytes("train.pseudo", options, folder, "shard-*", args.kills, rng, check)
+        options = ["bootstrap", *options, "--store", pseudo, "--model", "nano", "--steps", 40]
+        options += [
+            "--batch",
+            8,
+            "--save-every",
+            2,
+            "--precision",
+            "no",
+            "--cache",
+            folder / "cache",
+        ]
+        pattern = "[lm]o*.[js]*"  # log.jsonl and model.safetensors
+        same_bytes("train.fit", options, folder, pattern, args.fit_kills, rng, check)
+        few = list(pictures(12))
+        own = export(few[:8], folder / "run-data" / "train.jsonl")
+        val = export(few[8:], folder / "run-data" / "val.jsonl", masks=True)
+        changed_inputs(folder, own, val, args.changes, check)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == [RUN]:
+        from train.pseudo import make, store
+
+        store.SHARD = make.SHARD = SHARD
+        module, *sys.argv[1:] = sys.argv[2:]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        sys.exit(main())

@@ -23,7 +23,7 @@ from train.data import open_dataset
 from train.fit.__main__ import main
 from train.fit.assign import assign
 from train.fit.batches import Batch
-from train.fit.options import Options, parse
+from train.fit.options import HEEDED_BY, METHODS, Options, heeded, parse
 from train.fit.tokenizer import EVERYDAY, learn_tokenizer
 
 ROOT = Path(__file__).parents[3]
@@ -232,6 +232,34 @@ def test_the_command_lines_defaults_are_those_of_the_options_and_the_model(capsy
         with pytest.raises(SystemExit):
             parse(wrong)
         assert "error: " in capsys.readouterr().err
+
+
+VALUES = {"--match": "optimal", "--prior": "0.5"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("option", HEEDED_BY)
+def test_an_option_that_a_method_does_not_heed_is_refused(method, option, capsys):
+    own = {"--init": "w"} if method == "correct" else {}
+    own |= {"--store": "z"} if method != "supervised" else {}
+    own |= {option: VALUES.get(option, "v")}
+    command = [method, "--data", "x", "--out", "y", *(word for pair in own.items() for word in pair)]
+    if method in HEEDED_BY[option]:
+        assert str(getattr(parse(command), option[2:])) == own[option]
+        return
+    with pytest.raises(SystemExit):
+        parse(command)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: {option}: expected with {HEEDED_BY[option][0]}" in said
+    assert f", got {method}; leave it out" in said
+
+
+def test_of_options_for_several_methods_each_gets_its_own():
+    argv = ["--match=optimal", "--seed", "3", "--prior", "0.5", "--no-flip"]
+    paper = ("bootstrap", "correct")
+    assert heeded("bootstrap", paper, argv) == ["--seed", "3", "--no-flip"]
+    assert heeded("correct", paper, argv) == argv
+    assert heeded("supervised", ("supervised",), argv) == argv  # which `parse` refuses
 
 
 def test_the_vocabulary_is_learnt_and_has_the_everyday_words():

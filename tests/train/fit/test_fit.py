@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -243,7 +244,7 @@ def test_an_option_that_a_method_does_not_heed_is_refused(method, option, capsys
     own = {"--init": "w"} if method == "correct" else {}
     own |= {"--store": "z"} if method != "supervised" else {}
     own |= {option: VALUES.get(option, "v")}
-    command = [method, "--data", "x", "--out", "y", *(word for pair in own.items() for word in pair)]
+    command = [method, "--data", "x", "--out", "y", *chain.from_iterable(own.items())]
     if method in HEEDED_BY[option]:
         assert str(getattr(parse(command), option[2:])) == own[option]
         return

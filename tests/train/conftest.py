@@ -17,6 +17,11 @@ def root(tmp_path):
 @pytest.fixture(autouse=True)
 def _another_precision():
     """Lets each training in this process have a precision of its own."""
+
+    def reset():
+        if state := sys.modules.get("accelerate.state"):
+            state.AcceleratorState._reset_state(reset_partial_state=True)
+
+    reset()
     yield
-    if state := sys.modules.get("accelerate.state"):
-        state.AcceleratorState._reset_state(reset_partial_state=True)
+    reset()

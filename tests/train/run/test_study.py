@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.train.data.test_export import pictures
+from tests.train.slice_pictures import pictures
 from train.data import open_dataset
 from train.data.export import export
 from train.run import study, study_summary

@@ -89,16 +89,16 @@ def read_coco(path: Path, place: str) -> Found:
     for number, image in enumerate(content["images"], 1):
         objects = []
         for row in own.get(image["id"], []):
-            if not (said := _words(row)):
+            if not (texts := _words(row)):
                 continue
             name = str(row.get("object", row["id"]))
-            thing: dict[str, Any] = {"name": name, "expressions": said}
+            entry: dict[str, Any] = {"name": name, "expressions": texts}
             if segmentation := row.get("segmentation"):
                 mask = decode_segmentation(segmentation, image["height"], image["width"])
-                thing["mask"] = rle(mask)
+                entry["mask"] = rle(mask)
             elif box := row.get("bbox"):
-                thing["box"] = _corners(box)
-            objects.append(thing)
+                entry["box"] = _corners(box)
+            objects.append(entry)
         if objects:
             file = str((folder / image["file_name"]).absolute())
             own_name = str(image.get("name", image["file_name"]))
@@ -117,18 +117,18 @@ def read_labelme(path: Path, place: str) -> Found:
         for k, shape in enumerate(content["shapes"]):
             group = shape.get("group_id")
             key = ("shape", k) if group is None else ("group", group)
-            thing = groups.setdefault(key, {"said": [], "masks": []})
-            said = (shape.get("description") or "").split(" | ")
-            said = [text for text in said if text.strip()] or [shape["label"]]
-            thing["said"] += [text for text in said if text not in thing["said"]]
-            thing["masks"].append(_shape(shape, *size, str(file)))
+            entry = groups.setdefault(key, {"said": [], "masks": []})
+            texts = (shape.get("description") or "").split(" | ")
+            texts = [text for text in texts if text.strip()] or [shape["label"]]
+            entry["said"] += [text for text in texts if text not in entry["said"]]
+            entry["masks"].append(_shape(shape, *size, str(file)))
         objects = [
             {
                 "name": str(k),
-                "expressions": thing["said"],
-                "mask": rle(np.any(thing["masks"], axis=0)),
+                "expressions": entry["said"],
+                "mask": rle(np.any(entry["masks"], axis=0)),
             }
-            for k, thing in enumerate(groups.values())
+            for k, entry in enumerate(groups.values())
         ]
         if objects:
             picture = str((file.parent / content["imagePath"]).absolute())
@@ -170,21 +170,21 @@ def read_imagefolder(path: Path, place: str) -> Found:
             key = next((key for key in WORDS if key in row["objects"]), None)
             if key is None:
                 raise InputError(f"{path}:{number}: expected objects with {' or '.join(WORDS)}")
-            for box, said in zip(row["objects"]["bbox"], row["objects"][key]):
-                thing = {"expressions": _words({key: said}), "box": _corners(box)}
-                picture["objects"].append(thing)
-        elif said := _words(row):
-            thing = {"expressions": said}
+            for box, texts in zip(row["objects"]["bbox"], row["objects"][key]):
+                entry = {"expressions": _words({key: texts}), "box": _corners(box)}
+                picture["objects"].append(entry)
+        elif texts := _words(row):
+            entry = {"expressions": texts}
             if mask := row.get("mask_file_name"):
-                thing["mask"] = mask
-            picture["objects"].append(thing)
-    yield from (found for found in pictures.values() if found[1]["objects"])
+                entry["mask"] = mask
+            picture["objects"].append(entry)
+    yield from (pair for pair in pictures.values() if pair[1]["objects"])
 
 
 def _words(row: dict[str, Any]) -> list[str]:
     """The expressions of a row, whichever key has them."""
-    said: Any = next((row[key] for key in WORDS if row.get(key)), [])
-    return [said] if isinstance(said, str) else list(said)
+    texts: Any = next((row[key] for key in WORDS if row.get(key)), [])
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def _corners(box: list[float]) -> list[float]:

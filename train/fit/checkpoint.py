@@ -102,8 +102,8 @@ class Log:
         self.path = out / "log.jsonl"
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         # What a killed run logged after its last state comes again.
-        kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
-        write_whole(self.path, "".join(kept).encode())
+        earlier = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
+        write_whole(self.path, "".join(earlier).encode())
         self.board: Any = None
         with suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter

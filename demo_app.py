@@ -93,8 +93,8 @@ def build(choices: Choices) -> gr.Blocks:
         ui.endpoint.click(compare, sent, ui.comparison, api_name="compare", **model)
         gr.on([ui.run.click, ui.expressions.submit], run, inputs, outputs, **shown)
         for name, button in ui.get.items():
-            told = [ui.getting, ui.arrived, *ui.get.values(), ui.models]
-            came = button.click(partial(on.get, name), None, told, concurrency_limit=None, **quiet)
+            panel = [ui.getting, ui.arrived, *ui.get.values(), ui.models]
+            came = button.click(partial(on.get, name), None, panel, concurrency_limit=None, **quiet)
             came.then(run_again, [*inputs, ui.arrived], [ui.arrived, *outputs], **shown)
         ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **quiet)
         ui.candidates.select(on.click_picture, ui.state, outputs, **quiet)
@@ -146,8 +146,8 @@ def open_workbench(place: str, host: str, auth: str | None) -> FastAPI:
     from train.workbench.server import build as build_workbench
     from train.workbench.server import check_access
 
-    known = check_access(host, auth)
-    return build_workbench(open_bench(place), known)
+    login = check_access(host, auth)
+    return build_workbench(open_bench(place), login)
 
 
 def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> Any:

@@ -60,9 +60,9 @@ class Clip:
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 N×D, rows of length 1; texts beyond the model's context are cut."""
-        kept = {text: self._texts.peek(text) for text in texts}
-        rows = {text: row for text, row in kept.items() if row is not None}
-        new = [text for text in kept if text not in rows]
+        cached = {text: self._texts.peek(text) for text in texts}
+        rows = {text: row for text, row in cached.items() if row is not None}
+        new = [text for text in cached if text not in rows]
         for part in in_chunks(self._embed_text, new, TEXTS, "texts"):
             for text in part:
                 rows[text] = self._texts.get(text, partial(part.__getitem__, text))

@@ -64,19 +64,19 @@ def _of_selection(result: Result) -> str:
 def _of_words(result: Result) -> str:
     """What of the expressions was read otherwise than typed, or not at all."""
     notes = []
-    for said in result.words:
-        if not said.english:
+    for reading in result.words:
+        if not reading.english:
             notes.append("Only English is read.")
             continue
-        notes += [f"“{typed}” was read as “{new}”." for typed, new in said.mended]
-        if said.unread:
-            notes.append(f"Not understood: {', '.join(said.unread)}.")
-        if said.count in ("all", "several"):
+        notes += [f"“{typed}” was read as “{new}”." for typed, new in reading.mended]
+        if reading.unread:
+            notes.append(f"Not understood: {', '.join(reading.unread)}.")
+        if reading.count in ("all", "several"):
             notes.append("One object is answered, though several are asked for.")
-        if said.count == "none":
+        if reading.count == "none":
             notes.append("One object is answered, though none is asked for.")
-        notes += [f"“{phrase}” is read as what is not so." for phrase in said.without]
-        absent = [p for p in said.places if p.rank > max(len(result.candidates), 1)]
+        notes += [f"“{phrase}” is read as what is not so." for phrase in reading.without]
+        absent = [p for p in reading.places if p.rank > max(len(result.candidates), 1)]
         notes += [f"There is no {place}." for place in absent if result.found]
     return "".join(f" {note}" for note in dict.fromkeys(notes))
 

@@ -112,7 +112,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             }
             for match in result.matches
         ],
-        "words": [said.as_record() for said in result.words],
+        "words": [parts_of.as_record() for parts_of in result.words],
         "nearest": _named(result.nearest),
         "candidates": _candidates(result),
         "selected": None
@@ -148,8 +148,8 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
         clip_scores = selection.scores.tolist()
         if selection.clip_scores is not None:
             clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
-    said = {} if selection is None else selection.parts
-    parts = {name: said.get(name) for name in ("place", "size", "relation", "colour")}
+    parts_of = {} if selection is None else selection.parts
+    parts = {name: parts_of.get(name) for name in ("place", "size", "relation", "colour")}
     corrected_ious = none if correction is None else correction.ious.tolist()
     agreement = none if correction is None else correction.agreement.tolist()
     return [

@@ -41,12 +41,12 @@ class Place:
             "depth": ("back", "middle", "front"),
         }
         if self.axis in names:
-            said = names[self.axis][self.end + 1]
+            text = names[self.axis][self.end + 1]
         else:
-            said = {"corner": "corner", "cut": "cut off"}[self.axis]
+            text = {"corner": "corner", "cut": "cut off"}[self.axis]
         if self.rank > 1:
-            said = f"{self.rank} from {said}"
-        return "not " * self.negated + said + " row" * self.row
+            text = f"{self.rank} from {text}"
+        return "not " * self.negated + text + " row" * self.row
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Relation:
     negated: bool = False
 
     def __str__(self) -> str:
-        said = " ".join(str(part) for part in (*self.places, *self.sizes))
-        return "not " * self.negated + f"{self.kind} {said} {self.noun or 'one'}".replace("  ", " ")
+        text = " ".join(str(part) for part in (*self.places, *self.sizes))
+        return "not " * self.negated + f"{self.kind} {text} {self.noun or 'one'}".replace("  ", " ")
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,10 @@ class Expression:
     def as_record(self) -> dict[str, Any]:
         """In types that JSON has; places, sizes and relations in words."""
         record = {field.name: getattr(self, field.name) for field in fields(self)}
-        said = {name: [str(part) for part in record[name]] for name in GEOMETRY}
+        phrases = {name: [str(part) for part in record[name]] for name in GEOMETRY}
         mended = [{"typed": typed, "read": read} for typed, read in self.mended]
         lists = {name: list(v) for name, v in record.items() if isinstance(v, tuple)}
-        return {**record, **lists, **said, "mended": mended}
+        return {**record, **lists, **phrases, "mended": mended}
 
     def unclear(self, candidates: int) -> bool:
         """Whether it asks for what none of so many candidates is, or was not understood."""

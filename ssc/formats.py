@@ -112,12 +112,12 @@ def detections(
             "pip install supervision"
         ) from error
     number = {name: k for k, name in enumerate(dict.fromkeys(labels))}
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "xyxy": np.array(boxes),
         "mask": np.array(masks),
         "confidence": np.array(scores),
         "class_id": np.array([number[label] for label in labels], int),
     }
     if "data" in Detections.__dataclass_fields__:  # older versions have no names of classes
-        given["data"] = {"class_name": np.array(labels, dtype=str)}
-    return Detections(**given)
+        arguments["data"] = {"class_name": np.array(labels, dtype=str)}
+    return Detections(**arguments)

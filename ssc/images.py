@@ -50,8 +50,10 @@ def suffixes() -> frozenset[str]:
     from PIL import Image
 
     Image.init()
-    known = Image.registered_extensions().items()
-    return frozenset(end for end, name in known if name in FORMATS.split() and name in Image.OPEN)
+    extensions = Image.registered_extensions().items()
+    return frozenset(
+        end for end, name in extensions if name in FORMATS.split() and name in Image.OPEN
+    )
 
 
 def load_image(source: PictureLike, *, upright: bool = True) -> NDArray[np.uint8]:
@@ -110,18 +112,18 @@ def find_pictures(image: str) -> tuple[list[Path], list[Path]]:
     others: list[Path] = []
     if path.is_dir():
         files = [p for p in path.iterdir() if not p.name.startswith(".")]
-        found = [p for p in files if p.suffix.lower() in suffixes() and p.is_file()]
-        others = sorted({*files} - {*found})
-        wanted = f"a folder with pictures ({' '.join(sorted(suffixes()))})"
+        pictures = [p for p in files if p.suffix.lower() in suffixes() and p.is_file()]
+        others = sorted({*files} - {*pictures})
+        expected = f"a folder with pictures ({' '.join(sorted(suffixes()))})"
     elif path.exists() or not any(sign in image for sign in "*?["):
         return [path], []
     else:
-        found = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
-        wanted = "a glob that matches pictures"
-    if not found:
+        pictures = [p for p in map(Path, glob(image, recursive=True)) if p.is_file()]
+        expected = "a glob that matches pictures"
+    if not pictures:
         got = f"no picture among {several(others)}" if others else "none"
-        raise PictureError(f"{image}: expected {wanted}, found {got}")
-    return sorted(found), others
+        raise PictureError(f"{image}: expected {expected}, found {got}")
+    return sorted(pictures), others
 
 
 def several(paths: Sequence[Path]) -> str:

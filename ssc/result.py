@@ -227,7 +227,7 @@ class Result(Masked):
         selection, correction, index = self.selection, self.correction, self.answer.index
         if selection is None or self.override_index is not None:
             return None
-        if index < 0 or any(said.unclear(len(self.candidates)) for said in self.words):
+        if index < 0 or any(reading.unclear(len(self.candidates)) for reading in self.words):
             return NOT_SURE
         scores = self.joint_scores
         if scores is None or correction is None:

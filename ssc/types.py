@@ -195,8 +195,8 @@ class Candidates(Value):
         height, width = self.masks.shape[1:]
         shown = [f"{label} {score:.2f}" for label, score in zip(self.labels[:5], self.scores)]
         more = f", and {len(self) - 5} more" if len(self) > 5 else ""
-        found = f"{len(self)} in {width}×{height}: {', '.join(shown)}{more}"
-        return f"Candidates({found if len(self) else f'none in {width}×{height}'})"
+        text = f"{len(self)} in {width}×{height}: {', '.join(shown)}{more}"
+        return f"Candidates({text if len(self) else f'none in {width}×{height}'})"
 
     def _repr_png_(self) -> bytes:
         """For notebooks: the candidates on a grey ground."""

@@ -99,16 +99,16 @@ class Masked(Value):
 
 
 def canvas(
-    picture: PictureLike | None, known: NDArray[np.uint8] | None, frame: tuple[int, ...]
+    picture: PictureLike | None, own: NDArray[np.uint8] | None, frame: tuple[int, ...]
 ) -> NDArray[np.uint8]:
     """The picture to draw on, RGB uint8 H×W×3: the one given, else the one known.
 
     Raises:
         PictureError: neither is there, or it is not of `frame`, (H, W).
     """
-    if picture is None and known is None:
+    if picture is None and own is None:
         raise PictureError("overlay: expected a picture to draw on, got none; give its path")
-    image = known if picture is None else load_image(picture)
+    image = own if picture is None else load_image(picture)
     assert image is not None
     if image.shape[:2] != frame:
         expected, got = (f"{width}×{height}" for height, width in (frame, image.shape[:2]))

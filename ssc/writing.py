@@ -161,13 +161,13 @@ def unique_stems(paths: Sequence[Path]) -> list[str]:
     Names differ in more than case, as some file systems take "A" and "a" for the same. What they
     could not be called is changed, see `safe_stem`; result.json has the true name.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     names = []
     for path in paths:
         numbered = (f"{path.name}-{number}" for number in range(2, len(paths) + 2))
         stems = map(safe_stem, (path.stem, path.name, *numbered))
-        names.append(next(stem for stem in stems if stem.casefold() not in taken))
-        taken.add(names[-1].casefold())
+        names.append(next(stem for stem in stems if stem.casefold() not in used))
+        used.add(names[-1].casefold())
     return names
 
 

@@ -1,7 +1,8 @@
-"""One thread for all tests, and their tiers, by what they use."""
+"""One thread for each process of tests, and their tiers, by what they use."""
 
 import os
 import subprocess
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,9 @@ def pytest_collection_modifyitems(items):
             item.add_marker("browser")
         if not APART & {mark.name for mark in item.iter_markers()}:
             item.add_marker("fast")
+    # Files with long tests begin first: of several processes none is then left alone with one.
+    apart = Counter(item.path for item in items if "fast" not in item.keywords)
+    items.sort(key=lambda item: -apart[item.path])
 
 
 @pytest.fixture

@@ -38,6 +38,13 @@ def test_each_module_says_what_it_is_for():
     assert not silent
 
 
+def test_no_test_imports_another():
+    """What several use is a fixture of a conftest, or a module that holds no tests."""
+    files = (ROOT / "tests").rglob("*.py")
+    pattern = re.compile(r"^\s*(from|import) tests\.(\w+\.)*test_", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in files if pattern.search(path.read_text())] == []
+
+
 def test_requirements_are_those_of_the_package():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

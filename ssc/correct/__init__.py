@@ -62,18 +62,18 @@ class Correct:
         clock = Clock()
         with clock("correct"):
             unread = getattr(self.corrector, "unread", None)
-            asked = [
+            readings = [
                 [
                     fitted(text, result.words[n].noun if result.words else "", unread)
                     for n, text in enumerate(result.expressions)
                 ]
                 for result in results
             ]
-            texts = [text for own in asked for text, _ in own]
+            texts = [text for own in readings for text, _ in own]
             probabilities = self.corrector.predict(image, texts)  # one per expression, H×W
             corrections = []
             start = 0
-            for result, read in zip(results, asked):
+            for result, read in zip(results, readings):
                 own = probabilities[start : start + len(read)]
                 start += len(own)
                 correction = correct_at(pool(own), result.candidates)

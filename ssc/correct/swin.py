@@ -135,8 +135,8 @@ class SwinBlock(nn.Module):
         if not self.training or not self.drop_path:
             return branch
         keep = 1 - self.drop_path
-        kept = branch.new_empty(len(branch), 1, 1, 1).bernoulli_(keep)
-        return branch * (kept / keep)
+        survival = branch.new_empty(len(branch), 1, 1, 1).bernoulli_(keep)
+        return branch * (survival / keep)
 
 
 class PatchEmbed(nn.Module):

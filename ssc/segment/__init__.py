@@ -119,34 +119,34 @@ class Segment:
         with clock("nouns"):
             read = None if self.paper or not self.project else getattr(self.nouns, "read", None)
             words = tuple(read(expression) for expression in expressions) if read else ()
-            nouns = [said.noun for said in words] or [self.nouns(e) for e in expressions]
+            nouns = [reading.noun for reading in words] or [self.nouns(e) for e in expressions]
         with clock("classes"):
             if not self.project:
                 matches = as_classes(nouns, known_classes(self.detector))
             else:
                 matches = self.classes.several(nouns) if words else self.classes(nouns)
-            wanted = self._wanted(matches)
+            targets = self._targets(matches)
         with clock("boxes"):
-            boxes, scores, labels = self._detect(image, wanted)
+            boxes, scores, labels = self._detect(image, targets)
             present: Boxes | None = None  # of all classes, where nothing of these is
-            if wanted and not len(boxes) and self._looks_on:
+            if targets and not len(boxes) and self._looks_on:
                 present = self._sweep(image)
                 if words:
-                    boxes, scores, labels = of_neighbours(present, wanted)
+                    boxes, scores, labels = of_neighbours(present, targets)
             others = {
                 relation.noun: self._detect(
-                    image, self._wanted(self.classes.several([relation.noun]))
+                    image, self._targets(self.classes.several([relation.noun]))
                 )[0]
-                for said in words
-                for relation in said.relations
+                for reading in words
+                for relation in reading.relations
                 if relation.noun
             }
         with clock("masks"):
             masks, qualities = self.segmenter.segment(image, boxes)
-            found = Candidates(boxes, scores, labels, masks, qualities)
-            candidates = found[suppress_duplicates(found)]
+            detections = Candidates(boxes, scores, labels, masks, qualities)
+            candidates = detections[suppress_duplicates(detections)]
         nearest: tuple[tuple[str, float], ...] = ()
-        if not wanted:
+        if not targets:
             nearest = matches[0].runners_up
         elif not len(candidates) and self._looks_on:
             there = (present or self._sweep(image))[2]
@@ -162,7 +162,7 @@ class Segment:
             image=image,
         )
 
-    def _wanted(self, matches: Sequence[ClassMatch]) -> list[str]:
+    def _targets(self, matches: Sequence[ClassMatch]) -> list[str]:
         """The classes to look for; [] where the nouns are far from every class."""
         names = list(dict.fromkeys(n for match in matches for n in (match.name, *match.others)))
         if names == [ANY_CLASS]:
@@ -180,10 +180,10 @@ class Segment:
     def _sweep(self, image: NDArray[np.uint8]) -> Boxes:
         """All that is there of the vocabulary's classes, in one question."""
         sweep = getattr(self.detector, "sweep", self.detector.detect)
-        found: Boxes = sweep(image, list(self.classes.vocabulary))
-        return found
+        detections: Boxes = sweep(image, list(self.classes.vocabulary))
+        return detections
 
-    def _detect(self, image: NDArray[np.uint8], wanted: Sequence[str]) -> Boxes:
-        if wanted:
-            return self.detector.detect(image, wanted)
+    def _detect(self, image: NDArray[np.uint8], targets: Sequence[str]) -> Boxes:
+        if targets:
+            return self.detector.detect(image, targets)
         return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ()

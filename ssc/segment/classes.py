@@ -63,10 +63,10 @@ class ClassProjection:
 
     def __call__(self, nouns: Sequence[str]) -> tuple[ClassMatch, ...]:
         """The class of each noun, in order; `ANY_CLASS` with similarity 0 for an empty noun."""
-        asked = list(dict.fromkeys(noun for noun in nouns if noun))
-        similarities = self._embed(asked) @ self._embeddings.T  # nouns×classes
+        named = list(dict.fromkeys(noun for noun in nouns if noun))
+        similarities = self._embed(named) @ self._embeddings.T  # nouns×classes
         matches = {"": ClassMatch("", ANY_CLASS, 0.0)}
-        for noun, row in zip(asked, similarities, strict=True):
+        for noun, row in zip(named, similarities, strict=True):
             matches[noun] = self._match(noun, row)
         return tuple(matches[noun] for noun in nouns)
 
@@ -139,12 +139,12 @@ class ClassProjection:
         return rows
 
 
-def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[ClassMatch, ...]:
+def as_classes(nouns: Sequence[str], classes: Sequence[str] | None) -> tuple[ClassMatch, ...]:
     """Each noun as the class itself, for a detector to look for: the stage without projection.
 
     Args:
         nouns: key nouns; an empty one is `ANY_CLASS` with similarity 0.
-        known: classes that the detector knows; None for one that takes any words.
+        classes: those that the detector knows; None for one that takes any words.
 
     Raises:
         OptionError: a noun that is neither, nor is the plural of, a class that the detector knows.
@@ -155,8 +155,8 @@ def as_classes(nouns: Sequence[str], known: Sequence[str] | None) -> tuple[Class
             matches.append(ClassMatch("", ANY_CLASS, 0.0))
             continue
         name = noun
-        if known is not None:
-            name = next((n for n in (noun, singular(noun)) if n in known), "")
+        if classes is not None:
+            name = next((n for n in (noun, singular(noun)) if n in classes), "")
         if not name:
             raise OptionError(
                 f"without projection {noun!r} is looked for as it is, but this model set knows "

@@ -48,15 +48,15 @@ def known_classes(detector: Detector) -> tuple[str, ...] | None:
     return getattr(detector, "classes", None)
 
 
-def as_known(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...]:
-    """`names` in the spelling of `known`, case ignored; as they are where that is None.
+def as_known(names: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+    """`names` in the spelling of `classes`, case ignored; as they are where that is None.
 
     Raises:
         OptionError: names that are not known; the message lists them.
     """
-    if known is None:
+    if classes is None:
         return tuple(names)
-    spelling = {name.lower(): name for name in known}
+    spelling = {name.lower(): name for name in classes}
     unknown = [name for name in dict.fromkeys(names) if name.lower() not in spelling]
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
@@ -82,8 +82,8 @@ def with_thresholds(
         OptionError: a threshold beyond [0, 1], or one that the detector does not have.
     """
     other = copy(detector)
-    asked = {"threshold": box_threshold, "text_threshold": text_threshold}
-    for name, value in asked.items():
+    thresholds = {"threshold": box_threshold, "text_threshold": text_threshold}
+    for name, value in thresholds.items():
         if value is None:
             continue
         option = "box_threshold" if name == "threshold" else name
@@ -120,7 +120,9 @@ class MiniDetector:
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; raises OptionError for a class that the network does not know."""
-        wanted = set(as_known(class_names, self.classes))
+        targets = set(as_known(class_names, self.classes))
         boxes, scores, labels = self.network.boxes(image)
-        keep = [k for k, name in enumerate(labels) if name in wanted and scores[k] > self.threshold]
+        keep = [
+            k for k, name in enumerate(labels) if name in targets and scores[k] > self.threshold
+        ]
         return boxes[keep], scores[keep], tuple(labels[k] for k in keep)

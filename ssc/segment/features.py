@@ -17,17 +17,17 @@ KEPT_IMAGES = 4  # 18 MB each
 Levels = list[tuple[Tensor, Tensor]]
 """Of each stride, features float B×C×s×s and a mask bool B×s×s."""
 
-_kept: ContextVar[tuple[Cache[Levels], torch.dtype] | None] = ContextVar("kept", default=None)
+_store: ContextVar[tuple[Cache[Levels], torch.dtype] | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
 def keeping(features: Cache[Levels], dtype: torch.dtype) -> Iterator[None]:
     """Where `once_a_picture` puts features, and in which precision it computes them, meanwhile."""
-    token = _kept.set((features, dtype))
+    token = _store.set((features, dtype))
     try:
         yield
     finally:
-        _kept.reset(token)
+        _store.reset(token)
 
 
 def once_a_picture(backbone: Any) -> None:
@@ -41,13 +41,13 @@ def once_a_picture(backbone: Any) -> None:
     forward = type(backbone).forward
 
     def run(pixels: Tensor, mask: Tensor) -> Levels:
-        if (kept := _kept.get()) is None:
+        if (store := _store.get()) is None:
             plain: Levels = forward(backbone, pixels, mask)
             return plain
-        features, dtype = kept
+        features, dtype = store
         half = dtype != torch.float32
         keys = [content_key(image) for image in pixels.cpu().numpy()]
-        rows = {key: found for key in keys if (found := features.peek(key)) is not None}
+        rows = {key: row for key in keys if (row := features.peek(key)) is not None}
         new = {key: k for k, key in enumerate(keys) if key not in rows}
         if new:
             index = [*new.values()]

@@ -115,12 +115,14 @@ class GroundingDetector:
             ResourceError: out of memory with a single image.
         """
         pixels = [preprocess(image) for image in images]
-        found = self._ask(pixels, class_names, "{}")
-        again = [i for i, (boxes, _, _) in enumerate(found) if not len(boxes) and class_names[i]]
+        detections = self._ask(pixels, class_names, "{}")
+        again = [
+            i for i, (boxes, _, _) in enumerate(detections) if not len(boxes) and class_names[i]
+        ]
         names = [class_names[i] for i in again]
         for i, boxes in zip(again, self._ask([pixels[i] for i in again], names, "all {}s")):
-            found[i] = boxes
-        return [_in_frame(boxes, image) for boxes, image in zip(found, images)]
+            detections[i] = boxes
+        return [_in_frame(boxes, image) for boxes, image in zip(detections, images)]
 
     def _ask(
         self, pixels: list[Tensor], class_names: Sequence[Sequence[str]], form: str
@@ -202,8 +204,10 @@ def _suppress(
     return boxes[keep], scores[keep], tuple(labels[k] for k in keep.tolist())
 
 
-def _in_frame(found: tuple[Tensor, Tensor, tuple[str, ...]], image: NDArray[np.uint8]) -> Boxes:
-    boxes, scores, labels = found
+def _in_frame(
+    detections: tuple[Tensor, Tensor, tuple[str, ...]], image: NDArray[np.uint8]
+) -> Boxes:
+    boxes, scores, labels = detections
     h, w = image.shape[:2]
     return (boxes * torch.tensor([w, h, w, h])).numpy(), scores.numpy(), labels
 

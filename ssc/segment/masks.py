@@ -57,8 +57,8 @@ def suppress_duplicates(candidates: Candidates) -> list[int]:
     """
     order = np.argsort(-candidates.scores, kind="stable")
     overlaps = pairwise_iou(candidates.masks, candidates.masks)
-    kept: list[int] = []
+    keep: list[int] = []
     for i in order.tolist():
-        if candidates.masks[i].any() and not (overlaps[i, kept] > DUPLICATE_IOU).any():
-            kept.append(i)
-    return kept
+        if candidates.masks[i].any() and not (overlaps[i, keep] > DUPLICATE_IOU).any():
+            keep.append(i)
+    return keep

@@ -147,8 +147,8 @@ class MiniFCOS(FCOS):
         outputs = {name: list(o.split(sizes, 1)) for name, o in self.heads(features).items()}
         anchors = self.anchor_generator(images, list(features.values()))
         per_level = [list(a.split(sizes)) for a in anchors]
-        found = self.postprocess_detections(outputs, per_level, images.image_sizes)[0]
-        return found["boxes"], found["scores"], found["labels"]
+        detections = self.postprocess_detections(outputs, per_level, images.image_sizes)[0]
+        return detections["boxes"], detections["scores"], detections["labels"]
 
 
 def paste_masks(probability: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:

@@ -52,13 +52,13 @@ _SETS = tuple(
 
 def neighbours(names: Iterable[str]) -> frozenset[str]:
     """The classes next to any of `names`, without these themselves."""
-    asked = frozenset(names)
-    return frozenset().union(*(group for group in _SETS if group & asked)) - asked
+    classes = frozenset(names)
+    return frozenset().union(*(group for group in _SETS if group & classes)) - classes
 
 
-def of_neighbours(present: Boxes, wanted: Iterable[str]) -> Boxes:
-    """What is there of the classes next to `wanted`, of which nothing is; not in the paper."""
-    near = neighbours(wanted)
+def of_neighbours(present: Boxes, targets: Iterable[str]) -> Boxes:
+    """What is there of the classes next to `targets`, of which nothing is; not in the paper."""
+    near = neighbours(targets)
     boxes, scores, labels = present
     keep = [k for k, label in enumerate(labels) if label in near]
     return boxes[keep], scores[keep], tuple(labels[k] for k in keep)

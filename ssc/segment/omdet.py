@@ -77,12 +77,12 @@ class OmDetDetector:
         features = self._features.get(content_key(image), lambda: self._embed(image))
         classes = torch.stack([self._names.get(n, partial(self._name, n)) for n in names])
         task, mask = self._task(f"Detect {', '.join(names)}.")
-        found = self.model.decoder(
+        output = self.model.decoder(
             features, classes[:, None], task, mask, return_dict=True
         )  # classes C×1×D, task L×1×D
-        scores = found.decoder_classes[-1][0].sigmoid()  # Q×C
+        scores = output.decoder_classes[-1][0].sigmoid()  # Q×C
         return self._read(
-            scores.float().cpu(), found.decoder_coords[-1][0].float().cpu(), names, image
+            scores.float().cpu(), output.decoder_coords[-1][0].float().cpu(), names, image
         )
 
     def _read(

@@ -57,15 +57,15 @@ class SsdDetector:
         self.threshold = threshold
         self.tiles = tiles
         self._lock = Lock()  # a cv2.dnn.Net holds its input
-        self._found: Cache[Boxes] = Cache(KEPT)
+        self._detections: Cache[Boxes] = Cache(KEPT)
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; raises OptionError for a class that the network does not know."""
-        wanted = set(as_known(class_names, self.classes))
-        boxes, scores, labels = self._found.get(
+        targets = set(as_known(class_names, self.classes))
+        boxes, scores, labels = self._detections.get(
             (content_key(image), self.tiles), lambda: self._look_all(image)
         )
-        named = np.array([label in wanted for label in labels], np.bool_)
+        named = np.array([label in targets for label in labels], np.bool_)
         keep = np.flatnonzero(named & (scores > self.threshold))
         if not len(keep):
             keep = np.flatnonzero(named & (scores > min(FALLBACK, self.threshold)))

@@ -93,15 +93,15 @@ class PromptCache:
             keys.append(row)
         masks = [mask for mask, _ in new.values()]
         boxes = np.array([box for _, box in new.values()], np.float32).reshape(-1, 4)
-        made = make_prompts(prompt, image, masks, boxes, sigma, self._blur, self._device)
-        images = made if isinstance(made, np.ndarray) else made.cpu().numpy()
+        prompts = make_prompts(prompt, image, masks, boxes, sigma, self._blur, self._device)
+        images = prompts if isinstance(prompts, np.ndarray) else prompts.cpu().numpy()
         # Copies, lest one prompt in the cache keeps all that were made with it in memory.
         shown = {key: own.copy() for key, own in zip(new, images)}
         return Prompts(
             keys,
             shown | {key: own for key, (own, _) in held.items()},
             {key: embedding for key, (_, embedding) in held.items()},
-            made,
+            prompts,
         )
 
     def embeddings(self, prompts: Prompts) -> list[NDArray[np.float32]]:

@@ -49,9 +49,9 @@ def guide(
         float32 N in [-1, 1], `scores` themselves where no expression says anything of geometry; and
         the means of its parts, "place", "size" and "relation", of those that are said.
     """
-    if not len(scores) or not any(said.decides for said in words):
+    if not len(scores) or not any(reading.decides for reading in words):
         return scores, {}
-    out = [penalties(said, boxes, height, width, others) for said in words]
+    out = [penalties(reading, boxes, height, width, others) for reading in words]
     total = [one.total for one in out if one.total is not None]
     if not total:
         return scores, {}

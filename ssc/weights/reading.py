@@ -136,9 +136,9 @@ def fill(model: nn.Module, weights: dict[str, Tensor], source: object) -> None:
         ],
     }
     if any(wrong.values()):
-        found = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
+        problem = "; ".join(f"{len(v)} {how}, first {v[0]}" for how, v in wrong.items() if v)
         raise WeightsError(
             f"{source}: expected the {len(own)} tensors of {type(model).__name__} as its "
-            f"configuration describes it, got {found}"
+            f"configuration describes it, got {problem}"
         )
     model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})

@@ -11,6 +11,7 @@ from ssc.cache import Cache
 from ssc.errors import InputError
 from ssc.models.parts import WEIGHTS
 from ssc.models.sets import default_set, load
+from tests.models.tiny_lite import bring_lite
 
 
 @pytest.fixture
@@ -18,36 +19,6 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("ssc.models.sets._sets", Cache(4))
     return tmp_path / "hub"
-
-
-def clip_config():
-    """A tiny network that reads as many tokens as PE-Core-S."""
-    from tests.tiny_clip import TINY
-
-    tiny = {k: v for k, v in TINY.items() if k != "quick_gelu"}
-    return {**tiny, "text_cfg": {**TINY["text_cfg"], "context_length": 32}}
-
-
-def bring_lite(monkeypatch):
-    """Files of the lite set's networks, tiny and random, in the cache."""
-    import torch
-    from open_clip.model import CustomTextCLIP
-
-    from ssc.bench.networks import random_omdet, random_sam2
-
-    torch.manual_seed(0)
-    networks = {
-        "omdet-turbo-tiny": random_omdet(tiny=True),
-        "sam2.1-tiny": random_sam2("sam2.1-tiny", tiny=True),
-    }
-    for name, network in networks.items():
-        network.save_pretrained(WEIGHTS[name][0].path.parent)
-    path = WEIGHTS["pe-core-s"][0].path
-    path.parent.mkdir(parents=True)
-    save_file(CustomTextCLIP(**clip_config()).state_dict(), path)
-    monkeypatch.setattr(
-        "open_clip.get_model_config", lambda _: clip_config() | {"custom_text": True}
-    )
 
 
 @pytest.mark.long

@@ -1,14 +1,12 @@
 """The workbench in a process of its own, and windows on it."""
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
+from tests.forks import ended, fork
 from tests.page.browser import ROOT
+from tests.train.toy_bench import serve
 from train.review.decisions import FILE, Reviews
 
 
@@ -20,8 +18,7 @@ class Server:
         self.url = f"http://127.0.0.1:{port}/"
 
     def start(self):
-        command = [sys.executable, "-m", "tests.train.toy_bench", str(self.place), str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT)
+        self.process = fork(serve, self.place, self.port)
         for _ in range(1200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -30,8 +27,8 @@ class Server:
         raise TimeoutError("the workbench does not start")
 
     def kill(self):
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        ended(self.process)
 
 
 @contextmanager

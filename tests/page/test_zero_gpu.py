@@ -20,7 +20,7 @@ from pytest import MonkeyPatch
 import torch
 from huggingface_hub import constants
 constants.HF_HUB_CACHE = sys.argv[1]
-from tests.models.test_lite import bring_lite
+from tests.models.tiny_lite import bring_lite
 from ssc.models.parts import WEIGHTS
 from ssc.models.sets import _sets, keep_all, load
 from ssc.page.choices import find_choices

@@ -10,8 +10,7 @@ from ssc.metrics import pairwise_iou
 from ssc.segment import Segment
 from ssc.segment.masks import DUPLICATE_IOU, suppress_duplicates
 from ssc.types import ANY_CLASS, Candidates, ClassMatch
-
-H, W = 12, 16
+from tests.segment.toy_stage import Classes, Detector, H, Segmenter, W, block
 
 
 def candidates(masks, scores):
@@ -23,12 +22,6 @@ def candidates(masks, scores):
         np.asarray(masks, bool).reshape(n, H, W),
         np.ones(n, np.float32),
     )
-
-
-def block(x0, x1):
-    mask = np.zeros((H, W), bool)
-    mask[2:10, x0:x1] = True
-    return mask
 
 
 def test_nothing_stays_nothing():
@@ -60,40 +53,6 @@ def test_kept_ones_differ_and_each_dropped_one_has_a_better_double(rows):
         assert any(
             overlap[i, j] > DUPLICATE_IOU and found.scores[j] >= found.scores[i] for j in kept
         )
-
-
-class Detector:
-    """A dog on the left and a cat on the right; remembers what it was asked for."""
-
-    def __init__(self):
-        self.asked = []
-
-    def detect(self, image, class_names):
-        self.asked.append(list(class_names))
-        rows = [("dog", (0, 2, 6, 10), 0.8), ("cat", (9, 2, 15, 10), 0.7)]
-        rows = [row for row in rows if row[0] in class_names]
-        boxes = np.array([box for _, box, _ in rows], np.float32).reshape(-1, 4)
-        scores = np.array([score for *_, score in rows], np.float32)
-        return boxes, scores, tuple(name for name, *_ in rows)
-
-
-class Segmenter:
-    def segment(self, image, boxes):
-        masks = [block(int(x0), int(x1)) for x0, _, x1, _ in boxes]
-        return np.array(masks, bool).reshape(-1, H, W), np.ones(len(boxes), np.float32)
-
-
-class Classes:
-    vocabulary = ("dog", "cat", "bus")
-
-    def __call__(self, nouns):
-        return tuple(
-            ClassMatch(noun, noun or ANY_CLASS, 1.0 if noun else 0.0)  # a noun is its own class
-            for noun in nouns
-        )
-
-    def nearest(self, noun, names, limit):
-        return tuple((name, 0.5) for name in dict.fromkeys(names))[:limit]
 
 
 def run(*expressions):

@@ -8,7 +8,7 @@ from ssc.expression import Expression
 from ssc.segment import Segment
 from ssc.segment.neighbours import GROUPS, neighbours
 from ssc.words.vocabulary import COCO_80
-from tests.segment.test_masks import Classes, Detector, H, Segmenter, W
+from tests.segment.toy_stage import Classes, Detector, H, Segmenter, W
 
 
 def test_every_class_is_cocos_and_the_relation_is_mutual():

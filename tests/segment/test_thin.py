@@ -14,7 +14,7 @@ from ssc.segment.onnx_sam import OnnxSamSegmenter
 from ssc.segment.sam import SamSegmenter
 from ssc.segment.ssd import SsdDetector, _views
 from ssc.select.prompts import VISUAL_PROMPTS, make_prompts
-from tests.segment.test_onnx_sam import Encoder
+from tests.segment.onnx_sessions import Encoder
 from tests.segment.tiny_sam import tiny_sam
 
 SIZES = [(3000, 1), (2, 1000), (1, 9000), (5000, 3), (1, 1), (1, 2), (7, 7), (4, 60)]

@@ -1,6 +1,6 @@
 """A toy for training: coloured squares, named by colour and side, and a store that often errs.
 
-python tests/train/toy.py bootstrap OUT UPDATES    # one training on it, as the tests launch
+torchrun -m tests.train.toy OUT UPDATES    # one training on it in several processes
 """
 
 import sys
@@ -160,22 +160,21 @@ def train(method, out, updates, cache, *, network=None, share=0.45, pictures=64,
     )
 
 
-if __name__ == "__main__":
+def run(out, updates, **others):
+    """A bootstrap in a process of its own, which writes its state often."""
     torch.set_num_threads(1)
-    out = Path(sys.argv[2])
-    dropout = float(sys.argv[4]) if len(sys.argv) > 4 else 0.1
-    calm = {}
-    if "--calm" in sys.argv:
-        # LAVT's own rate, and Adam without whole steps along gradients that are rounding and
-        # nothing else, such as those of a bias before a normalisation.
-        calm["lr"] = 5e-5
-        torch.optim.AdamW = partial(torch.optim.AdamW, eps=1e-5)
-    train(
-        sys.argv[1],
-        out,
-        int(sys.argv[3]),
-        out.parent / "cache",
-        save_every=3,
-        dropout=dropout,
-        **calm,
-    )
+    train("bootstrap", out, updates, out.parent / "cache", save_every=3, **others)
+
+
+def run_calmly(out, updates):
+    """The same, such that several processes learn what one does.
+
+    It has LAVT's own rate, no dropout, and Adam without whole steps along gradients that are
+    rounding and nothing else, such as those of a bias before a normalisation.
+    """
+    torch.optim.AdamW = partial(torch.optim.AdamW, eps=1e-5)
+    run(out, updates, dropout=0.0, lr=5e-5)
+
+
+if __name__ == "__main__":
+    run_calmly(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,11 +1,6 @@
-"""A store over the committed scenes, and the workbench on it with a segmenter of boxes.
-
-python tests/train/toy_bench.py STORE PORT    # serves the store that `write` has made
-"""
+"""A store over the committed scenes, and the workbench on it with a segmenter of boxes."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -78,10 +73,10 @@ def bench_of(place):
     return Bench(open_reviewed(place), Boxes)
 
 
-if __name__ == "__main__":
+def serve(place, port):
+    """Serves the store that `write` has made, until it is ended."""
     import uvicorn
 
     from train.workbench.server import build
 
-    app = build(bench_of(Path(sys.argv[1])))
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error")
+    uvicorn.run(build(bench_of(place)), host="127.0.0.1", port=port, log_level="error")

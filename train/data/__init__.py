@@ -116,8 +116,13 @@ class RefSprites:
         scene = render(self.split, self.first + index, self.seed, classes=self.classes)
         masks = scene.masks
         objects = tuple(
-            Referred(str(k), tuple(e.text for e in said), masks[k], tuple(e.kind for e in said))
-            for k, said in scene.referred.items()
+            Referred(
+                str(k),
+                tuple(e.text for e in expressions),
+                masks[k],
+                tuple(e.kind for e in expressions),
+            )
+            for k, expressions in scene.referred.items()
         )
         return Picture(self.picture_name(index), scene.image, objects, masks, scene.names)
 

@@ -60,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
     step = max(1, len(dataset) // args.pictures) if args.pictures else 1
     indices = range(0, len(dataset), step)[: args.pictures]
     segment = ssc.load(args.models, correct=False).segment.with_options(paper=True)
-    found = check(dataset, tqdm(indices, unit="picture", mininterval=1), segment, args.sheet)
-    if found.sheet:
-        write_whole(args.out, png(draw_sheet(found.sheet)))
-    print(describe(found, LOW if args.low is None else args.low))
-    if found.sheet:
-        print(f"Wrote {args.out}: {len(found.sheet)} pictures with their expressions")
-    return 1 if found.broken or found.contradictions else 0
+    findings = check(dataset, tqdm(indices, unit="picture", mininterval=1), segment, args.sheet)
+    if findings.sheet:
+        write_whole(args.out, png(draw_sheet(findings.sheet)))
+    print(describe(findings, LOW if args.low is None else args.low))
+    if findings.sheet:
+        print(f"Wrote {args.out}: {len(findings.sheet)} pictures with their expressions")
+    return 1 if findings.broken or findings.contradictions else 0
 
 
 if __name__ == "__main__":

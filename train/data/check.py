@@ -31,7 +31,7 @@ TILE = 320  # pixels, width of a picture on the sheet
 
 
 @dataclass
-class Found:
+class Findings:
     """What `check` finds.
 
     Attributes:
@@ -57,7 +57,7 @@ class Found:
     sheet: list[Picture] = field(default_factory=list)
 
 
-def check(dataset: Dataset, indices: Iterable[int], segment: Segment, sheet: int) -> Found:
+def check(dataset: Dataset, indices: Iterable[int], segment: Segment, sheet: int) -> Findings:
     """Opens pictures and projects the nouns of their expressions.
 
     Args:
@@ -65,40 +65,42 @@ def check(dataset: Dataset, indices: Iterable[int], segment: Segment, sheet: int
         segment: stage 1, which finds nouns and their classes.
         sheet: how many pictures to keep for the contact sheet.
     """
-    found = Found()
+    findings = Findings()
     nouns: Counter[str] = Counter()
     for index in indices:
         try:
             picture = dataset[index]
         except Exception as error:  # of any kind: one picture's failure is that picture's
-            found.broken.append(told(error))
+            findings.broken.append(told(error))
             continue
-        found.pictures += 1
-        _count(picture, found)
-        nouns.update(segment.nouns(text) for thing in picture.objects for text in thing.expressions)
-        if len(found.sheet) < sheet:
-            found.sheet.append(picture)
+        findings.pictures += 1
+        _count(picture, findings)
+        nouns.update(
+            segment.nouns(text) for referent in picture.objects for text in referent.expressions
+        )
+        if len(findings.sheet) < sheet:
+            findings.sheet.append(picture)
     matches = segment.classes(list(nouns))
     pairs = [(match, nouns[match.noun]) for match in matches if match.name != ANY_CLASS]
-    found.nouns = sorted(pairs, key=lambda pair: (pair[0].similarity, pair[0].noun))
-    found.nameless = nouns[""]
-    return found
+    findings.nouns = sorted(pairs, key=lambda pair: (pair[0].similarity, pair[0].noun))
+    findings.nameless = nouns[""]
+    return findings
 
 
-def _count(picture: Picture, found: Found) -> None:
-    said_of: dict[str, list[str]] = {}
-    for thing in picture.objects:
-        found.objects += 1
-        found.expressions += len(thing.expressions)
-        found.masks += thing.mask is not None
-        found.boxes += thing.box is not None
-        for text, times in Counter(map(_plain, thing.expressions)).items():
-            said_of.setdefault(text, []).append(thing.name)
+def _count(picture: Picture, findings: Findings) -> None:
+    names_of: dict[str, list[str]] = {}
+    for referent in picture.objects:
+        findings.objects += 1
+        findings.expressions += len(referent.expressions)
+        findings.masks += referent.mask is not None
+        findings.boxes += referent.box is not None
+        for text, times in Counter(map(_plain, referent.expressions)).items():
+            names_of.setdefault(text, []).append(referent.name)
             if times > 1:
-                found.duplicates.append((picture.name, thing.name, text))
-    for text, names in said_of.items():
+                findings.duplicates.append((picture.name, referent.name, text))
+    for text, names in names_of.items():
         if len(names) > 1:
-            found.contradictions.append((picture.name, text, tuple(names)))
+            findings.contradictions.append((picture.name, text, tuple(names)))
 
 
 def _plain(text: str) -> str:
@@ -106,39 +108,43 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split()).strip(" .,;:!?\"'")
 
 
-def describe(found: Found, low: float = LOW) -> str:
+def describe(findings: Findings, low: float = LOW) -> str:
     """The report, in plain text."""
-    pictures, objects = max(1, found.pictures), max(1, found.objects)
+    pictures, objects = max(1, findings.pictures), max(1, findings.objects)
     lines = [
-        f"{found.pictures} pictures, {found.objects} objects ({found.objects / pictures:.1f} a "
-        f"picture), {found.expressions} expressions ({found.expressions / objects:.1f} an object)",
-        f"{found.masks} objects have a true mask, {found.boxes} a true box",
-        f"{found.nameless} expressions have no noun: every object found is a candidate for them",
+        f"{findings.pictures} pictures, {findings.objects} objects "
+        f"({findings.objects / pictures:.1f} a picture), {findings.expressions} expressions "
+        f"({findings.expressions / objects:.1f} an object)",
+        f"{findings.masks} objects have a true mask, {findings.boxes} a true box",
+        f"{findings.nameless} expressions have no noun: every object found is a candidate for them",
     ]
-    whole = max(1, found.pictures + len(found.broken))
-    many = len(found.broken) > max(1, MOST * whole)
-    share = f"pictures ({100 * len(found.broken) / whole:.1f} %) cannot be used; " + (
+    whole = max(1, findings.pictures + len(findings.broken))
+    many = len(findings.broken) > max(1, MOST * whole)
+    share = f"pictures ({100 * len(findings.broken) / whole:.1f} %) cannot be used; " + (
         "that is more than a tenth: training asks for --allow-missing"
         if many
         else "training leaves them out"
     )
-    lines += _listed(share, found.broken)
+    lines += _listed(share, findings.broken)
     lines += _listed(
         "expressions are given twice for one object",
-        [f'{name}, object {thing}: "{text}"' for name, thing, text in found.duplicates],
+        [f'{name}, object {referent}: "{text}"' for name, referent, text in findings.duplicates],
     )
     lines += _listed(
         "expressions are given for several objects of a picture and contradict each other",
-        [f'{name}, objects {", ".join(of)}: "{text}"' for name, text, of in found.contradictions],
+        [
+            f'{name}, objects {", ".join(of)}: "{text}"'
+            for name, text, of in findings.contradictions
+        ],
     )
     doubtful = [
         f"{match.noun} → {match.name} ({match.similarity:.2f}, next {_next(match)}), "
         f"in {times} expressions"
-        for match, times in found.nouns
+        for match, times in findings.nouns
         if match.similarity < low
     ]
     lines += _listed(
-        f"of {len(found.nouns)} nouns are far from any class (below {low:g})", doubtful
+        f"of {len(findings.nouns)} nouns are far from any class (below {low:g})", doubtful
     )
     return "\n".join(lines)
 
@@ -167,24 +173,30 @@ def _tile(picture: Picture) -> NDArray[np.uint8]:
     import cv2
 
     h, w = picture.image.shape[:2]
-    marked = [thing for thing in picture.objects if thing.mask is not None or thing.box is not None]
-    others = [thing for thing in picture.objects if thing.mask is None and thing.box is None]
+    marked = [
+        referent
+        for referent in picture.objects
+        if referent.mask is not None or referent.box is not None
+    ]
+    others = [
+        referent for referent in picture.objects if referent.mask is None and referent.box is None
+    ]
     drawn = draw_candidates(*for_screen(picture.image, *_truth(marked, h, w)))
     size = (TILE, max(1, min(2 * TILE, round(TILE * h / w))))
     shown = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
     lines: list[Line] = [
         (f"{k + 1}: {t}", colour_of(k)) for k, o in enumerate(marked) for t in o.expressions
     ]
-    lines += [(text, None) for thing in others for text in thing.expressions]
+    lines += [(text, None) for referent in others for text in referent.expressions]
     return np.vstack([shown, _text([(picture.name, None), *lines])])
 
 
 def _truth(
-    things: Sequence[Referred], height: int, width: int
+    referents: Sequence[Referred], height: int, width: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """True masks bool N×H×W and boxes float32 N×4; what has a box only has an empty mask."""
-    masks = [np.zeros((height, width), bool) if t.mask is None else t.mask for t in things]
-    boxes = [_bounds(t.mask) if t.box is None else t.box for t in things]
+    masks = [np.zeros((height, width), bool) if t.mask is None else t.mask for t in referents]
+    boxes = [_bounds(t.mask) if t.box is None else t.box for t in referents]
     return (
         np.array(masks, np.bool_).reshape(-1, height, width),
         np.array(boxes, np.float32).reshape(-1, 4),

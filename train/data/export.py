@@ -34,13 +34,13 @@ def export(pictures: Iterable[Picture], file: Path, masks: bool = False) -> Path
             stem = f"{file.stem}-{number:06d}"
             _write(file.parent / f"{stem}.png", picture.image[..., ::-1])  # OpenCV's order
             objects = []
-            for k, thing in enumerate(picture.objects):
-                row: dict[str, Any] = {"name": thing.name, "expressions": thing.expressions}
-                if thing.kinds:
-                    row["kinds"] = thing.kinds
-                if masks and thing.mask is not None:
+            for k, referent in enumerate(picture.objects):
+                row: dict[str, Any] = {"name": referent.name, "expressions": referent.expressions}
+                if referent.kinds:
+                    row["kinds"] = referent.kinds
+                if masks and referent.mask is not None:
                     row["mask"] = f"{stem}-{k}.png"
-                    _write(file.parent / row["mask"], thing.mask.astype(np.uint8) * 255)
+                    _write(file.parent / row["mask"], referent.mask.astype(np.uint8) * 255)
                 objects.append(row)
             row = {"image": f"{stem}.png", "name": picture.name, "objects": objects}
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -100,20 +100,20 @@ class Files:
         try:
             image = load_image(self._path(row["image"]))
             height, width = image.shape[:2]
-            masks = [self._mask(thing["mask"], height, width) for thing in row["objects"]]
+            masks = [self._mask(referent["mask"], height, width) for referent in row["objects"]]
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         objects = tuple(
             Referred(
-                thing["name"],
-                tuple(thing["expressions"]),
+                referent["name"],
+                tuple(referent["expressions"]),
                 mask,
-                tuple(thing["kinds"]),
+                tuple(referent["kinds"]),
                 None
-                if thing["box"] is None
-                else fitted_box(thing["box"], height, width, f"{where}, object {number}", mask),
+                if referent["box"] is None
+                else fitted_box(referent["box"], height, width, f"{where}, object {number}", mask),
             )
-            for number, (thing, mask) in enumerate(zip(row["objects"], masks), 1)
+            for number, (referent, mask) in enumerate(zip(row["objects"], masks), 1)
         )
         return Picture(row["name"], image, objects)
 
@@ -121,7 +121,7 @@ class Files:
         """The pictures and masks; the table itself is in `name`."""
         for index in range(len(self)):
             row = self._row(index)
-            named = [row["image"], *(thing["mask"] for thing in row["objects"])]
+            named = [row["image"], *(referent["mask"] for referent in row["objects"])]
             yield from (self._path(text) for text in named if isinstance(text, str))
 
     def picture_name(self, index: int) -> str:
@@ -180,8 +180,8 @@ class Files:
                 where = f"{self.path}:{line}"
                 _tried(lambda: add_cells(pictures, row, where, line), problems)  # noqa: B023
         except (InputError, csv.Error) as error:
-            known = isinstance(error, InputError)
-            problems.append(str(error) if known else f"{self.path}: expected CSV, got: {error}")
+            ours = isinstance(error, InputError)
+            problems.append(str(error) if ours else f"{self.path}: expected CSV, got: {error}")
         for picture in pictures.values():
             line = picture.pop("line")
             picture["objects"] = list(picture["objects"].values())

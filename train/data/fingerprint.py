@@ -35,24 +35,24 @@ def fingerprint(dataset: Dataset, folder: Path) -> str:
 def digest_of(files: Iterable[Path], folder: Path) -> str:
     """As `fingerprint`, of any files."""
     table = folder / TABLE
-    known: dict[str, list] = {}
+    digests: dict[str, list] = {}
     with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
-        known = json.loads(gzip.decompress(table.read_bytes()))
+        digests = json.loads(gzip.decompress(table.read_bytes()))
     whole, count, new = blake2b(digest_size=16), 0, False
     for path in files:
         count += 1
         key = str(path.absolute())
         try:
-            seen = path.stat()
-            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino]
-            if known.get(key, [None])[:-1] != state:
-                known[key], new = [*state, _digest(path)], True
-            whole.update(known[key][-1].encode())
+            status = path.stat()
+            state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+            if digests.get(key, [None])[:-1] != state:
+                digests[key], new = [*state, _digest(path)], True
+            whole.update(digests[key][-1].encode())
         except (OSError, ValueError):
             whole.update(MISSING.encode())
     if new:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(known).encode()
+        text = json.dumps(digests).encode()
         with written(table) as beside:
             beside.write_bytes(gzip.compress(text, mtime=0))
     return whole.hexdigest() if count else ""

@@ -118,9 +118,9 @@ def read_coco(path: Path, place: str) -> Found:
     for number, image in enumerate(images, 1):
         with _form_of("coco", f"{path}, image {number}"):
             objects = [
-                _coco_object(row, said, image)
+                _coco_object(row, texts, image)
                 for row in own.get(image["id"], [])
-                if (said := _words(row))
+                if (texts := _words(row))
             ]
             file = str((folder / image["file_name"]).absolute())
             name = str(image.get("name", image["file_name"]))
@@ -130,15 +130,15 @@ def read_coco(path: Path, place: str) -> Found:
             yield number, found if None in size else {**found, SIZE: size}
 
 
-def _coco_object(row: dict[str, Any], said: list[str], image: dict[str, Any]) -> dict[str, Any]:
-    thing: dict[str, Any] = {"name": str(row.get("object", row["id"])), "expressions": said}
+def _coco_object(row: dict[str, Any], texts: list[str], image: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": str(row.get("object", row["id"])), "expressions": texts}
     if segmentation := row.get("segmentation"):
         with _form_of("coco", f"annotation {row['id']}"):
             mask = decode_segmentation(segmentation, image["height"], image["width"])
-        thing["mask"] = rle(mask)
+        entry["mask"] = rle(mask)
     elif box := row.get("bbox"):
-        thing["box"] = _corners(box)
-    return thing
+        entry["box"] = _corners(box)
+    return entry
 
 
 def read_labelme(path: Path, place: str) -> Found:
@@ -161,14 +161,14 @@ def _labelme_objects(content: dict[str, Any]) -> list[dict[str, Any]]:
     for k, shape in enumerate(content["shapes"]):
         group = shape.get("group_id")
         key = ("shape", k) if group is None else ("group", group)
-        thing = groups.setdefault(key, {"said": [], "masks": []})
-        said = (shape.get("description") or "").split(" | ")
-        said = [text for text in said if text.strip()] or [shape["label"]]
-        thing["said"] += [text for text in said if text not in thing["said"]]
-        thing["masks"].append(_shape(shape, *size))
+        entry = groups.setdefault(key, {"texts": [], "masks": []})
+        texts = (shape.get("description") or "").split(" | ")
+        texts = [text for text in texts if text.strip()] or [shape["label"]]
+        entry["texts"] += [text for text in texts if text not in entry["texts"]]
+        entry["masks"].append(_shape(shape, *size))
     return [
-        {"name": str(k), "expressions": thing["said"], "mask": rle(np.any(thing["masks"], axis=0))}
-        for k, thing in enumerate(groups.values())
+        {"name": str(k), "expressions": entry["texts"], "mask": rle(np.any(entry["masks"], axis=0))}
+        for k, entry in enumerate(groups.values())
     ]
 
 
@@ -208,25 +208,25 @@ def read_imagefolder(path: Path, place: str) -> Found:
 
 
 def _imagefolder_objects(row: dict[str, Any]) -> list[dict[str, Any]]:
-    held = row.get("objects")
-    if isinstance(held, dict):
-        key = next((key for key in WORDS if key in held), None)
+    rows = row.get("objects")
+    if isinstance(rows, dict):
+        key = next((key for key in WORDS if key in rows), None)
         if key is None:
             raise InputError(f"expected objects with {' or '.join(WORDS)}")
         return [
-            {"expressions": _words({key: said}), "box": _corners(box)}
-            for box, said in zip(held["bbox"], held[key])
+            {"expressions": _words({key: texts}), "box": _corners(box)}
+            for box, texts in zip(rows["bbox"], rows[key])
         ]
-    if not (said := _words(row)):
+    if not (texts := _words(row)):
         return []
     mask = row.get("mask_file_name")
-    return [{"expressions": said, **({"mask": mask} if mask else {})}]
+    return [{"expressions": texts, **({"mask": mask} if mask else {})}]
 
 
 def _words(row: dict[str, Any]) -> list[str]:
     """The expressions of a row, whichever key has them."""
-    said: Any = next((row[key] for key in WORDS if row.get(key)), [])
-    return [said] if isinstance(said, str) else list(said)
+    texts: Any = next((row[key] for key in WORDS if row.get(key)), [])
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def _corners(box: list[float]) -> list[float]:

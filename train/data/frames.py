@@ -28,18 +28,18 @@ def fitted_box(
     Raises:
         InputError: the box is in shares of the picture, outside of it, or not its mask's.
     """
-    given = np.array(box, np.float32)
+    corners = np.array(box, np.float32)
     frame = f"the picture's {width}×{height} pixels"
     got = "[" + ", ".join(f"{value:g}" for value in box) + "]"
-    if given.min() >= 0 and given.max() <= 1 < max(height, width):
+    if corners.min() >= 0 and corners.max() <= 1 < max(height, width):
         raise InputError(
             f"{where}: expected a box in {frame}, got {got}, as of shares; multiply them by width "
             "and height"
         )
-    clipped = np.clip(given, 0, np.array([width, height] * 2, np.float32))
+    clipped = np.clip(corners, 0, np.array([width, height] * 2, np.float32))
     if (clipped[2:] - clipped[:2] <= 0).any():
         raise InputError(f"{where}: expected a box in {frame}, got {got}, outside of it")
-    if np.abs(clipped - given).max() > SLACK:
+    if np.abs(clipped - corners).max() > SLACK:
         say_once(
             f"{where}: the box {got} goes beyond {frame} and is clipped; so are others like it. A "
             "box is x0, y0, x1, y1: is this one of another picture, or were sizes added twice?",

@@ -35,7 +35,7 @@ def measure(
         instances are known.
     """
     classes = known_classes(detector) or ()
-    found: dict[str, list[tuple[float, bool]]] = {}
+    hits_of: dict[str, list[tuple[float, bool]]] = {}
     total: dict[str, int] = {}
     recalled: list[bool] = []
     ious: list[float] = []
@@ -54,16 +54,16 @@ def measure(
             mine, own = np.array(labels) == name, truths[names == name]
             total[name] = total.get(name, 0) + len(own)
             overlaps = pairwise_box_iou(boxes[mine], own)
-            found.setdefault(name, []).extend(zip(scores[mine].tolist(), claim(overlaps)))
+            hits_of.setdefault(name, []).extend(zip(scores[mine].tolist(), claim(overlaps)))
             if len(own):
-                asked = detector.detect(picture.image, [name])[0]
-                overlaps = pairwise_box_iou(asked, own)
+                proposals = detector.detect(picture.image, [name])[0]
+                overlaps = pairwise_box_iou(proposals, own)
                 recalled += (overlaps.max(axis=0, initial=0) >= MATCHED).tolist()
         masks, _ = segmenter.segment(picture.image, truths)
         ious += [mask_iou(mask, truth) for mask, truth in zip(masks, picture.instances)]
     if not recalled:
         return {}
-    aps = [average_precision(found[name], count) for name, count in total.items() if count]
+    aps = [average_precision(hits_of[name], count) for name, count in total.items() if count]
     return {
         "AP50": float(np.mean(aps)),
         "recall": float(np.mean(recalled)),
@@ -87,14 +87,14 @@ def claim(overlaps: np.ndarray) -> list[bool]:
     return hits
 
 
-def average_precision(found: list[tuple[float, bool]], total: int) -> float:
+def average_precision(detections: list[tuple[float, bool]], total: int) -> float:
     """Area under the precision–recall curve, precision made monotone as PASCAL VOC 2010 does.
 
     Args:
-        found: score of each box, and whether it is an instance.
+        detections: score of each box, and whether it is an instance.
         total: how many instances there are.
     """
-    hits = np.array([hit for _, hit in sorted(found, key=lambda row: -row[0])], bool)
+    hits = np.array([hit for _, hit in sorted(detections, key=lambda row: -row[0])], bool)
     if not len(hits):
         return 0.0
     precision = hits.cumsum() / np.arange(1, len(hits) + 1)

@@ -33,37 +33,37 @@ def parse(line: bytes, where: str) -> dict[str, Any]:
     _expect(_is_text(name), f"{where}, name", "text", name)
     _expect(isinstance(objects, list), f"{where}, objects", "a list", objects)
     _expect(objects, f"{where}, objects", "a list of at least one object", "none")
-    parsed = [_parse_object(thing, k, where) for k, thing in enumerate(objects)]
-    names = [thing["name"] for thing in parsed]
+    parsed = [_parse_object(entry, k, where) for k, entry in enumerate(objects)]
+    names = [entry["name"] for entry in parsed]
     _expect(len({*names}) == len(names), where, "a name of its own for each object", names)
     return {"image": image, "name": name, "objects": parsed}
 
 
-def _parse_object(thing: Any, index: int, where: str) -> dict[str, Any]:
+def _parse_object(entry: Any, index: int, where: str) -> dict[str, Any]:
     where = f"{where}, object {index + 1}"
-    if isinstance(thing, list):
-        thing = {"expressions": thing}
-    _expect(isinstance(thing, dict), where, "a list of expressions, or an object", thing)
-    _keys(thing, ("name", "expressions", "kinds", "mask", "box"), where)
-    said, kinds = thing.get("expressions"), thing.get("kinds") or []
-    _expect(isinstance(said, list), f"{where}, expressions", "a list of them", said)
-    _expect(said, f"{where}, expressions", "at least one", "none")
-    for text in said:
+    if isinstance(entry, list):
+        entry = {"expressions": entry}
+    _expect(isinstance(entry, dict), where, "a list of expressions, or an object", entry)
+    _keys(entry, ("name", "expressions", "kinds", "mask", "box"), where)
+    texts, kinds = entry.get("expressions"), entry.get("kinds") or []
+    _expect(isinstance(texts, list), f"{where}, expressions", "a list of them", texts)
+    _expect(texts, f"{where}, expressions", "at least one", "none")
+    for text in texts:
         fits = _is_text(text) and len(text) <= MAX_EXPRESSION
         _expect(fits, f"{where}, expressions", f"text of up to {MAX_EXPRESSION} characters", text)
-    fits = isinstance(kinds, list) and len(kinds) in (0, len(said)) and all(map(_is_text, kinds))
+    fits = isinstance(kinds, list) and len(kinds) in (0, len(texts)) and all(map(_is_text, kinds))
     _expect(fits, f"{where}, kinds", "one for each expression", kinds)
-    name = thing.get("name", str(index))
+    name = entry.get("name", str(index))
     _expect(_is_text(name), f"{where}, name", "text", name)
-    mask, box = thing.get("mask"), thing.get("box")
+    mask, box = entry.get("mask"), entry.get("box")
     fits = mask is None or _is_text(mask) or isinstance(mask, dict)
     _expect(fits, f"{where}, mask", "a path in UTF-8 or a run-length code", mask)
     if box is not None and not _is_box(box):
         as_sizes = "; x, y, width, height are x, y, x + width, y + height here"
         hint = as_sizes if _is_box([0, 0, *box[2:]] if isinstance(box, list) else box) else ""
         _expect(False, f"{where}, box", f"x0 < x1 and y0 < y1 in pixels{hint}", box)
-    said = [" ".join(text.split()) for text in said]
-    return {"name": name, "expressions": said, "kinds": kinds, "mask": mask, "box": box}
+    texts = [" ".join(text.split()) for text in texts]
+    return {"name": name, "expressions": texts, "kinds": kinds, "mask": mask, "box": box}
 
 
 def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: int) -> None:
@@ -73,16 +73,16 @@ def add_cells(pictures: dict[str, Any], row: dict[str, Any], where: str, line: i
     _expect(row["expression"].strip(), f"{where}, expression", "text", row["expression"])
     picture = pictures.setdefault(image, {"image": image, "objects": {}, "line": line})
     name = (row.get("object") or "").strip() or f"row {line}"
-    thing = picture["objects"].setdefault(name, {"name": name, "expressions": [], "kinds": []})
-    thing["expressions"].append(row["expression"])
+    entry = picture["objects"].setdefault(name, {"name": name, "expressions": [], "kinds": []})
+    entry["expressions"].append(row["expression"])
     if kind := (row.get("kind") or "").strip():
-        thing["kinds"].append(kind)
+        entry["kinds"].append(kind)
     truth = {"mask": (row.get("mask") or "").strip(), "box": _numbers(row.get("box"), where)}
     for key, value in truth.items():
-        known = thing.setdefault(key, value or None)
-        same = not value or known in (None, value)
-        _expect(same, f"{where}, {key}", f"that of the object's other rows, {known}", value)
-        thing[key] = known or value or None
+        earlier = entry.setdefault(key, value or None)
+        same = not value or earlier in (None, value)
+        _expect(same, f"{where}, {key}", f"that of the object's other rows, {earlier}", value)
+        entry[key] = earlier or value or None
 
 
 def _numbers(cell: str | None, where: str) -> list[float]:
@@ -97,9 +97,9 @@ def _expect(fits: Any, where: str, what: str, got: Any) -> None:
         raise InputError(f"{where}: expected {what}, got {str(got)[:100]!a}")
 
 
-def _keys(row: dict[str, Any], known: Iterable[str], where: str) -> None:
-    strange = sorted(row.keys() - {*known})
-    _expect(not strange, where, f"only {', '.join(known)}", ", ".join(strange))
+def _keys(row: dict[str, Any], earlier: Iterable[str], where: str) -> None:
+    strange = sorted(row.keys() - {*earlier})
+    _expect(not strange, where, f"only {', '.join(earlier)}", ", ".join(strange))
 
 
 def _is_text(value: Any) -> bool:

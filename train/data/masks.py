@@ -71,15 +71,15 @@ def _is_lossless_webp(path: Path, image: Image.Image) -> bool:
 
 def _marked(image: Image.Image, path: Path, lossy: bool) -> NDArray[np.bool_]:
     """bool H×W, where the object is."""
-    seen, solid = image.info.get("transparency"), _opaque(image)
+    transparency, solid = image.info.get("transparency"), _opaque(image)
     if image.mode in ("P", "PA"):
         indices = np.asarray(image if image.mode == "P" else image.getchannel(0))
         mask = _named(indices, image) & solid
-        if isinstance(seen, bytes):  # an opacity for each colour
+        if isinstance(transparency, bytes):  # an opacity for each colour
             opacity = np.full(256, 255, np.uint8)
-            opacity[: len(seen)] = list(seen)
+            opacity[: len(transparency)] = list(transparency)
             return mask & (opacity[indices] >= HALF)
-        return mask if seen is None else mask & (indices != seen)
+        return mask if transparency is None else mask & (indices != transparency)
     if image.mode == "LAB":
         raise InputError(f"{path}: expected a mask in grey or RGB, got one in LAB; convert it")
     if image.mode in ("CMYK", "YCbCr"):
@@ -91,8 +91,8 @@ def _marked(image: Image.Image, path: Path, lossy: bool) -> NDArray[np.bool_]:
         raise InputError(f"{path}: expected numbers, got NaN or infinity")
     if not solid.all() and len(np.unique(colours[solid], axis=0)) > MANY:
         return solid
-    if seen is not None:
-        solid = solid & (colours != np.array(seen)).any(axis=2)
+    if transparency is not None:
+        solid = solid & (colours != np.array(transparency)).any(axis=2)
     if not lossy:
         return colours.any(axis=2) & solid
     if not np.isin(colours, (0, 255)).all():

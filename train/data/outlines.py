@@ -37,9 +37,9 @@ def rings(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     import cv2
 
     large = np.kron(mask.astype(np.uint8), np.ones((FINER, FINER), np.uint8))
-    found, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    contours, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     corners = []
-    for contour in found:
+    for contour in contours:
         points = np.rint((contour[:, 0] + 0.5) / FINER).astype(np.int64)  # K×1×2 → K×2
         fresh = (points != np.roll(points, 1, axis=0)).any(1)
         corners.append(points[fresh] if fresh.sum() > 2 else points)

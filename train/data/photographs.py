@@ -67,20 +67,20 @@ class Photographs:
         h, w = image.shape[:2]
         if self.kind == "photos":
             objects = tuple(
-                Referred(str(k), (thing["expression"],), box=_pixels(thing["box"], w, h))
-                for k, thing in enumerate(row["objects"])
+                Referred(str(k), (entry["expression"],), box=_pixels(entry["box"], w, h))
+                for k, entry in enumerate(row["objects"])
             )
             return Picture(self.picture_name(index), image, objects)
         masks = [_mask(instance["poly"], h, w) for instance in row["instances"]]
         objects = tuple(
             Referred(
                 str(k),
-                tuple(thing["expressions"]),
-                masks[thing["object"]],
-                tuple(map(_kind, thing["expressions"])),
-                _pixels(row["instances"][thing["object"]]["box"], w, h),
+                tuple(entry["expressions"]),
+                masks[entry["object"]],
+                tuple(map(_kind, entry["expressions"])),
+                _pixels(row["instances"][entry["object"]]["box"], w, h),
             )
-            for k, thing in enumerate(row["objects"])
+            for k, entry in enumerate(row["objects"])
         )
         instances = np.array(masks, np.bool_).reshape(-1, h, w)
         names = tuple(instance["name"] for instance in row["instances"])

@@ -52,8 +52,8 @@ class Refer:
         refs = _checked_refs(refs_file, read_plain_pickle(refs_file))
         chosen = [ref for ref in refs if _is_in(split, ref["split"])]
         if not chosen:
-            known = ", ".join(sorted({ref["split"] for ref in refs}))
-            raise InputError(f"{refs_file}: expected split {known}, got {split!r}")
+            splits = ", ".join(sorted({ref["split"] for ref in refs}))
+            raise InputError(f"{refs_file}: expected split {splits}, got {split!r}")
         self._objects: dict[int, list[dict[str, Any]]] = _grouped(chosen)
         self._ids = list(self._objects)  # of the pictures, in the refs' order
         self._instances = folder / "instances.json"
@@ -85,11 +85,11 @@ class Refer:
         for id_, objects in self._objects.items():
             if id_ not in self._files:
                 raise InputError(f"{path}: expected picture {id_}, which refs name, got none")
-            for thing in objects:
-                if thing["ann_id"] not in self._segmentations[id_]:
+            for entry in objects:
+                if entry["ann_id"] not in self._segmentations[id_]:
                     raise InputError(
-                        f"{path}: expected annotation {thing['ann_id']} of picture {id_}, which "
-                        f"ref {thing['ref_id']} names, got none"
+                        f"{path}: expected annotation {entry['ann_id']} of picture {id_}, which "
+                        f"ref {entry['ref_id']} names, got none"
                     )
 
     def __len__(self) -> int:
@@ -112,14 +112,14 @@ class Refer:
             for ann_id, segmentation in self._segmentations[id_].items()
         }
         objects = tuple(
-            Referred(str(thing["ref_id"]), tuple(thing["expressions"]), masks[thing["ann_id"]])
-            for thing in self._objects[id_]
+            Referred(str(entry["ref_id"]), tuple(entry["expressions"]), masks[entry["ann_id"]])
+            for entry in self._objects[id_]
         )
-        for thing in objects:
-            if thing.mask is not None and not thing.mask.any():
+        for referent in objects:
+            if referent.mask is not None and not referent.mask.any():
                 raise InputError(
-                    f"{file_name}, ref {thing.name}: expected some pixels inside of the picture, "
-                    "got none"
+                    f"{file_name}, ref {referent.name}: expected some pixels inside of the "
+                    "picture, got none"
                 )
         return Picture(self.picture_name(index), image, objects, np.stack(list(masks.values())))
 
@@ -182,25 +182,25 @@ def _checked_refs(path: Path, refs: Any) -> list[dict[str, Any]]:
     return refs
 
 
-def _is_in(wanted: str, split: str) -> bool:
+def _is_in(part: str, split: str) -> bool:
     """Whether a ref of `split` is in the wanted one: a "testAB" is in testA, testB and test."""
-    if wanted.startswith("test") and split.startswith("test"):
-        return set(wanted[4:]) <= set(split[4:])
-    return wanted == split
+    if part.startswith("test") and split.startswith("test"):
+        return set(part[4:]) <= set(split[4:])
+    return part == split
 
 
 def _grouped(refs: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
     """image_id → its objects, without sentences that have no word."""
     pictures: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
     for ref in refs:
-        said = [" ".join(sentence["sent"].split()) for sentence in ref["sentences"]]
-        said = [text for text in said if text]
-        if not said:
+        texts = [" ".join(sentence["sent"].split()) for sentence in ref["sentences"]]
+        texts = [text for text in texts if text]
+        if not texts:
             continue
-        thing = pictures[ref["image_id"]].setdefault(
+        entry = pictures[ref["image_id"]].setdefault(
             ref["ann_id"], {"ref_id": ref["ref_id"], "ann_id": ref["ann_id"], "expressions": []}
         )
-        thing["expressions"] += said
+        entry["expressions"] += texts
     return {id_: list(objects.values()) for id_, objects in pictures.items()}
 
 

@@ -28,9 +28,9 @@ def find_table(folder: Path) -> Path:
     """
     tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in TABLES and p.is_file())
     if len(tables) != 1:
-        found = ", ".join(table.name for table in tables) or "none"
+        names = ", ".join(table.name for table in tables) or "none"
         raise InputError(
-            f"{folder}: expected a folder with one table ({' '.join(TABLES)}) in it, got {found}; "
+            f"{folder}: expected a folder with one table ({' '.join(TABLES)}) in it, got {names}; "
             "name the file"
         )
     say_once(f"{folder}: its table is {tables[0].name}")

@@ -71,25 +71,25 @@ def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def choose_rows(
-    pipeline: Pipeline, wanted: Sequence[str] | None, checkpoints: Sequence[str]
+    pipeline: Pipeline, names: Sequence[str] | None, checkpoints: Sequence[str]
 ) -> list[Row]:
     """The named rows, or the default ones that the pipeline allows, and a row per checkpoint.
 
     Args:
-        wanted: keys of `ROWS` or `BASELINES`; None for the default.
+        names: keys of `ROWS` or `BASELINES`; None for the default.
         checkpoints: NAME=FOLDER each.
 
     Raises:
         InputError: no such row or checkpoint, a row that the pipeline lacks models for, or two
             rows of one name.
     """
-    known = {**ROWS, **BASELINES}
-    if wanted is None:
-        wanted = [name for name in DEFAULT if pipeline.correct or name not in STAGE_3]
-    unknown = [name for name in wanted if name not in known]
+    makers = {**ROWS, **BASELINES}
+    if names is None:
+        names = [name for name in DEFAULT if pipeline.correct or name not in STAGE_3]
+    unknown = [name for name in names if name not in makers]
     if unknown:
-        raise InputError(f"rows: expected some of {', '.join(known)}, got {', '.join(unknown)}")
-    rows = [known[name](pipeline) for name in dict.fromkeys(wanted)]
+        raise InputError(f"rows: expected some of {', '.join(makers)}, got {', '.join(unknown)}")
+    rows = [makers[name](pipeline) for name in dict.fromkeys(names)]
     for pair in checkpoints:
         title, equals, folder = pair.partition("=")
         if not (title and equals and folder):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ssc.clip import Clip
     from ssc.pipeline import Pipeline
     from ssc.select.prompt_cache import Encoder
-    from train.evaluate.methods import Asked, Mask
+    from train.evaluate.methods import Mask, Question
 
 Tables = dict[str, list[Row]]
 
@@ -73,16 +73,16 @@ def without_projection(pipeline: Pipeline) -> Row:
     segment = pipeline.segment.with_options(project=False)
     reads = known_classes(segment.detector) is None
 
-    def candidates(asked: Asked, text: str) -> Candidates:
+    def candidates(question: Question, text: str) -> Candidates:
         try:
-            return segment(asked.image, [text]).candidates
+            return segment(question.image, [text]).candidates
         except InputError:
             if reads:
                 raise
-            return Candidates.empty(*asked.image.shape[:2])
+            return Candidates.empty(*question.image.shape[:2])
 
-    def masks(asked: Asked) -> list[Mask]:
-        return nearest(asked, [candidates(asked, text) for text in asked.texts])
+    def masks(question: Question) -> list[Mask]:
+        return nearest(question, [candidates(question, text) for text in question.texts])
 
     return Row("no projection" if reads else "no projection (class names only)", masks)
 

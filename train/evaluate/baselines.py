@@ -21,7 +21,7 @@ from ssc.segment.detect import known_classes
 from ssc.select.prompts import CLIP_MEAN
 from ssc.types import Candidates
 from ssc.words.nouns import Parser
-from train.evaluate.methods import Asked, Row, mask_of, pick
+from train.evaluate.methods import Question, Row, mask_of, pick
 
 if TYPE_CHECKING:
     import torch
@@ -51,12 +51,12 @@ def best_box(pipeline: Pipeline) -> Row:
     detector: Any = copy(segment.detector)
     detector.threshold = detector.text_threshold = 0.0  # the best box counts, however low
 
-    def masks(asked: Asked) -> list[Mask]:
-        found = [detector.detect(asked.image, [text])[0][:1] for text in asked.texts]
-        boxes = np.concatenate([*found, np.zeros((0, 4), np.float32)])
-        decoded = iter(segment.segmenter.segment(asked.image, boxes)[0])
-        nothing = np.zeros(asked.image.shape[:2], np.bool_)
-        return [next(decoded) if len(box) else nothing for box in found]
+    def masks(question: Question) -> list[Mask]:
+        detections = [detector.detect(question.image, [text])[0][:1] for text in question.texts]
+        boxes = np.concatenate([*detections, np.zeros((0, 4), np.float32)])
+        decoded = iter(segment.segmenter.segment(question.image, boxes)[0])
+        nothing = np.zeros(question.image.shape[:2], np.bool_)
+        return [next(decoded) if len(box) else nothing for box in detections]
 
     return Row("G-DINO + SAM", masks)
 
@@ -70,10 +70,10 @@ def sam_select(pipeline: Pipeline) -> Row:
     everything = _everything(pipeline)
     select = pipeline.select.with_options(spatial=False)  # the paper's rule
 
-    def masks(asked: Asked) -> list[Mask]:
-        found = everything(asked.image)
-        among = [replace(result, candidates=found, nearest=()) for result in asked.results]
-        return [mask_of(result.selected) for result in select(asked.image, among)]
+    def masks(question: Question) -> list[Mask]:
+        detections = everything(question.image)
+        among = [replace(result, candidates=detections, nearest=()) for result in question.results]
+        return [mask_of(result.selected) for result in select(question.image, among)]
 
     return Row("SAM + Select", masks)
 
@@ -90,11 +90,13 @@ def gl_clip(pipeline: Pipeline) -> Row:
     has_sam = _is_sam(pipeline.segment.segmenter)
     everything = _everything(pipeline) if has_sam else None
 
-    def masks(asked: Asked) -> list[Mask]:
+    def masks(question: Question) -> list[Mask]:
         chosen = []
-        for result in asked.results:
-            among = everything(asked.image) if everything else result.candidates
-            scores = score(asked.image, among.masks, result.expressions[0], result.matches[0].noun)
+        for result in question.results:
+            among = everything(question.image) if everything else result.candidates
+            scores = score(
+                question.image, among.masks, result.expressions[0], result.matches[0].noun
+            )
             chosen.append(pick(among, int(scores.argmax()) if len(scores) else -1))
         return chosen
 
@@ -122,11 +124,11 @@ class Everything:
 
         self.segmenter = segmenter
         self.generator = SamAutomaticMaskGenerator(segmenter.model, **settings)
-        self._kept: Cache[Candidates] = Cache(1)  # rows ask about the same picture in turn
+        self._candidates: Cache[Candidates] = Cache(1)  # rows ask about the same picture in turn
 
     def __call__(self, image: NDArray[np.uint8]) -> Candidates:
         """Every mask with its box; both scores are SAM's estimate of its IoU."""
-        return self._kept.get(content_key(image), lambda: self._generate(image))
+        return self._candidates.get(content_key(image), lambda: self._generate(image))
 
     def _generate(self, image: NDArray[np.uint8]) -> Candidates:
         encoder, dtype = self.segmenter.model.image_encoder, self.segmenter.dtype
@@ -135,16 +137,16 @@ class Everything:
             encoder.register_forward_hook(lambda _, args, out: out.float()),
         )
         try:
-            found = self.generator.generate(image)
+            detections = self.generator.generate(image)
         finally:
             for hook in hooks:
                 hook.remove()
-        if not found:
+        if not detections:
             return Candidates.empty(*image.shape[:2])
-        masks = np.stack([row["segmentation"] for row in found])
-        scores = np.clip([row["predicted_iou"] for row in found], 0, 1).astype(np.float32)
+        masks = np.stack([row["segmentation"] for row in detections])
+        scores = np.clip([row["predicted_iou"] for row in detections], 0, 1).astype(np.float32)
         boxes = np.stack([mask_box(mask) for mask in masks])
-        return Candidates(boxes, scores, ("",) * len(found), masks, scores)
+        return Candidates(boxes, scores, ("",) * len(detections), masks, scores)
 
 
 class GlobalLocal:
@@ -166,7 +168,7 @@ class GlobalLocal:
         self.clip, self.alpha, self.beta = clip, alpha, beta
         self._masked = _masked_modules(clip.model.visual)
         self._parse = Parser()
-        self._seen: Cache[NDArray[np.float32]] = Cache(8)
+        self._embeddings: Cache[NDArray[np.float32]] = Cache(8)
 
     def __call__(
         self, image: NDArray[np.uint8], masks: NDArray[np.bool_], expression: str, noun: str
@@ -179,7 +181,7 @@ class GlobalLocal:
         if not len(masks):
             return np.zeros(0, np.float32)
         key = content_key(image), content_key(masks)
-        visual = self._seen.get(key, lambda: self._see(image, masks))
+        visual = self._embeddings.get(key, lambda: self._see(image, masks))
         sentence, phrase = self.clip.encode_text([expression, self._phrase(expression, noun)])
         text = self.beta * sentence + (1 - self.beta) * phrase
         return visual @ (text / np.linalg.norm(text))
@@ -265,9 +267,9 @@ def _masked_modules(visual: Any) -> Sequence[torch.nn.Module]:
     return list(blocks)[-max(1, round(MASKED * len(blocks))) :]
 
 
-def _first_candidate(asked: Asked) -> list[Mask]:
+def _first_candidate(question: Question) -> list[Mask]:
     """Candidates come by falling score of their boxes."""
-    return [pick(r.candidates, 0 if r.found else -1) for r in asked.results]
+    return [pick(r.candidates, 0 if r.found else -1) for r in question.results]
 
 
 def _is_sam(segmenter: Any) -> TypeGuard[SamSegmenter]:

@@ -18,7 +18,7 @@ from ssc.metrics import (
 )
 from ssc.sure import LIKELY, NOT_SURE, SURE
 from train.data.usable import LeftOut
-from train.evaluate.methods import FOUND_IOU, Asked, Row, ask, mask_of
+from train.evaluate.methods import FOUND_IOU, Question, Row, ask, mask_of
 from train.evaluate.misses import misses
 
 if TYPE_CHECKING:
@@ -41,41 +41,41 @@ class Group:
         self.scores: dict[str, Scores] = {}
         self.right: dict[str, list[bool]] = {}
         self.boxes: dict[str, list[bool]] = {}
-        self.found: list[bool] = []
+        self.covered: list[bool] = []
         self.chance: list[float] = []  # of those found
         self.right_of_found: list[bool] = []
         self.sure: dict[str, dict[str | None, list[bool]]] = {}
 
-    def add(self, masks: Mapping[str, NDArray[np.bool_]], asked: Asked, number: int) -> None:
+    def add(self, masks: Mapping[str, NDArray[np.bool_]], question: Question, number: int) -> None:
         """Counts expression `number` of a picture: each row's mask against the truth."""
-        thing, instances = asked.thing(number), asked.picture.instances
+        referent, instances = question.referent(number), question.picture.instances
         for row, mask in masks.items():
             scores = self.scores.setdefault(row, Scores())
-            if thing.mask is not None:
-                scores.add(mask, thing.mask)
-            elif thing.box is not None:
-                overlap = pairwise_box_iou(mask_box(mask)[None], thing.box[None])[0, 0]
+            if referent.mask is not None:
+                scores.add(mask, referent.mask)
+            elif referent.box is not None:
+                overlap = pairwise_box_iou(mask_box(mask)[None], referent.box[None])[0, 0]
                 self.boxes.setdefault(row, []).append(bool(overlap >= FOUND_IOU))
-        if thing.mask is None:
+        if referent.mask is None:
             return
-        result = asked.results[number]
-        overlaps = pairwise_iou(result.candidates.masks, thing.mask[None])
-        self.found.append(bool((overlaps >= FOUND_IOU).any()))
-        if self.found[-1]:
+        result = question.results[number]
+        overlaps = pairwise_iou(result.candidates.masks, referent.mask[None])
+        self.covered.append(bool((overlaps >= FOUND_IOU).any()))
+        if self.covered[-1]:
             self.chance.append(1 / len(result.candidates))
-        for row, words in asked.sure.items():
+        for row, words in question.sure.items():
             called = self.sure.setdefault(row, {}).setdefault(words[number], [])
-            called.append(mask_iou(masks[row], thing.mask) >= FOUND_IOU)
+            called.append(mask_iou(masks[row], referent.mask) >= FOUND_IOU)
         if instances is None or not len(instances):
             return
-        same = pairwise_iou(instances, thing.mask[None])[:, 0]
+        same = pairwise_iou(instances, referent.mask[None])[:, 0]
         if same.max() < FOUND_IOU:  # several things at once, or none
             return
         target = int(same.argmax())
         for row, mask in masks.items():
             right = chosen_instance(mask, instances) == target
             self.right.setdefault(row, []).append(right)
-        if self.found[-1]:
+        if self.covered[-1]:
             self.right_of_found.append(
                 chosen_instance(mask_of(result.selected), instances) == target
             )
@@ -88,12 +88,12 @@ class Group:
             if row in self.boxes:
                 measures |= {"box P@0.5": mean(self.boxes[row]), "boxes": len(self.boxes[row])}
             rows[row] = {key: None if np.isnan(v) else v for key, v in measures.items()}
-        found = {
-            "share": mean(self.found),
+        segment = {
+            "share": mean(self.covered),
             "S+S choice accuracy": mean(self.right_of_found),
             "chance": mean(self.chance),
         }
-        shares = {key: None if np.isnan(v) else v for key, v in found.items()}
+        shares = {key: None if np.isnan(v) else v for key, v in segment.items()}
         summary = {"rows": rows, "right candidate found": shares}
         if self.sure:
             summary["sure"] = {row: _called(own) for row, own in self.sure.items()}
@@ -147,35 +147,35 @@ def evaluate(
     count = len(data) if pictures is None else min(pictures, len(data))
     left_out = LeftOut(data.name, count) if left_out is None else left_out
 
-    def answer(index: int) -> tuple[Asked, dict[str, list[NDArray[np.bool_]]]]:
-        asked = ask(pipeline, data[index], seed)
-        return asked, {row.title: row.masks(asked) for row in rows}
+    def answer(index: int) -> tuple[Question, dict[str, list[NDArray[np.bool_]]]]:
+        question = ask(pipeline, data[index], seed)
+        return question, {row.title: row.masks(question) for row in rows}
 
     for index in trange(count, desc=data.name, unit="picture", mininterval=2):
         answered = left_out.tried(lambda: data.picture_name(index), lambda: answer(index))  # noqa: B023
         if answered is None:
             continue
-        asked, answers = answered
+        question, answers = answered
         if wrong is not None:
-            wrong += misses(pipeline, asked)
-        said = [kind for thing in asked.picture.objects for kind in _kinds(thing)]
-        for number, kind in enumerate(said):
-            thing = asked.thing(number)
-            if thing.mask is None and thing.box is None:
+            wrong += misses(pipeline, question)
+        kinds = [kind for referent in question.picture.objects for kind in _kinds(referent)]
+        for number, kind in enumerate(kinds):
+            referent = question.referent(number)
+            if referent.mask is None and referent.box is None:
                 continue
             counted += 1
             masks = {title: own[number] for title, own in answers.items()}
             for group in ("all", kind) if kind else ("all",):
-                groups.setdefault(group, Group()).add(masks, asked, number)
+                groups.setdefault(group, Group()).add(masks, question, number)
     left_out.say()
     if not counted:
         raise InputError(
             f"{data.name}: expected masks or boxes to measure with, found neither in {count} "
             "pictures"
         )
-    known = [kind for kind in ("all", *KINDS) if kind in groups]
-    return {kind: groups[kind].summary() for kind in dict.fromkeys((*known, *groups))}
+    order = [kind for kind in ("all", *KINDS) if kind in groups]
+    return {kind: groups[kind].summary() for kind in dict.fromkeys((*order, *groups))}
 
 
-def _kinds(thing: Any) -> Sequence[str]:
-    return thing.kinds or ("",) * len(thing.expressions)
+def _kinds(referent: Any) -> Sequence[str]:
+    return referent.kinds or ("",) * len(referent.expressions)

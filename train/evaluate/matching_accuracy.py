@@ -69,12 +69,12 @@ def loop_match(iou: Tensor, object_of: Tensor, allowed: Tensor) -> Tensor:
 def seconds(times: int, work: Callable[[], object]) -> float:
     """Median seconds of `times` runs, after one that does not count."""
     work()
-    taken = []
+    seconds = []
     for _ in range(times):
         start = perf_counter()
         work()
-        taken.append(perf_counter() - start)
-    return sorted(taken)[times // 2]
+        seconds.append(perf_counter() - start)
+    return sorted(seconds)[times // 2]
 
 
 def times() -> dict[str, float]:
@@ -180,7 +180,7 @@ def has_masks(dataset: Dataset) -> bool:
         name = dataset.picture_name(index)
         picture = left_out.tried(lambda: name, lambda: dataset[index])  # noqa: B023
         if picture is not None:
-            return any(thing.mask is not None for thing in picture.objects)
+            return any(referent.mask is not None for referent in picture.objects)
     return False
 
 

@@ -61,29 +61,29 @@ class Scene:
     chosen: Tensor
 
 
-def open_scene(picture: Picture, looked: PseudoPicture, corrector: Corrector) -> Scene | None:
+def open_scene(picture: Picture, pseudo: PseudoPicture, corrector: Corrector) -> Scene | None:
     """The scene of a picture; None where it has no candidate.
 
     Raises:
         InputError: an object has no true mask.
     """
     truth = []
-    for thing in picture.objects:
-        if thing.mask is None:
-            raise InputError(f"{picture.name}: expected a true mask of object {thing.name}")
-        truth.append(thing.mask)
+    for referent in picture.objects:
+        if referent.mask is None:
+            raise InputError(f"{picture.name}: expected a true mask of object {referent.name}")
+        truth.append(referent.mask)
     numbers: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
     own: list[list[int]] = []
-    for found in looked.objects:
+    for obj in pseudo.objects:
         own.append([])
-        for mask in found.candidates.masks:
+        for mask in obj.candidates.masks:
             own[-1].append(numbers.setdefault(mask.tobytes(), len(masks)))
             if own[-1][-1] == len(masks):
                 masks.append(mask)
     if not masks:
         return None
-    candidates, count = np.stack(masks), len(looked.objects)
+    candidates, count = np.stack(masks), len(pseudo.objects)
     allowed = torch.zeros(count, len(masks), dtype=torch.bool)
     right = torch.full((count,), -1)
     for j, places in enumerate(own):
@@ -91,9 +91,9 @@ def open_scene(picture: Picture, looked: PseudoPicture, corrector: Corrector) ->
         overlap = pairwise_iou(truth[j][None], candidates)[0] * allowed[j].numpy()
         if overlap.max() >= RIGHT:
             right[j] = int(overlap.argmax())
-    chosen = [own[j][x.chosen] if x.chosen >= 0 else -1 for j, x in enumerate(looked.objects)]
-    texts = [text for thing in looked.objects for text in thing.expressions]
-    object_of = [j for j, thing in enumerate(looked.objects) for _ in thing.expressions]
+    chosen = [own[j][x.chosen] if x.chosen >= 0 else -1 for j, x in enumerate(pseudo.objects)]
+    texts = [text for referent in pseudo.objects for text in referent.expressions]
+    object_of = [j for j, referent in enumerate(pseudo.objects) for _ in referent.expressions]
     iou = soft_iou(
         torch.from_numpy(corrector.predict(picture.image, texts)), torch.from_numpy(candidates)
     )
@@ -107,11 +107,11 @@ def scores_of(scene: Scene, drawn: int | None, pooled: str, rng: np.random.Gener
         drawn: expressions of each object; None for all.
     """
     order = torch.from_numpy(rng.permutation(len(scene.object_of)))
-    kept = [order[scene.object_of[order] == j][:drawn] for j in range(len(scene.allowed))]
+    rows_of = [order[scene.object_of[order] == j][:drawn] for j in range(len(scene.allowed))]
     if pooled == "mean":
-        mean = torch.stack([scene.iou[own].mean(0) for own in kept])
+        mean = torch.stack([scene.iou[own].mean(0) for own in rows_of])
         return mean.masked_fill(~scene.allowed, -torch.inf)
-    rows = torch.cat(kept)
+    rows = torch.cat(rows_of)
     return object_scores(scene.iou[rows], scene.object_of[rows], scene.allowed)
 
 
@@ -139,22 +139,22 @@ def open_scenes(dataset: Dataset, folder: Path, checkpoint: Path) -> tuple[list[
         raise InputError(f"{folder}: expected S1 of {len(dataset)} pictures, got {len(store)}")
     scenes, objects = [], 0
     for index in tqdm(range(len(dataset)), desc="matching", mininterval=2):
-        looked = store.picture(index)
-        if looked.error is not None:  # a picture that cannot be read
+        pseudo = store.picture(index)
+        if pseudo.error is not None:  # a picture that cannot be read
             continue
         picture = dataset[index]
-        said = [thing.expressions for thing in picture.objects]
-        if looked.name != picture.name or [x.expressions for x in looked.objects] != said:
+        expressions = [referent.expressions for referent in picture.objects]
+        if pseudo.name != picture.name or [x.expressions for x in pseudo.objects] != expressions:
             raise InputError(
                 f"{folder}: expected S1 and S2 of {dataset.name}, got other pictures or "
-                f"expressions ({looked.name} where {picture.name} stands)"
+                f"expressions ({pseudo.name} where {picture.name} stands)"
             )
-        looked = reviewed(looked, reviews, counts_words(store.manifest))
-        kept = {thing.name for thing in looked.objects}
-        own = tuple(thing for thing in picture.objects if thing.name in kept)
+        pseudo = reviewed(pseudo, reviews, counts_words(store.manifest))
+        names = {referent.name for referent in pseudo.objects}
+        own = tuple(referent for referent in picture.objects if referent.name in names)
         picture = replace(picture, objects=own)
         objects += len(own)
-        scene = open_scene(picture, looked, corrector)
+        scene = open_scene(picture, pseudo, corrector)
         scenes += [] if scene is None else [scene]
     return scenes, objects
 
@@ -185,21 +185,21 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
         rightly`, of those kept with the right mask. A share of nothing is None.
     """
     right = _joined([scene.right for scene in scenes])
-    found = _joined([scene.allowed.any(1).long() for scene in scenes]).bool()
+    covered = _joined([scene.allowed.any(1).long() for scene in scenes]).bool()
     matchable = right != UNMATCHED
 
     def accuracy(matched: Sequence[Tensor]) -> float | None:
         return _share((_joined(matched) == right) & matchable, matchable)
 
     rows = {}
-    for said, drawn in DRAWN.items():
+    for key, drawn in DRAWN.items():
         scores = [
             scores_of(scene, drawn, "best", np.random.default_rng([seed, k]))
             for k, scene in enumerate(scenes)
         ]
         greedy, optimal = [greedy_match(x) for x in scores], [optimal_match(x) for x in scores]
         same = torch.tensor([torch.equal(a, b) for a, b in zip(greedy, optimal)], dtype=torch.bool)
-        rows[said] = {
+        rows[key] = {
             "greedy": accuracy(greedy),
             "optimal": accuracy(optimal),
             "same": _share(same, torch.ones_like(same)),
@@ -216,7 +216,7 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
     count = int(matchable.sum())
     return {
         "objects": objects,
-        "found": int(found.sum()),
+        "found": int(covered.sum()),
         "matchable": count,
         "rows": rows,
         "mean": accuracy([greedy_match(x) for x in mean]),
@@ -224,11 +224,11 @@ def measure(scenes: Sequence[Scene], objects: int, seed: int = 0) -> dict[str, A
         "S2": accuracy([scene.chosen for scene in scenes]),
         "oracle": accuracy([scene.right for scene in scenes]),
         "oracle, no mask twice": places / count if count else None,
-        "none": _none(best, right, found),
+        "none": _none(best, right, covered),
     }
 
 
-def _none(scores: Sequence[Tensor], right: Tensor, found: Tensor) -> dict[str, dict[str, Any]]:
+def _none(scores: Sequence[Tensor], right: Tensor, covered: Tensor) -> dict[str, dict[str, Any]]:
     """What `measure` returns of each threshold."""
     assigned = [greedy_match(x) for x in scores]
     matched = _joined(assigned)
@@ -242,12 +242,12 @@ def _none(scores: Sequence[Tensor], right: Tensor, found: Tensor) -> dict[str, d
     for threshold in THRESHOLDS:
         # Greedy matching takes the best pairs first, so pairs may as well be left out after it.
         keep = (matched != UNMATCHED) & (value >= threshold)
-        left, kept = found & ~keep, found & keep
+        left, rest = covered & ~keep, covered & keep
         rows[str(threshold)] = {
             "left": int(left.sum()),
             "left rightly": _share(right == UNMATCHED, left),
-            "kept": int(kept.sum()),
-            "kept rightly": _share(matched == right, kept),
+            "kept": int(rest.sum()),
+            "kept rightly": _share(matched == right, rest),
         }
     return rows
 
@@ -269,9 +269,9 @@ def markdown(figures: dict[str, Any]) -> str:
         "| expressions | greedy, right % | optimal, right % | greedy = optimal, % of pictures |",
         "|---|---|---|---|",
     ]
-    for said, row in figures["rows"].items():
+    for key, row in figures["rows"].items():
         cells = [_percent(row[name]) for name in ("greedy", "optimal", "same")]
-        lines.append(f"| {TITLES[said]} | {' | '.join(cells)} |")
+        lines.append(f"| {TITLES[key]} | {' | '.join(cells)} |")
     lines.append(f"| mean of all | {_percent(figures['mean'])} | | |")
     for weight, share in figures["priors"].items():
         lines.append(f"| all, plus {weight} for S2's choice | {_percent(share)} | | |")
@@ -287,8 +287,8 @@ def markdown(figures: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for threshold, row in figures["none"].items():
-        left, kept = _percent(row["left rightly"]), _percent(row["kept rightly"])
-        lines.append(f"| {threshold} | {row['left']} | {left} | {row['kept']} | {kept} |")
+        left, rest = _percent(row["left rightly"]), _percent(row["kept rightly"])
+        lines.append(f"| {threshold} | {row['left']} | {left} | {row['kept']} | {rest} |")
     return "\n".join(lines)
 
 

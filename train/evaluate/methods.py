@@ -33,7 +33,7 @@ WITH_WORDS, BOTH_WITH_WORDS = "S+S with words", "S+S with words and S+S+C"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """A picture, and the pipeline's answer to each of its expressions alone.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked:
         owners: for each expression, the index of the object that it names.
         results: the pipeline's answer to each expression.
         seed: for methods that draw at random.
-        kept: what several rows need of this picture, each made once: see `heeding`.
+        answers: what several rows need of this picture, each made once: see `heeding`.
         sure: of rows that say so, title → how sure the answer to each expression is.
     """
 
@@ -49,7 +49,7 @@ class Asked:
     owners: tuple[int, ...]
     results: tuple[Result, ...]
     seed: int = 0
-    kept: dict[str, list[Result]] = field(default_factory=dict, compare=False)
+    answers: dict[str, list[Result]] = field(default_factory=dict, compare=False)
     sure: dict[str, list[str | None]] = field(default_factory=dict, compare=False)
 
     @property
@@ -60,7 +60,7 @@ class Asked:
     def texts(self) -> list[str]:
         return [result.expressions[0] for result in self.results]
 
-    def thing(self, number: int) -> Referred:
+    def referent(self, number: int) -> Referred:
         """What expression `number` names."""
         return self.picture.objects[self.owners[number]]
 
@@ -69,28 +69,30 @@ class Row(NamedTuple):
     """A table row: its title, and a function from a picture to a bool H×W mask per expression."""
 
     title: str
-    masks: Callable[[Asked], list[Mask]]
+    masks: Callable[[Question], list[Mask]]
 
 
-def ask(pipeline: Pipeline, picture: Picture, seed: int = 0) -> Asked:
+def ask(pipeline: Pipeline, picture: Picture, seed: int = 0) -> Question:
     """Runs the pipeline by the paper's rule on every expression of a picture."""
     pipeline = pipeline.with_options(paper=True)
-    pairs = [(k, text) for k, thing in enumerate(picture.objects) for text in thing.expressions]
+    pairs = [
+        (k, text) for k, referent in enumerate(picture.objects) for text in referent.expressions
+    ]
     results: list[Result] = []
     for start in range(0, len(pairs), MAX_OBJECTS):
         texts = [text for _, text in pairs[start : start + MAX_OBJECTS]]
         results += pipeline(picture.image, texts)
-    return Asked(picture, tuple(k for k, _ in pairs), tuple(results), seed)
+    return Question(picture, tuple(k for k, _ in pairs), tuple(results), seed)
 
 
 def random_candidate(pipeline: Pipeline) -> Row:
     """A candidate drawn at random (Table 3)."""
 
-    def masks(asked: Asked) -> list[Mask]:
-        rng = np.random.default_rng([asked.seed, crc32(asked.picture.name.encode())])
+    def masks(question: Question) -> list[Mask]:
+        rng = np.random.default_rng([question.seed, crc32(question.picture.name.encode())])
         return [
             pick(r.candidates, int(rng.integers(len(r.candidates))) if r.found else -1)
-            for r in asked.results
+            for r in question.results
         ]
 
     return Row("Random", masks)
@@ -98,12 +100,14 @@ def random_candidate(pipeline: Pipeline) -> Row:
 
 def oracle(pipeline: Pipeline) -> Row:
     """The candidate nearest to the truth: the best that stage 2 can reach (Tables 2 and 3)."""
-    return Row("Oracle", lambda asked: nearest(asked, [r.candidates for r in asked.results]))
+    return Row(
+        "Oracle", lambda question: nearest(question, [r.candidates for r in question.results])
+    )
 
 
 def zero_shot(pipeline: Pipeline) -> Row:
     """Stages 1 and 2 (Table 1)."""
-    return Row("S+S", lambda asked: [mask_of(result.selected) for result in asked.results])
+    return Row("S+S", lambda question: [mask_of(result.selected) for result in question.results])
 
 
 def matched(pipeline: Pipeline) -> Row:
@@ -113,16 +117,16 @@ def matched(pipeline: Pipeline) -> Row:
     """
     select = pipeline.select.with_options(rule="matching")
 
-    def masks(asked: Asked) -> list[Mask]:
+    def masks(question: Question) -> list[Mask]:
         turns: dict[int, list[int]] = {}
-        for number, owner in enumerate(asked.owners):
-            turn = number - asked.owners.index(owner)
+        for number, owner in enumerate(question.owners):
+            turn = number - question.owners.index(owner)
             turns.setdefault(turn, []).append(number)
         done: dict[int, Mask] = {}
         for numbers in turns.values():
-            together = select(asked.image, [asked.results[n] for n in numbers])
+            together = select(question.image, [question.results[n] for n in numbers])
             done.update((n, mask_of(result.selected)) for n, result in zip(numbers, together))
-        return [done[n] for n in range(len(asked.results))]
+        return [done[n] for n in range(len(question.results))]
 
     return Row("S+S matched", masks)
 
@@ -130,8 +134,8 @@ def matched(pipeline: Pipeline) -> Row:
 def with_words(pipeline: Pipeline) -> Row:
     """S+S where words count in stages 1 and 2 (not in the paper; `ssc.select.spatial`)."""
 
-    def masks(asked: Asked) -> list[Mask]:
-        return [mask_of(result.selected) for result in heeding(pipeline, asked)]
+    def masks(question: Question) -> list[Mask]:
+        return [mask_of(result.selected) for result in heeding(pipeline, question)]
 
     return Row(WITH_WORDS, masks)
 
@@ -139,16 +143,18 @@ def with_words(pipeline: Pipeline) -> Row:
 def corrected(pipeline: Pipeline) -> Row:
     """All three stages (Table 1)."""
     _needs_stage_3(pipeline)
-    return Row("S+S+C", lambda asked: [mask_of(result.corrected) for result in asked.results])
+    return Row("S+S+C", lambda question: [mask_of(result.corrected) for result in question.results])
 
 
 def above_a_half(pipeline: Pipeline) -> Row:
     """S+S+C where the probability is above 0.5, as in the paper; see `ssc.correct.threshold_of`."""
     _needs_stage_3(pipeline)
 
-    def masks(asked: Asked) -> list[Mask]:
-        seen = [result.correction for result in asked.results]
-        return [correction.probability > 0.5 for correction in seen if correction is not None]
+    def masks(question: Question) -> list[Mask]:
+        corrections = [result.correction for result in question.results]
+        return [
+            correction.probability > 0.5 for correction in corrections if correction is not None
+        ]
 
     return Row("S+S+C above 0.5", masks)
 
@@ -157,13 +163,13 @@ def snapped(pipeline: Pipeline) -> Row:
     """The candidate that agrees best with stage 3's mask; that mask where none does."""
     _needs_stage_3(pipeline)
 
-    return Row("S+S+C snapped", lambda asked: [mask_of(r.snapped) for r in asked.results])
+    return Row("S+S+C snapped", lambda question: [mask_of(r.snapped) for r in question.results])
 
 
 def joint(pipeline: Pipeline) -> Row:
     """The candidate that stages 2 and 3 prefer together (`Result.joint`); else stage 3's mask."""
     _needs_stage_3(pipeline)
-    return Row("S+S and S+S+C", lambda asked: [mask_of(r.joint) for r in asked.results])
+    return Row("S+S and S+S+C", lambda question: [mask_of(r.joint) for r in question.results])
 
 
 def joint_with_words(pipeline: Pipeline) -> Row:
@@ -172,9 +178,9 @@ def joint_with_words(pipeline: Pipeline) -> Row:
     assert pipeline.correct is not None
     correct = pipeline.correct
 
-    def masks(asked: Asked) -> list[Mask]:
-        answered = correct(asked.image, heeding(pipeline, asked))
-        asked.sure[BOTH_WITH_WORDS] = [result.sure for result in answered]
+    def masks(question: Question) -> list[Mask]:
+        answered = correct(question.image, heeding(pipeline, question))
+        question.sure[BOTH_WITH_WORDS] = [result.sure for result in answered]
         return [mask_of(result.joint) for result in answered]
 
     return Row(BOTH_WITH_WORDS, masks)
@@ -214,8 +220,8 @@ def checkpoint(title: str, folder: str | Path) -> Row:
 def of_stage_3(title: str, correct: Correct) -> Row:
     """A stage 3 of its own."""
 
-    def masks(asked: Asked) -> list[Mask]:
-        return [mask_of(result.corrected) for result in correct(asked.image, asked.results)]
+    def masks(question: Question) -> list[Mask]:
+        return [mask_of(result.corrected) for result in correct(question.image, question.results)]
 
     return Row(title, masks)
 
@@ -223,8 +229,8 @@ def of_stage_3(title: str, correct: Correct) -> Row:
 def selected(title: str, select: Select) -> Row:
     """The pipeline's candidates with another stage 2."""
 
-    def masks(asked: Asked) -> list[Mask]:
-        return [mask_of(result.selected) for result in select(asked.image, asked.results)]
+    def masks(question: Question) -> list[Mask]:
+        return [mask_of(result.selected) for result in select(question.image, question.results)]
 
     return Row(title, masks)
 
@@ -236,17 +242,17 @@ def pick(candidates: Candidates, index: int) -> Mask:
     return candidates.masks[index]
 
 
-def nearest(asked: Asked, candidates: list[Candidates]) -> list[Mask]:
+def nearest(question: Question, candidates: list[Candidates]) -> list[Mask]:
     """Of each expression's candidates the one of the highest IoU with the truth."""
     masks = []
     for number, own in enumerate(candidates):
-        thing = asked.thing(number)
+        referent = question.referent(number)
         overlaps: NDArray[Any] = np.zeros((len(own), 1))
-        if thing.mask is not None:
-            overlaps = pairwise_iou(own.masks, thing.mask[None])
-        elif thing.box is not None:
+        if referent.mask is not None:
+            overlaps = pairwise_iou(own.masks, referent.mask[None])
+        elif referent.box is not None:
             boxes = np.array([mask_box(mask) for mask in own.masks], np.float32).reshape(-1, 4)
-            overlaps = pairwise_box_iou(boxes, thing.box[None])
+            overlaps = pairwise_box_iou(boxes, referent.box[None])
         masks.append(pick(own, int(overlaps[:, 0].argmax()) if len(own) else -1))
     return masks
 
@@ -257,13 +263,13 @@ def mask_of(answer: Answer | None) -> Mask:
     return answer.mask
 
 
-def heeding(pipeline: Pipeline, asked: Asked) -> list[Result]:
+def heeding(pipeline: Pipeline, question: Question) -> list[Result]:
     """Stages 1 and 2 of each expression, with words read; once a picture."""
-    if "words" not in asked.kept:
+    if "words" not in question.answers:
         listening = pipeline.with_options(paper=False)
-        found = [listening.segment(asked.image, [text]) for text in asked.texts]
-        asked.kept["words"] = listening.select(asked.image, found)
-    return asked.kept["words"]
+        results = [listening.segment(question.image, [text]) for text in question.texts]
+        question.answers["words"] = listening.select(question.image, results)
+    return question.answers["words"]
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

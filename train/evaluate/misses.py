@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from ssc.result import Result
     from train.data import Referred
-    from train.evaluate.methods import Asked
+    from train.evaluate.methods import Question
 
 CAUSES = {
     "choice": "the right candidate is there, another is chosen",
@@ -28,7 +28,7 @@ CAUSES = {
 """Why an answer is wrong, by the first stage that went right."""
 
 
-def misses(pipeline: Pipeline, asked: Asked) -> list[dict[str, Any]]:
+def misses(pipeline: Pipeline, question: Question) -> list[dict[str, Any]]:
     """Expressions whose answer has an IoU below 0.5 with the truth, by mask or else by box.
 
     Returns:
@@ -36,18 +36,18 @@ def misses(pipeline: Pipeline, asked: Asked) -> list[dict[str, Any]]:
         class, score and box of the answer, in words.
     """
     rows = []
-    for number, result in enumerate(heeding(pipeline, asked)):
-        thing = asked.thing(number)
-        if thing.mask is None and thing.box is None:
+    for number, result in enumerate(heeding(pipeline, question)):
+        referent = question.referent(number)
+        if referent.mask is None and referent.box is None:
             continue
-        iou = float(_overlaps(result.mask[None], thing)[0])
+        iou = float(_overlaps(result.mask[None], referent)[0])
         if iou < FOUND_IOU:
             rows.append(
                 {
-                    "picture": asked.picture.name,
-                    "expression": asked.texts[number],
+                    "picture": question.picture.name,
+                    "expression": question.texts[number],
                     "iou": round(iou, 3),
-                    "cause": _cause(result, asked, thing),
+                    "cause": _cause(result, question, referent),
                     "chosen": _chosen(result),
                 }
             )
@@ -76,40 +76,40 @@ def markdown(splits: Mapping[str, Sequence[Mapping[str, Any]]], counts: Mapping[
     return "\n\n".join(parts)
 
 
-def _overlaps(masks: NDArray[np.bool_], thing: Referred) -> NDArray[np.float64]:
+def _overlaps(masks: NDArray[np.bool_], referent: Referred) -> NDArray[np.float64]:
     """IoU of each of N masks with the truth; of their boxes where only its box is known."""
-    if thing.mask is not None:
-        return pairwise_iou(masks, thing.mask[None])[:, 0]
-    assert thing.box is not None
+    if referent.mask is not None:
+        return pairwise_iou(masks, referent.mask[None])[:, 0]
+    assert referent.box is not None
     boxes = np.array([mask_box(mask) for mask in masks], np.float32).reshape(-1, 4)
-    return pairwise_box_iou(boxes, thing.box[None])[:, 0]
+    return pairwise_box_iou(boxes, referent.box[None])[:, 0]
 
 
-def _cause(result: Result, asked: Asked, thing: Referred) -> str:
-    found = result.candidates
-    if (_overlaps(found.masks, thing) >= FOUND_IOU).any():
+def _cause(result: Result, question: Question, referent: Referred) -> str:
+    candidates = result.candidates
+    if (_overlaps(candidates.masks, referent) >= FOUND_IOU).any():
         return "choice"
-    box = thing.box
-    if thing.mask is not None:
-        box = mask_box(thing.mask)
+    box = referent.box
+    if referent.mask is not None:
+        box = mask_box(referent.mask)
     assert box is not None
-    if (pairwise_box_iou(found.boxes, box[None]) >= FOUND_IOU).any():
+    if (pairwise_box_iou(candidates.boxes, box[None]) >= FOUND_IOU).any():
         return "mask"
-    names, instances = asked.picture.names, asked.picture.instances
-    if names and instances is not None and thing.mask is not None:
-        own = names[int(pairwise_iou(instances, thing.mask[None])[:, 0].argmax())]
+    names, instances = question.picture.names, question.picture.instances
+    if names and instances is not None and referent.mask is not None:
+        own = names[int(pairwise_iou(instances, referent.mask[None])[:, 0].argmax())]
         looked_for = {name for match in result.matches for name in (match.name, *match.others)}
         return "box" if own in looked_for else "class"
     return "box"
 
 
 def _chosen(result: Result) -> str:
-    index, found = result.answer.index, result.candidates
+    index, candidates = result.answer.index, result.candidates
     if index < 0:
-        return f"nothing ({' or '.join(result.classes)}: {len(found)} candidates)"
-    height, width = found.masks.shape[1:]
-    x0, y0, x1, y1 = found.boxes[index] / np.array([width, height] * 2)
+        return f"nothing ({' or '.join(result.classes)}: {len(candidates)} candidates)"
+    height, width = candidates.masks.shape[1:]
+    x0, y0, x1, y1 = candidates.boxes[index] / np.array([width, height] * 2)
     return (
-        f"{index + 1} of {len(found)}: {found.labels[index]} {found.scores[index]:.2f} "
-        f"at {x0:.2f} {y0:.2f} {x1:.2f} {y1:.2f}"
+        f"{index + 1} of {len(candidates)}: {candidates.labels[index]} "
+        f"{candidates.scores[index]:.2f} at {x0:.2f} {y0:.2f} {x1:.2f} {y1:.2f}"
     )

@@ -23,7 +23,7 @@ def markdown(report: dict[str, Any]) -> str:
             for caption, titles in report["tables"].items()
         )
     parts = [_scores(report["splits"]), _left_out(report.get("left out", {}))]
-    parts += [_gaps(report["splits"]), _found(report["splits"])]
+    parts += [_gaps(report["splits"]), _recall(report["splits"])]
     parts.append(_sure(report["splits"]))
     if report.get("detector"):
         names = next(iter(report["detector"].values()))
@@ -35,8 +35,8 @@ def markdown(report: dict[str, Any]) -> str:
         nouns = report["nouns"]
         parts.append(f"Class projection: {_percent(nouns['right'])} % of {nouns['nouns']} nouns.")
     if "misses" in report:
-        asked = {split: _asked(groups) for split, groups in report["splits"].items()}
-        parts.append(misses.markdown(report["misses"], asked))
+        counts = {split: _count(groups) for split, groups in report["splits"].items()}
+        parts.append(misses.markdown(report["misses"], counts))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -92,7 +92,7 @@ def _gaps(splits: Mapping[str, Any]) -> str:
     )
 
 
-def _found(splits: Mapping[str, Any]) -> str:
+def _recall(splits: Mapping[str, Any]) -> str:
     lines = ["| split | expressions | right candidate found | S+S choice of these | chance |"]
     lines.append("|---|---|---|---|---|")
     for split, groups in splits.items():
@@ -127,7 +127,7 @@ def _all(groups: Mapping[str, Any]) -> Mapping[str, Any]:
     return groups["all"]["rows"]
 
 
-def _asked(groups: Mapping[str, Any]) -> int:
+def _count(groups: Mapping[str, Any]) -> int:
     """How many expressions have a truth."""
     row = next(iter(_all(groups).values()))
     return row["samples"] + row.get("boxes", 0)

@@ -61,7 +61,7 @@ OUTRIGHT = {
 
 
 @dataclass
-class Thing:
+class Square:
     """An object of a picture.
 
     Attributes:
@@ -101,20 +101,18 @@ class Truth:
 
     threshold = 0.3
 
-    def show(self, things: Sequence[Thing], meant: str) -> None:
-        self.things, self.meant = things, meant
-        self.asked: list[tuple[str, ...]] = []
+    def show(self, squares: Sequence[Square], meant: str) -> None:
+        self.squares, self.meant = squares, meant
+        self.queries: list[tuple[str, ...]] = []
 
-    def detect(self, image: Any, wanted: Sequence[str]) -> Any:
-        self.asked.append(tuple(wanted))
-        known = [
-            t for t in self.things if t.name in wanted or (not t.name and self.meant in wanted)
-        ]
-        boxes = np.array([t.box for t in known], np.float32).reshape(-1, 4)
+    def detect(self, image: Any, names: Sequence[str]) -> Any:
+        self.queries.append(tuple(names))
+        shown = [t for t in self.squares if t.name in names or (not t.name and self.meant in names)]
+        boxes = np.array([t.box for t in shown], np.float32).reshape(-1, 4)
         return (
             boxes,
-            np.full(len(known), 0.9, np.float32),
-            tuple(t.name or wanted[0] for t in known),
+            np.full(len(shown), 0.9, np.float32),
+            tuple(t.name or names[0] for t in shown),
         )
 
 
@@ -148,18 +146,18 @@ def measure(
     Raises:
         InputError: a list cannot be read.
     """
-    things: dict[str, list[Thing]] = defaultdict(list)
-    lists = {Path(source).stem: _rows(source, things) for source in sources}
+    squares: dict[str, list[Square]] = defaultdict(list)
+    lists = {Path(source).stem: _rows(source, squares) for source in sources}
     for rows in lists.values():
         for row in rows:
             name = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
             if name:
-                things[row.picture][row.number].named[name] += 1
+                squares[row.picture][row.number].named[name] += 1
     truth = Truth()
     stage = Segment(pipeline.segment.nouns, pipeline.segment.classes, truth, Filled())
     heeding = Pipeline(stage, Select(Alike()))
     return {
-        name: _figures(heeding, truth, things, _drawn(rows, limit)) for name, rows in lists.items()
+        name: _figures(heeding, truth, squares, _drawn(rows, limit)) for name, rows in lists.items()
     }
 
 
@@ -169,14 +167,14 @@ def _drawn(rows: list[Row], limit: int | None) -> list[Row]:
 
 
 def _figures(
-    pipeline: Pipeline, truth: Truth, things: dict[str, list[Thing]], rows: list[Row]
+    pipeline: Pipeline, truth: Truth, squares: dict[str, list[Square]], rows: list[Row]
 ) -> dict[str, float]:
     from tqdm import tqdm
 
     rng = np.random.default_rng(0)
     counts: dict[str, list[float]] = defaultdict(list)
     for row in tqdm(rows, unit="expression", mininterval=2):
-        own = things[row.picture]
+        own = squares[row.picture]
         meant = own[row.number]
         if meant.name is None:
             continue
@@ -184,11 +182,11 @@ def _figures(
         # Noise, so that no two pictures are one to a cache.
         image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         [result] = pipeline(image, [row.expression])
-        asked = truth.asked[0] if truth.asked else ()
-        counts["class"].append(meant.name in asked)
-        if len(asked) < len(COCO_80):
-            counts["looked for"].append(len(asked))
-        alternatives = sum(thing.name in (None, meant.name) for thing in own)
+        queries = truth.queries[0] if truth.queries else ()
+        counts["class"].append(meant.name in queries)
+        if len(queries) < len(COCO_80):
+            counts["looked for"].append(len(queries))
+        alternatives = sum(square.name in (None, meant.name) for square in own)
         if alternatives < 2:
             continue
         counts["chance"].append(1 / alternatives)
@@ -207,22 +205,22 @@ def _figures(
     return {"expressions": len(rows), **percents}
 
 
-def _rows(source: str, things: dict[str, list[Thing]]) -> list[Row]:
+def _rows(source: str, squares: dict[str, list[Square]]) -> list[Row]:
     rows = []
     for picture, expression, box in _read(source):
-        own = things[picture]
-        boxes = np.array([thing.box for thing in own], np.float32).reshape(-1, 4)
+        own = squares[picture]
+        boxes = np.array([square.box for square in own], np.float32).reshape(-1, 4)
         same = pairwise_box_iou(boxes, box[None])[:, 0] >= SAME
         number = int(same.argmax()) if same.any() else len(own)
         if number == len(own):
-            own.append(Thing(box))
+            own.append(Square(box))
         rows.append(Row(picture, expression, number))
     return rows
 
 
 def _read(source: str) -> list[tuple[str, str, NDArray[np.float32]]]:
     """Picture, expression and box, in the pixels of the square, of each expression."""
-    found = []
+    rows = []
     if source.endswith(".jsonl"):
         try:
             lines = Path(source).read_text("utf-8").splitlines()
@@ -232,12 +230,12 @@ def _read(source: str) -> list[tuple[str, str, NDArray[np.float32]]]:
     data = open_dataset(source)
     for i in range(len(data)):
         picture = data[i]
-        for thing in picture.objects:
-            box = mask_box(thing.mask) if thing.mask is not None else thing.box
+        for referent in picture.objects:
+            box = mask_box(referent.mask) if referent.mask is not None else referent.box
             if box is not None:
                 square = _squared(box, *picture.image.shape[:2])
-                found += [(picture.name, text, square) for text in thing.expressions]
-    return found
+                rows += [(picture.name, text, square) for text in referent.expressions]
+    return rows
 
 
 def _parsed(line: str, where: str) -> tuple[str, str, NDArray[np.float32]]:

@@ -77,8 +77,8 @@ def open_source(text: str, data: str | None = None, images: Path | None = None) 
         return pages_of(open_reviewed(path.parent, data), decided=True)
     if (path / RUN).exists() or (path / MANIFEST).exists():
         return pages_of(open_reviewed(path, data), decided=False)
-    if path.is_dir() and (found := sorted(path.rglob(RESULT))):
-        return _full(_of_results(found, images))
+    if path.is_dir() and (matches := sorted(path.rglob(RESULT))):
+        return _full(_of_results(matches, images))
     return _full(_of_data(open_dataset(text)))
 
 
@@ -95,34 +95,35 @@ def _of_data(dataset: Dataset) -> Iterator[Page]:
     for index in range(len(dataset)):
         picture = dataset[index]
         items = tuple(
-            Item(thing.name, thing.expressions, thing.mask[None])
-            for thing in picture.objects
-            if thing.mask is not None
+            Item(referent.name, referent.expressions, referent.mask[None])
+            for referent in picture.objects
+            if referent.mask is not None
         )
         yield Page(picture.name, picture.image, items)
 
 
 def _of_store(opened: Opened, decided: bool) -> Iterator[Page]:
     for index in range(len(opened.store)):
-        looked = opened.store.picture(index)
+        pseudo = opened.store.picture(index)
         states = {
-            thing.name: opened.reviews.of(looked.name, thing.name) for thing in looked.objects
+            referent.name: opened.reviews.of(pseudo.name, referent.name)
+            for referent in pseudo.objects
         }
         counts = {name for name, own in states.items() if own.choice is not None}
-        if looked.error is not None or (decided and not counts):
+        if pseudo.error is not None or (decided and not counts):
             continue
-        right = {thing.name: thing for thing in opened.reviewed(index).objects}
+        right = {referent.name: referent for referent in opened.reviewed(index).objects}
         items = []
-        for thing in looked.objects:
-            choice, own = states[thing.name].choice, right.get(thing.name)
-            label = (thing.classes or (LABEL,))[0]
+        for referent in pseudo.objects:
+            choice, own = states[referent.name].choice, right.get(referent.name)
+            label = (referent.classes or (LABEL,))[0]
             if choice is not None:
-                said = own.expressions if own else thing.expressions
-                items.append(Item(thing.name, said, masks_of(choice, looked), label))
+                texts = own.expressions if own else referent.expressions
+                items.append(Item(referent.name, texts, masks_of(choice, pseudo), label))
             elif not decided and own is not None and own.chosen >= 0:
                 mask = own.candidates.masks[own.chosen]
-                items.append(Item(thing.name, own.expressions, mask[None], label))
-        yield Page(looked.name, opened.dataset[index].image, tuple(items))
+                items.append(Item(referent.name, own.expressions, mask[None], label))
+        yield Page(pseudo.name, opened.dataset[index].image, tuple(items))
 
 
 def _of_results(files: list[Path], images: Path | None) -> Iterator[Page]:
@@ -153,11 +154,11 @@ def _of_results(files: list[Path], images: Path | None) -> Iterator[Page]:
 
 def _picture(images: Path, name: str) -> Path:
     """The one file of a name in a folder or below it."""
-    found = sorted(path for path in images.rglob("*") if path.name == name)
+    matches = sorted(path for path in images.rglob("*") if path.name == name)
     direct = images / name
-    if direct in found or len(found) == 1:
-        return direct if direct in found else found[0]
+    if direct in matches or len(matches) == 1:
+        return direct if direct in matches else matches[0]
     raise InputError(
-        f"{images}: expected one picture named {name}, got {len(found)}; name its folder with "
+        f"{images}: expected one picture named {name}, got {len(matches)}; name its folder with "
         "--images"
     )

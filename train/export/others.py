@@ -24,7 +24,7 @@ def write_yolo(pages: Iterable[Page], out: Path, split: str) -> list[str]:
     make_folder(images)
     make_folder(labels)
     names: dict[str, int] = {}
-    said, empty = list[str](), 0
+    rows, empty = list[str](), 0
     for number, page in enumerate(pages, 1):
         height, width = page.image.shape[:2]
         lines = []
@@ -35,14 +35,14 @@ def write_yolo(pages: Iterable[Page], out: Path, split: str) -> list[str]:
                 shares = (outline(mask) / (width, height)).reshape(-1)
                 lines.append(" ".join([str(kind), *(f"{share:.6f}" for share in shares)]))
                 row = {"file": f"{number:06d}", "line": len(lines), "expressions": item.expressions}
-                said.append(json.dumps(row, ensure_ascii=False))
+                rows.append(json.dumps(row, ensure_ascii=False))
         write_whole(images / f"{number:06d}.png", png(page.image))
         write_whole(labels / f"{number:06d}.txt", "".join(f"{line}\n" for line in lines).encode())
     table = "".join(f"  {k}: {json.dumps(name)}\n" for name, k in names.items())
     head = f"path: .\n{split}: images/{split}\n"
     head += f"val: images/{split}\n" if split == "train" else f"train: images/{split}\n"
     write_whole(out / "data.yaml", f"{head}nc: {len(names)}\nnames:\n{table}".encode())
-    write_whole(out / "expressions.jsonl", "".join(f"{line}\n" for line in said).encode())
+    write_whole(out / "expressions.jsonl", "".join(f"{line}\n" for line in rows).encode())
     return [f"{empty} objects that mean nothing"] if empty else []
 
 

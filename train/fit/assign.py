@@ -59,6 +59,6 @@ def picture_scores(batch: Batch, logits: Tensor) -> list[Tensor]:
         batch.allowed,
     )
     return [
-        object_scores(soft_iou(seen, masks), object_of, allowed)
-        for seen, masks, object_of, allowed in pictures
+        object_scores(soft_iou(probability, masks), object_of, allowed)
+        for probability, masks, object_of, allowed in pictures
     ]

@@ -118,11 +118,11 @@ class Log:
         self.path = out / "log.jsonl"
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         # What a killed run logged after its last state comes again.
-        kept = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
+        earlier = [x for x in lines if x.endswith("\n") and json.loads(x)["update"] < first]
         if not measured:
             print("--val changed: its figures in the log are dropped", flush=True)
-            kept = [x for x in kept if "val mIoU" not in x]
-        write_whole(self.path, "".join(kept).encode())
+            earlier = [x for x in earlier if "val mIoU" not in x]
+        write_whole(self.path, "".join(earlier).encode())
         self.board: Any = None
         with suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter

@@ -233,10 +233,10 @@ def _write(
         (part / IMAGES).open("wb") as images,
         (part / MASKS).open("wb") as bits,
     ):
-        for made in tqdm(loader, desc=f"caching {rows.dataset.name}", mininterval=1):
-            if isinstance(made, InputError):
-                raise made
-            row, image, masks = made
+        for example in tqdm(loader, desc=f"caching {rows.dataset.name}", mininterval=1):
+            if isinstance(example, InputError):
+                raise example
+            row, image, masks = example
             left_out["objects"] += row.pop("left_out")
             reviewed += row.pop("reviewed", 0)
             if reason := row.pop("unusable", ""):

@@ -31,6 +31,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mini": {"lr": 1e-3, "batch": 8, "epochs": 8, "warmup": 100, "clip": 5.0},
 }
 """What depends on the model, key of `CONFIGS`."""
+HEEDED_BY: dict[str, tuple[str, ...]] = {
+    "--store": ("bootstrap", "correct"),
+    "--reviews": ("bootstrap", "correct"),
+    "--visual": ("bootstrap", "supervised"),  # `correct` starts from a checkpoint
+    "--match": ("correct",),
+    "--prior": ("correct",),
+}
+"""Option, which takes one value → the methods that heed it. All methods heed all others."""
 
 _LEARNING = (
     "method",
@@ -181,16 +189,42 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--workers", type=int, help="processes that fill the cache; default: 2")
     add("--cpu", action="store_true", help="even where there is a GPU")
     add("--allow-missing", action="store_true", help=HELP)
-    given = vars(parser.parse_args(argv))
-    method = given["method"]
-    if ("store" not in given) != (method == "supervised"):
-        parser.error("bootstrap and correct need --store, supervised must not have it")
-    if method == "correct" and "init" not in given:
+    values = vars(parser.parse_args(argv))
+    method = values["method"]
+    for option, methods in HEEDED_BY.items():
+        if option[2:] in values and method not in methods:
+            parser.error(
+                f"{option}: expected with {' or '.join(methods)}, got {method}; leave it out"
+            )
+    if method in HEEDED_BY["--store"] and "store" not in values:
+        parser.error(f"{method} needs S1 and S2 of the data: give --store")
+    if method == "correct" and "init" not in values:
         parser.error("correct starts from a bootstrapped checkpoint: give --init")
-    if "size" in given:
-        given["size"] = tuple(given["size"])
+    if "size" in values:
+        values["size"] = tuple(values["size"])
     defaults = {"expressions": 1 if method == "bootstrap" else 0}
-    return Options(**defaults | DEFAULTS[given.get("model", Options.model)] | given)
+    return Options(**defaults | DEFAULTS[values.get("model", Options.model)] | values)
+
+
+def heeded(method: str, methods: Sequence[str], argv: Sequence[str]) -> list[str]:
+    """Of options for several methods in turn, those for `method`.
+
+    An option is left out where only others of `methods` heed it. One that none of them heeds stays,
+    for `parse` to refuse.
+    """
+    others = {
+        option
+        for option, by in HEEDED_BY.items()
+        if method not in by and not set(by).isdisjoint(methods)
+    }
+    own, rest = [], iter(argv)
+    for argument in rest:
+        option, equals, _ = argument.partition("=")
+        if option not in others:
+            own.append(argument)
+        elif not equals:
+            next(rest, None)  # its value
+    return own
 
 
 def _by_model(option: str) -> str:

@@ -66,7 +66,7 @@ class Rows(torch.utils.data.Dataset):
         left_out = len(picture.objects) - len(objects)
         row = {"name": picture.name, "objects": objects, "left_out": left_out}
         if self.reviews is not None:
-            states = [self.reviews.of(picture.name, thing.name) for thing in picture.objects]
+            states = [self.reviews.of(picture.name, referent.name) for referent in picture.objects]
             row["reviewed"] = sum(own.choice is not None for own in states)
         return row, shrink(picture.image, self.size), list(masks)
 
@@ -93,8 +93,8 @@ class Rows(torch.utils.data.Dataset):
                 f"{self.store.name(index)} where {picture.name} stands"
             )
         if self.reviews is not None:
-            looked, spatial = self.store.picture(index), counts_words(self.store.manifest)
-            segmented = reviewed(looked, self.reviews, spatial).objects
+            pseudo, spatial = self.store.picture(index), counts_words(self.store.manifest)
+            segmented = reviewed(pseudo, self.reviews, spatial).objects
             for entry in segmented:
                 yield list(entry.expressions), entry.candidates.masks, entry.chosen, entry.fixed
             return
@@ -109,11 +109,11 @@ class Rows(torch.utils.data.Dataset):
 def _parted(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Objects with masks; a mask that a person gave to one is no other's, also where two masks are
     the same once they are small."""
-    taken = {number for entry in objects if entry.get("fixed") for number in entry["masks"]}
+    reserved = {number for entry in objects if entry.get("fixed") for number in entry["masks"]}
     for entry in objects:
-        if taken and not entry.get("fixed"):
-            entry["masks"] = [number for number in entry["masks"] if number not in taken]
-            entry["chosen"] = -1 if entry["chosen"] in taken else entry["chosen"]
+        if reserved and not entry.get("fixed"):
+            entry["masks"] = [number for number in entry["masks"] if number not in reserved]
+            entry["chosen"] = -1 if entry["chosen"] in reserved else entry["chosen"]
     return [entry for entry in objects if entry["masks"]]
 
 

@@ -43,6 +43,6 @@ def learn_tokenizer(expressions: Iterable[str], words: int) -> Any:
     always = [*EVERYDAY.split(), *" ".join(COCO_80).split()]
     pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters), *always]
     pieces += sorted(counts, key=lambda word: (-counts[word], word))
-    kept = list(dict.fromkeys(pieces))[:VOCABULARY]
-    vocabulary = {piece: number for number, piece in enumerate(kept)}
+    ordered = list(dict.fromkeys(pieces))[:VOCABULARY]
+    vocabulary = {piece: number for number, piece in enumerate(ordered)}
     return BertTokenizer(vocabulary, model_max_length=words)

@@ -80,9 +80,9 @@ def _question() -> tuple[Any, Result]:
 
 def _timed(what: str, work: Callable[[], Any]) -> None:
     wall, processor = time.perf_counter(), time.process_time()
-    made = work()
+    output = work()
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    size = f", {len(made) / 1e6:.1f} MB" if isinstance(made, bytes) else ""
+    size = f", {len(output) / 1e6:.1f} MB" if isinstance(output, bytes) else ""
     print(f"{what}: {wall:.1f} s, {processor:.1f} s of a processor{size}", flush=True)
 
 

@@ -43,7 +43,7 @@ def write(folder: Path, count: int) -> None:
     from train.pseudo.store import SHARD, begin, shard_file
 
     scenes = read_slice()
-    found = [encode(_stored(scene)) for scene in scenes]
+    records = [encode(_stored(scene)) for scene in scenes]
     for k, scene in enumerate(scenes):
         small = cv2.resize(scene.image, SIZE[::-1], interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / f"{k}.png"), small[..., ::-1])
@@ -53,9 +53,9 @@ def write(folder: Path, count: int) -> None:
             lines = []
             for number in range(first, min(first + SHARD, count)):
                 k, name = number % len(scenes), f"picture {number}"
-                said = [thing["expressions"] for thing in found[k]["objects"]]
-                file.write(json.dumps({"image": f"{k}.png", "name": name, "objects": said}) + "\n")
-                lines.append(json.dumps({**found[k], "name": name}) + "\n")
+                texts = [entry["expressions"] for entry in records[k]["objects"]]
+                file.write(json.dumps({"image": f"{k}.png", "name": name, "objects": texts}) + "\n")
+                lines.append(json.dumps({**records[k], "name": name}) + "\n")
             shard = gzip.compress("".join(lines).encode(), 1, mtime=0)
             shard_file(folder / "store", first // SHARD).write_bytes(shard)
 
@@ -73,15 +73,15 @@ def _stored(scene: Any) -> Any:
     masks = np.array(sizes, np.bool_).reshape(-1, h, w)
     ones = np.ones(len(masks), np.float32)
     boxes = np.tile(np.array([0, 0, w, h], np.float32), (len(masks), 1))
-    labels = tuple(thing["category"] for thing in scene.objects)
+    labels = tuple(entry["category"] for entry in scene.objects)
     every = Candidates(boxes, ones, labels, masks, ones)
     objects: list[PseudoObject] = []
-    for k, thing in enumerate(scene.objects):
-        said = tuple(e["text"] for e in thing["expressions"])
-        if said:
-            similarity = np.zeros((len(said), len(masks)), np.float32)
+    for k, entry in enumerate(scene.objects):
+        texts = tuple(e["text"] for e in entry["expressions"])
+        if texts:
+            similarity = np.zeros((len(texts), len(masks)), np.float32)
             name = str(len(objects))
-            objects.append(PseudoObject(name, said, (labels[k],), every, similarity, k))
+            objects.append(PseudoObject(name, texts, (labels[k],), every, similarity, k))
     return PseudoPicture(scene.name, SIZE, tuple(objects))
 
 
@@ -118,9 +118,9 @@ def training(folder: Path) -> dict[str, float]:
 def private() -> float:
     """This process's resident memory that no file backs, in MB."""
     status = Path("/proc/self/status").read_text()
-    found = re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024 / 1e6
+    match = re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024 / 1e6
 
 
 def measure(counts: Sequence[int]) -> dict[int, dict[str, float]]:

@@ -75,8 +75,8 @@ def load(url: str, pid: int | None, clients: int, seconds: float) -> bool:
     memory = []
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        given = [(url, n, Path(folder), start + seconds, counts) for n in range(clients)]
-        threads = [threading.Thread(target=ask_often, args=row) for row in given]
+        arguments = [(url, n, Path(folder), start + seconds, counts) for n in range(clients)]
+        threads = [threading.Thread(target=ask_often, args=row) for row in arguments]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):

@@ -41,15 +41,15 @@ COUNT = {
 
 def find_photos(folders: dict[str, str]) -> list[Path]:
     """The files that are installed; says which packages are missing."""
-    found = []
+    paths = []
     for folder, names in folders.items():
         package, _, inner = folder.partition("/")
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             print(f"{package} is not installed: its photographs are left out")
             continue
-        found += [Path(spec.origin).parent / inner / name for name in names.split()]
-    return [path for path in found if path.exists()]
+        paths += [Path(spec.origin).parent / inner / name for name in names.split()]
+    return [path for path in paths if path.exists()]
 
 
 def vary(photo: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

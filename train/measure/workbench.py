@@ -36,23 +36,27 @@ WAIT = 120  # seconds for the server to begin
 
 def write_store(folder: Path, objects: int) -> Path:
     """S1 and S2 of at least so many objects, whose candidates are the scene's true masks."""
-    looked, rows = [], []
+    records, rows = [], []
     for scene in read_slice():
         boxes = np.stack([mask_box(mask) for mask in scene.masks])
         ones = np.ones(len(boxes), np.float32)
-        labels = tuple(str(thing["category"]) for thing in scene.objects)
-        found = Candidates(boxes, ones, labels, scene.masks, ones)
+        labels = tuple(str(entry["category"]) for entry in scene.objects)
+        candidates = Candidates(boxes, ones, labels, scene.masks, ones)
         own = []
-        for k, thing in enumerate(scene.objects):
-            if said := tuple(e["text"] for e in thing["expressions"]):
-                score = np.random.default_rng(k).normal(0.2, 0.01, (len(said), len(boxes)))
-                own.append(PseudoObject(str(k), said, labels[:1], found, score.astype("f4"), k))
-        looked.append(PseudoPicture(scene.name, scene.masks.shape[1:], tuple(own)))
-        said_of = [{"name": thing.name, "expressions": thing.expressions} for thing in own]
-        rows.append({"image": str(SLICE / f"{scene.name}.jpg"), "objects": said_of})
-    each = sum(len(picture.objects) for picture in looked)
-    count = len(looked) * -(-objects // each)
-    names = [f"{looked[k % len(looked)].name} {k}" for k in range(count)]
+        for k, entry in enumerate(scene.objects):
+            if texts := tuple(e["text"] for e in entry["expressions"]):
+                score = np.random.default_rng(k).normal(0.2, 0.01, (len(texts), len(boxes)))
+                own.append(
+                    PseudoObject(str(k), texts, labels[:1], candidates, score.astype("f4"), k)
+                )
+        records.append(PseudoPicture(scene.name, scene.masks.shape[1:], tuple(own)))
+        texts_of = [
+            {"name": referent.name, "expressions": referent.expressions} for referent in own
+        ]
+        rows.append({"image": str(SLICE / f"{scene.name}.jpg"), "objects": texts_of})
+    each = sum(len(picture.objects) for picture in records)
+    count = len(records) * -(-objects // each)
+    names = [f"{records[k % len(records)].name} {k}" for k in range(count)]
     data = folder / "data.jsonl"
     lines = (json.dumps({**rows[k % len(rows)], "name": name}) for k, name in enumerate(names))
     data.write_text("".join(f"{line}\n" for line in lines))
@@ -61,7 +65,9 @@ def write_store(folder: Path, objects: int) -> Path:
     for shard in missing_shards(store, count):
         places = range(shard * SHARD, min((shard + 1) * SHARD, count))
         pictures = [
-            PseudoPicture(names[k], looked[k % len(looked)].size, looked[k % len(looked)].objects)
+            PseudoPicture(
+                names[k], records[k % len(records)].size, records[k % len(records)].objects
+            )
             for k in places
         ]
         with claim(store, shard) as file:
@@ -88,7 +94,7 @@ def measure(store: Path, keys: int, port: int) -> dict[str, float]:
     url = f"http://127.0.0.1:{port}/"
     try:
         _wait(url)
-        found = {"start, s": time.perf_counter() - start}
+        figures = {"start, s": time.perf_counter() - start}
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium,
@@ -113,9 +119,9 @@ def measure(store: Path, keys: int, port: int) -> dict[str, float]:
     finally:
         server.terminate()
         server.wait()
-    found |= {f"{q} % of keys, ms": float(np.percentile(delays, q)) for q in (50, 90, 95, 99)}
-    found |= {"page at first, MB": before[0], "page at last, MB": after[0]}
-    return found | {"server at first, MB": before[1], "server at last, MB": after[1]}
+    figures |= {f"{q} % of keys, ms": float(np.percentile(delays, q)) for q in (50, 90, 95, 99)}
+    figures |= {"page at first, MB": before[0], "page at last, MB": after[0]}
+    return figures | {"server at first, MB": before[1], "server at last, MB": after[1]}
 
 
 def _wait(url: str) -> None:

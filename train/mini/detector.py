@@ -126,17 +126,17 @@ def losses(model: MiniFCOS, pixels: Tensor, targets: list[dict[str, Tensor]]) ->
     features = model.backbone(pixels)
     anchors = model.anchor_generator(images, list(features.values()))
     matched = [match(target["ids"], target["boxes"], a) for target, a in zip(targets, anchors)]
-    found = model.head.compute_loss(targets, model.heads(features), anchors, matched)
+    terms = model.head.compute_loss(targets, model.heads(features), anchors, matched)
     boxes = [_jitter(target["boxes"]) for target in targets]
     masks = torch.cat([_crops(t["ids"], b) for t, b in zip(targets, boxes)])
     mask = F.binary_cross_entropy_with_logits(model.mask_logits(features, boxes), masks)
-    found["mask"] = mask
+    terms["mask"] = mask
     if hasattr(model, "pixels"):
         classes = torch.stack(
             [torch.cat([t["labels"].new_zeros(1), t["labels"]])[t["ids"]] for t in targets]
         )
-        found["pixels"] = _pixel_loss(model.pixels, features, classes)
-    return found
+        terms["pixels"] = _pixel_loss(model.pixels, features, classes)
+    return terms
 
 
 def match(ids: Tensor, boxes: Tensor, anchors: Tensor) -> Tensor:
@@ -155,9 +155,9 @@ def match(ids: Tensor, boxes: Tensor, anchors: Tensor) -> Tensor:
     cells = []
     for stride, (low, high) in zip(STRIDES, SIDES):
         # A 3×3 window, so that what is thinner than the stride is met.
-        seen = F.max_pool2d(ids[None].float(), 3, stride, 1)[0].long().flatten() - 1
+        nearest = F.max_pool2d(ids[None].float(), 3, stride, 1)[0].long().flatten() - 1
         suits = torch.cat([(low <= sides) & (sides < high), torch.tensor([False])])
-        cells.append(torch.where(suits[seen], seen, -1))  # −1 reads the False at the end
+        cells.append(torch.where(suits[nearest], nearest, -1))  # −1 reads the False at the end
     matched = torch.cat(cells)
     centres = (anchors[:, :2] + anchors[:, 2:]) / 2
     box = torch.cat([boxes, torch.zeros(1, 4)])[matched]
@@ -214,7 +214,7 @@ def choose_threshold(network: MiniNetwork, count: int) -> float:
             rows.append((float(scores[k]), bool(hit)))
 
     def f2(threshold: float) -> float:
-        kept = [hit for score, hit in rows if score > threshold]
-        return 5 * sum(kept) / max(1, len(kept) + 4 * total)
+        hits = [hit for score, hit in rows if score > threshold]
+        return 5 * sum(hits) / max(1, len(hits) + 4 * total)
 
     return max((t / 20 for t in range(2, 19)), key=f2)

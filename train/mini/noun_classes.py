@@ -190,11 +190,11 @@ class WordNet:
 
     def above(self, synset: int) -> list[int]:
         """The synset and its hypernyms, the nearest first."""
-        order, seen = [synset], {synset}
+        order, visited = [synset], {synset}
         for one in order:
-            new = [p for p in self.parents[one] if p not in seen]
+            new = [p for p in self.parents[one] if p not in visited]
             order += new
-            seen.update(new)
+            visited.update(new)
         return order
 
     def find(self, synsets: list[tuple[str, int]]) -> list[int]:
@@ -209,7 +209,7 @@ def make(folder: Path) -> dict[str, tuple[tuple[str, ...], str]]:
     """Noun → its classes and its mark."""
     net = WordNet(folder)
     roots = {s: name for name, synsets in SYNSETS.items() for s in net.find(synsets)}
-    worn, things = set(net.find(WORN)), set(net.find(THINGS))
+    worn, objects = set(net.find(WORN)), set(net.find(THINGS))
     table: dict[str, tuple[tuple[str, ...], str]] = {}
     for lemma in net.senses:
         noun = lemma.replace("_", " ").replace("-", " ")
@@ -221,7 +221,7 @@ def make(folder: Path) -> dict[str, tuple[tuple[str, ...], str]]:
             table[noun] = tuple(kinds)[:2], ""
         elif any(worn.intersection(above) for above in usual):
             table[noun] = ("person",), "p"
-        elif things.intersection(usual[0]) and net.counts.get((lemma, 1), 0) and " " not in noun:
+        elif objects.intersection(usual[0]) and net.counts.get((lemma, 1), 0) and " " not in noun:
             table[noun] = (), "f"
     for name, nouns in LEXICON.items():
         for noun in (name, *nouns):

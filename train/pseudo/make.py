@@ -53,22 +53,24 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
     own = pipeline.select
     sigma = own.sigma if own.prompt in BLURS else None
     select = Select(own.clip, prompt=own.prompt, sigma=sigma, rule=own.rule, spatial=own.spatial)
-    found = [pipeline.segment(picture.image, thing.expressions) for thing in picture.objects]
-    chosen = select(picture.image, found)
+    results = [
+        pipeline.segment(picture.image, referent.expressions) for referent in picture.objects
+    ]
+    chosen = select(picture.image, results)
     # Each expression alone; the prompts' embeddings are still there.
     alone = [
-        replace(result, expressions=(text,)) for result in found for text in result.expressions
+        replace(result, expressions=(text,)) for result in results for text in result.expressions
     ]
     rows = iter(select(picture.image, alone))
     objects = []
-    for thing, result in zip(picture.objects, chosen):
-        selections = [next(rows).selection for _ in thing.expressions]
+    for referent, result in zip(picture.objects, chosen):
+        selections = [next(rows).selection for _ in referent.expressions]
         assert result.selection is not None
         similarity = np.stack([selection.scores for selection in selections if selection])
         objects.append(
             PseudoObject(
-                thing.name,
-                thing.expressions,
+                referent.name,
+                referent.expressions,
                 result.classes,
                 result.candidates,
                 similarity,
@@ -91,13 +93,13 @@ def run(dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]) 
         broken: dict[str, str] = {}
         with claim(out, shard) as file:
             if file is not None:
-                pictures = [_looked_at(dataset, index, pipeline) for index in indices]
+                pictures = [_pseudo_picture(dataset, index, pipeline) for index in indices]
                 write_shard(out, shard, pictures, file)
                 broken = {picture.name: picture.error for picture in pictures if picture.error}
         yield len(indices), broken, file is not None
 
 
-def _looked_at(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
+def _pseudo_picture(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
     """`look`; for a picture that cannot be used, its error in place of objects."""
     try:
         return look(dataset[index], pipeline)
@@ -200,9 +202,9 @@ def generate(
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
     left_out.say()
-    left = missing_shards(out, len(dataset))
-    if left:
-        print(f"{out}: other processes still work on {len(left)} shards")
+    shards = missing_shards(out, len(dataset))
+    if shards:
+        print(f"{out}: other processes still work on {len(shards)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
 
@@ -233,8 +235,8 @@ def choose_anew(source: Path, out: Path) -> None:
 
 def _guided(picture: PseudoPicture) -> PseudoPicture:
     objects = [
-        replace(thing, chosen=choice_of(thing, picture.size, spatial=True))
-        for thing in picture.objects
+        replace(referent, chosen=choice_of(referent, picture.size, spatial=True))
+        for referent in picture.objects
     ]
     return replace(picture, objects=tuple(objects))
 

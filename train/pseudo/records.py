@@ -52,16 +52,16 @@ def encode(picture: PseudoPicture) -> dict[str, Any]:
     candidates: dict[tuple, int] = {}  # each once, however many objects share it
     objects = [
         {
-            "name": thing.name,
-            "expressions": list(thing.expressions),
-            "classes": list(thing.classes),
+            "name": referent.name,
+            "expressions": list(referent.expressions),
+            "classes": list(referent.classes),
             "candidates": [
-                candidates.setdefault(row, len(candidates)) for row in _rows(thing.candidates)
+                candidates.setdefault(row, len(candidates)) for row in _rows(referent.candidates)
             ],
-            "similarity": [_numbers(row) for row in thing.similarity],
-            "chosen": thing.chosen,
+            "similarity": [_numbers(row) for row in referent.similarity],
+            "chosen": referent.chosen,
         }
-        for thing in picture.objects
+        for referent in picture.objects
     ]
     names = ("rle", "box", "score", "quality", "label")
     return {
@@ -76,29 +76,29 @@ def encode(picture: PseudoPicture) -> dict[str, Any]:
 def decode(row: dict[str, Any], masks: bool = True) -> PseudoPicture:
     """The inverse of `encode`; without `masks` they are bool N×0×0, and it takes no time."""
     size = tuple(row["size"])
-    known = row["candidates"]
-    seen = np.zeros((len(known), 0, 0), np.bool_)
+    rows = row["candidates"]
+    arrays = np.zeros((len(rows), 0, 0), np.bool_)
     if masks:
-        seen = decode_masks([c["rle"] for c in known], size)
+        arrays = decode_masks([c["rle"] for c in rows], size)
     every = Candidates(
-        np.array([c["box"] for c in known], np.float32).reshape(-1, 4),
-        np.array([c["score"] for c in known], np.float32),
-        tuple(c["label"] for c in known),
-        seen,
-        np.array([c["quality"] for c in known], np.float32),
+        np.array([c["box"] for c in rows], np.float32).reshape(-1, 4),
+        np.array([c["score"] for c in rows], np.float32),
+        tuple(c["label"] for c in rows),
+        arrays,
+        np.array([c["quality"] for c in rows], np.float32),
     )
     objects = []
-    for thing in row["objects"]:
-        own, said = thing["candidates"], thing["expressions"]
-        similarity = np.array(thing["similarity"], np.float32).reshape(len(said), len(own))
+    for entry in row["objects"]:
+        own, texts = entry["candidates"], entry["expressions"]
+        similarity = np.array(entry["similarity"], np.float32).reshape(len(texts), len(own))
         objects.append(
             PseudoObject(
-                thing["name"],
-                tuple(said),
-                tuple(thing["classes"]),
+                entry["name"],
+                tuple(texts),
+                tuple(entry["classes"]),
                 every[own],
                 similarity,
-                thing["chosen"],
+                entry["chosen"],
             )
         )
     return PseudoPicture(row["name"], size, tuple(objects), row["error"])

@@ -25,22 +25,22 @@ def counts_words(manifest: Mapping[str, Any]) -> bool:
     return SPATIAL in manifest
 
 
-def scores_of(thing: PseudoObject, size: tuple[int, int], spatial: bool) -> NDArray[np.float32]:
+def scores_of(referent: PseudoObject, size: tuple[int, int], spatial: bool) -> NDArray[np.float32]:
     """float32 C: the mean of the expressions' similarities, with words counted where `spatial`.
 
     Args:
         size: (h, w) of the picture.
     """
-    if not len(thing.candidates):
+    if not len(referent.candidates):
         return np.zeros(0, np.float32)
-    scores = thing.similarity.mean(0)  # E×C → C
+    scores = referent.similarity.mean(0)  # E×C → C
     if not spatial:
         return scores
-    words = [NOUNS.read(text) for text in thing.expressions]
-    return guide(scores, words, thing.candidates.boxes, *size)[0]
+    words = [NOUNS.read(text) for text in referent.expressions]
+    return guide(scores, words, referent.candidates.boxes, *size)[0]
 
 
-def choice_of(thing: PseudoObject, size: tuple[int, int], spatial: bool) -> int:
+def choice_of(referent: PseudoObject, size: tuple[int, int], spatial: bool) -> int:
     """Index of the candidate of the highest score, -1 where there is none."""
-    scores = scores_of(thing, size, spatial)
+    scores = scores_of(referent, size, spatial)
     return int(scores.argmax()) if len(scores) else -1

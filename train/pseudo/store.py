@@ -122,10 +122,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         manifest = json.loads(path.read_text())
-        known = manifest["format"] == FORMAT
+        readable = manifest["format"] == FORMAT
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: expected the manifest of a store, got: {error!r}") from error
-    if not known:
+    if not readable:
         raise InputError(f"{path}: expected format {FORMAT}, got {manifest['format']}")
     return manifest
 

@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{figures['pictures']} pictures, {figures['objects']} objects")
     for name, shares in figures["shares"].items():
         clicks = figures["clicks"][name]
-        said = "never reached" if clicks is None else f"after {clicks} decisions"
-        print(f"{name}: {100 * shares[0]:.1f} % right at first; 90 % {said}")
+        reach = "never reached" if clicks is None else f"after {clicks} decisions"
+        print(f"{name}: {100 * shares[0]:.1f} % right at first; 90 % {reach}")
 
 
 if __name__ == "__main__":

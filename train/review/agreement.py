@@ -48,16 +48,16 @@ def _none() -> dict[str, Any]:
 def _count(group: dict[str, Any], doubt: Doubt, decision: Decision) -> None:
     only = decision.candidates if len(decision.masks or ()) == 1 else ()
     nothing = doubt.chosen < 0 and not decision.masks
-    kept = only == (doubt.chosen,) or nothing
+    agrees = only == (doubt.chosen,) or nothing
     group["decided"] += 1
-    group["S2"] += kept
+    group["S2"] += agrees
     if doubt.third >= 0:
         group["of third"] += 1
         group["third"] += only == (doubt.third,)
     for kind in doubt.kinds:
         own = group["kinds"].setdefault(kind, {"decided": 0, "S2": 0})
         own["decided"] += 1
-        own["S2"] += kept
+        own["S2"] += agrees
 
 
 def interval(right: int, count: int) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def reviewed(picture: PseudoPicture, reviews: Reviews, spatial: bool) -> PseudoP
     Raises:
         InputError: a decision is of a picture of another size, or of other expressions.
     """
-    states = [reviews.of(picture.name, thing.name) for thing in picture.objects]
+    states = [reviews.of(picture.name, referent.name) for referent in picture.objects]
     if not any(own.choice or own.expressions for own in states):
         return picture
     parts: dict[int, NDArray[np.bool_]] = {}  # object → the masks chosen for it, bool P×H×W
@@ -43,19 +43,19 @@ def reviewed(picture: PseudoPicture, reviews: Reviews, spatial: bool) -> PseudoP
         if own.choice is not None:
             parts[number] = masks_of(own.choice, picture)
     objects = []
-    for number, (thing, own) in enumerate(zip(picture.objects, states)):
+    for number, (referent, own) in enumerate(zip(picture.objects, states)):
         if number in parts and not len(parts[number]):
             continue
-        said = thing
+        edited = referent
         if own.expressions is not None:
-            said = _corrected(thing, own.expressions, picture.name)
-        if not said.expressions:
+            edited = _corrected(referent, own.expressions, picture.name)
+        if not edited.expressions:
             continue
         if number in parts:
             assert own.choice is not None
-            objects.append(_fixed(said, parts[number], own.choice))
+            objects.append(_fixed(edited, parts[number], own.choice))
         else:
-            objects.append(_without(said, [*parts.values()], picture.size, spatial))
+            objects.append(_without(edited, [*parts.values()], picture.size, spatial))
     return replace(picture, objects=tuple(objects))
 
 
@@ -75,54 +75,57 @@ def masks_of(decision: Decision, picture: PseudoPicture) -> NDArray[np.bool_]:
 
 
 def _corrected(
-    thing: PseudoObject, expressions: tuple[str | None, ...], picture: str
+    referent: PseudoObject, expressions: tuple[str | None, ...], picture: str
 ) -> PseudoObject:
     """With corrected texts, which keep the scores of the old ones, and without those struck."""
-    if len(expressions) != len(thing.expressions):
+    if len(expressions) != len(referent.expressions):
         raise InputError(
-            f"{picture}, object {thing.name}: expected a review of {len(thing.expressions)} "
+            f"{picture}, object {referent.name}: expected a review of {len(referent.expressions)} "
             f"expressions, got one of {len(expressions)}; the reviews are of other data"
         )
-    kept = [k for k, text in enumerate(expressions) if text is not None]
+    rows = [k for k, text in enumerate(expressions) if text is not None]
     texts = tuple(text for text in expressions if text is not None)
-    return replace(thing, expressions=texts, similarity=thing.similarity[kept])
+    return replace(referent, expressions=texts, similarity=referent.similarity[rows])
 
 
-def _fixed(thing: PseudoObject, masks: NDArray[np.bool_], decision: Decision) -> PseudoObject:
+def _fixed(referent: PseudoObject, masks: NDArray[np.bool_], decision: Decision) -> PseudoObject:
     """With the union of the masks as its only candidate."""
-    if len(decision.candidates) == len(masks) == 1 and _is_candidate(thing, masks[0], decision):
+    if len(decision.candidates) == len(masks) == 1 and _is_candidate(referent, masks[0], decision):
         [index] = decision.candidates
-        own, similarity = thing.candidates[[index]], thing.similarity[:, [index]]
+        own, similarity = referent.candidates[[index]], referent.similarity[:, [index]]
     else:
         union: NDArray[np.bool_] = np.logical_or.reduce(masks)
         one = np.ones(1, np.float32)
-        label = thing.classes[:1] or (thing.expressions[0],)
+        label = referent.classes[:1] or (referent.expressions[0],)
         own = Candidates(mask_box(union)[None], one, label, union[None], one)
-        similarity = np.ones((len(thing.expressions), 1), np.float32)
-    return replace(thing, candidates=own, similarity=similarity, chosen=0, fixed=True)
+        similarity = np.ones((len(referent.expressions), 1), np.float32)
+    return replace(referent, candidates=own, similarity=similarity, chosen=0, fixed=True)
 
 
-def _is_candidate(thing: PseudoObject, mask: NDArray[np.bool_], decision: Decision) -> bool:
+def _is_candidate(referent: PseudoObject, mask: NDArray[np.bool_], decision: Decision) -> bool:
     [index] = decision.candidates
-    return 0 <= index < len(thing.candidates) and bool(
-        (thing.candidates.masks[index] == mask).all()
+    return 0 <= index < len(referent.candidates) and bool(
+        (referent.candidates.masks[index] == mask).all()
     )
 
 
 def _without(
-    thing: PseudoObject, taken: list[NDArray[np.bool_]], size: tuple[int, int], spatial: bool
+    referent: PseudoObject, reserved: list[NDArray[np.bool_]], size: tuple[int, int], spatial: bool
 ) -> PseudoObject:
     """Without the candidates that people gave to others; its choice is made anew if it is one."""
-    masks = [own for own in taken if len(own)]
-    if not masks or not len(thing.candidates):
-        return thing
-    overlap = pairwise_iou(thing.candidates.masks, np.concatenate(masks)).max(1)  # C
+    masks = [own for own in reserved if len(own)]
+    if not masks or not len(referent.candidates):
+        return referent
+    overlap = pairwise_iou(referent.candidates.masks, np.concatenate(masks)).max(1)  # C
     free = np.flatnonzero(overlap <= DUPLICATE_IOU)
-    if len(free) == len(thing.candidates):
-        return thing
-    left = replace(
-        thing, candidates=thing.candidates[free], similarity=thing.similarity[:, free], chosen=-1
+    if len(free) == len(referent.candidates):
+        return referent
+    rest = replace(
+        referent,
+        candidates=referent.candidates[free],
+        similarity=referent.similarity[:, free],
+        chosen=-1,
     )
-    if thing.chosen in free:
-        return replace(left, chosen=int(np.flatnonzero(free == thing.chosen)[0]))
-    return replace(left, chosen=choice_of(left, size, spatial))
+    if referent.chosen in free:
+        return replace(rest, chosen=int(np.flatnonzero(free == referent.chosen)[0]))
+    return replace(rest, chosen=choice_of(rest, size, spatial))

@@ -124,7 +124,7 @@ class Reviews:
         self.path, self.torn = path, 0
         self._offset, self._line = 0, 0
         self._choices: dict[tuple[str, str], dict[str, Decision]] = {}  # by person, the last last
-        self._said: dict[tuple[str, str], tuple[str | None, ...]] = {}
+        self._texts: dict[tuple[str, str], tuple[str | None, ...]] = {}
         self.refresh()
 
     def refresh(self) -> list[Decision]:
@@ -167,7 +167,7 @@ class Reviews:
         """Counts a decision, here alone; `append` is for the disk."""
         key = (decision.picture, decision.object)
         if decision.expressions is not None:
-            self._said[key] = decision.expressions
+            self._texts[key] = decision.expressions
         if decision.masks is not None:
             own = self._choices.setdefault(key, {})
             own.pop(decision.who, None)  # so that the last one stands last
@@ -179,15 +179,15 @@ class Reviews:
 
     def any(self) -> bool:
         """Whether anything is decided, of masks or expressions."""
-        return bool(self._choices or self._said)
+        return bool(self._choices or self._texts)
 
-    def of(self, picture: str, thing: str) -> Reviewed:
+    def of(self, picture: str, name: str) -> Reviewed:
         """What is decided of an object."""
-        key = (picture, thing)
+        key = (picture, name)
         choices = self._choices.get(key, {})
         last = next(reversed(choices.values()), None)
         other = [w for w, c in choices.items() if last is not None and c.masks != last.masks]
-        return Reviewed(last, self._said.get(key), tuple(sorted(other)))
+        return Reviewed(last, self._texts.get(key), tuple(sorted(other)))
 
     def decided(self) -> list[Decision]:
         """The decision of each object whose masks are decided, in the order of their objects."""
@@ -198,8 +198,8 @@ class Reviews:
         """Of what counts: it changes with a decision, not with who says the same again."""
         masks = {key: self.of(*key).choice for key in self._choices}
         rows = sorted([*key, list(own.masks or ())] for key, own in masks.items() if own)
-        said = sorted([*key, list(texts)] for key, texts in self._said.items())
-        text = json.dumps([VERSION, rows, said], ensure_ascii=True)
+        texts = sorted([*key, list(texts)] for key, texts in self._texts.items())
+        text = json.dumps([VERSION, rows, texts], ensure_ascii=True)
         return sha256(text.encode()).hexdigest()
 
     def summary(self) -> dict[str, int]:
@@ -218,7 +218,7 @@ class Reviews:
             counts["drawn"] += len(masks) > len(reviewed.choice.candidates)
         return {
             **counts,
-            "expressions": len(self._said),
+            "expressions": len(self._texts),
             "people": len(people),
             "conflicts": conflicts,
         }
@@ -240,12 +240,12 @@ def _decision(row: Mapping[str, Any]) -> Decision:
     )
     if decision.masks and decision.size is None:
         raise ValueError("masks without a size")
-    said = row.get("expressions")
-    if said is None:
+    texts = row.get("expressions")
+    if texts is None:
         return decision
-    if not all(text is None or isinstance(text, str) for text in said):
+    if not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("expected text or null for each expression")
-    return replace(decision, expressions=tuple(said))
+    return replace(decision, expressions=tuple(texts))
 
 
 def _texts(values: Sequence[str] | None) -> tuple[str, ...] | None:

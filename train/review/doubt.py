@@ -66,11 +66,11 @@ class Doubt:
         """Why, in words."""
         if not self.candidates:
             return "nothing found"
-        said = ["stages 2 and 3 disagree"] if self.disagrees else []
-        said += ["another object has the same mask"] if self.conflict else []
+        reading = ["stages 2 and 3 disagree"] if self.disagrees else []
+        reading += ["another object has the same mask"] if self.conflict else []
         if self.margin < UNSURE and self.candidates > 1:
-            said.append(f"margin {100 * self.margin:.0f} %")
-        return ", ".join(said) or "no doubt"
+            reading.append(f"margin {100 * self.margin:.0f} %")
+        return ", ".join(reading) or "no doubt"
 
 
 def margin_of(scores: NDArray[np.float32]) -> float:
@@ -97,12 +97,12 @@ def doubts_of(
         third: the candidate that stage 3 favours for an object, -1 for none; None without stage 3.
     """
     doubts = []
-    for number, thing in enumerate(picture.objects):
-        margin = margin_of(scores_of(thing, picture.size, spatial))
-        favoured = -1 if third is None else third(thing)
-        count = len(thing.candidates)
+    for number, referent in enumerate(picture.objects):
+        margin = margin_of(scores_of(referent, picture.size, spatial))
+        favoured = -1 if third is None else third(referent)
+        count = len(referent.candidates)
         doubts.append(
-            Doubt(index, number, margin, count, False, favoured, thing.chosen, _kinds(thing))
+            Doubt(index, number, margin, count, False, favoured, referent.chosen, _kinds(referent))
         )
     for a, b in _pairs(len(doubts)):
         if _same(picture.objects[a], picture.objects[b]):
@@ -110,10 +110,10 @@ def doubts_of(
     return doubts
 
 
-def _kinds(thing: PseudoObject) -> tuple[str, ...]:
+def _kinds(referent: PseudoObject) -> tuple[str, ...]:
     kinds = set()
-    for said in map(NOUNS.read, thing.expressions):
-        own = {"place": said.places, "size": said.sizes, "relation": said.relations}
+    for reading in map(NOUNS.read, referent.expressions):
+        own = {"place": reading.places, "size": reading.sizes, "relation": reading.relations}
         kinds |= {kind for kind, parts in own.items() if parts} or {"looks"}
     return tuple(sorted(kinds))
 

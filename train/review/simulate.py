@@ -47,29 +47,29 @@ def read_scenes(
     alone: list[Doubt] = []
     both: list[Doubt] = []
     for index in trange(len(opened.store), desc="pictures", mininterval=2):
-        looked, picture = opened.store.picture(index), opened.dataset[index]
+        pseudo, picture = opened.store.picture(index), opened.dataset[index]
         truth = {t.name: t.mask for t in picture.objects if t.mask is not None}
-        if looked.error is not None or len(truth) < len(looked.objects):
+        if pseudo.error is not None or len(truth) < len(pseudo.objects):
             continue
         place = len(scenes)
-        scenes.append(Scene(looked, truth))
-        alone += doubts_of(looked, place, opened.spatial)
+        scenes.append(Scene(pseudo, truth))
+        alone += doubts_of(pseudo, place, opened.spatial)
         if corrector is not None:
-            favoured = choices_of_stage_3(corrector, picture.image, looked)
-            both += doubts_of(looked, place, opened.spatial, lambda t: favoured.get(t.name, -1))  # noqa: B023
+            favoured = choices_of_stage_3(corrector, picture.image, pseudo)
+            both += doubts_of(pseudo, place, opened.spatial, lambda t: favoured.get(t.name, -1))  # noqa: B023
     return scenes, alone, both
 
 
-def answer(scene: Scene, thing: PseudoObject) -> Decision:
+def answer(scene: Scene, referent: PseudoObject) -> Decision:
     """What a person who knows the truth says: the candidate nearest to it, or none."""
     chosen: tuple[int, ...] = ()
-    if len(thing.candidates):
-        overlap = pairwise_iou(thing.candidates.masks, scene.truth[thing.name][None])[:, 0]
+    if len(referent.candidates):
+        overlap = pairwise_iou(referent.candidates.masks, scene.truth[referent.name][None])[:, 0]
         chosen = (int(overlap.argmax()),) if overlap.max() >= RIGHT else ()
-    masks = tuple(rle(thing.candidates.masks[k])["counts"] for k in chosen)
+    masks = tuple(rle(referent.candidates.masks[k])["counts"] for k in chosen)
     return Decision(
         picture=scene.picture.name,
-        object=thing.name,
+        object=referent.name,
         who="simulated",
         when=now(),
         size=scene.picture.size,
@@ -82,11 +82,11 @@ def right_of(scene: Scene, reviews: Reviews, spatial: bool) -> int:
     """How many objects have the right mask in S2, or are left out as none is right."""
     result = {t.name: t for t in reviewed(scene.picture, reviews, spatial).objects}
     count = 0
-    for thing in scene.picture.objects:
-        own, truth = result.get(thing.name), scene.truth[thing.name]
+    for referent in scene.picture.objects:
+        own, truth = result.get(referent.name), scene.truth[referent.name]
         if own is None:
-            found = pairwise_iou(thing.candidates.masks, truth[None])
-            count += not (found >= RIGHT).any()
+            overlap = pairwise_iou(referent.candidates.masks, truth[None])
+            count += not (overlap >= RIGHT).any()
         elif own.chosen >= 0:
             count += mask_iou(own.candidates.masks[own.chosen], truth) >= RIGHT
     return count

@@ -35,14 +35,14 @@ def choices_of_stage_3(
         raise InputError(
             f"{picture.name}: expected a picture of {picture.size}, got {image.shape[:2]}"
         )
-    things = [thing for thing in picture.objects if len(thing.candidates)]
-    texts = [text for thing in things for text in thing.expressions]
+    referents = [referent for referent in picture.objects if len(referent.candidates)]
+    texts = [text for referent in referents for text in referent.expressions]
     if not texts:
         return {}
-    seen = torch.from_numpy(corrector.predict(image, texts))  # N×H×W
-    counts = [len(thing.expressions) for thing in things]
-    found = {}
-    for thing, own in zip(things, seen.split(counts)):
-        scores = soft_iou(own, torch.from_numpy(thing.candidates.masks.copy())).mean(0)
-        found[thing.name] = int(scores.argmax())
-    return found
+    probability = torch.from_numpy(corrector.predict(image, texts))  # N×H×W
+    counts = [len(referent.expressions) for referent in referents]
+    favourite = {}
+    for referent, own in zip(referents, probability.split(counts)):
+        scores = soft_iou(own, torch.from_numpy(referent.candidates.masks.copy())).mean(0)
+        favourite[referent.name] = int(scores.argmax())
+    return favourite

@@ -44,6 +44,7 @@ from train.run.steps import FILES, RECIPES, last_training, steps
 
 if TYPE_CHECKING:
     from train.data import Dataset
+    from train.fit.options import Options
 
 OF_DATA = 500  # pictures to evaluate on where only the training pictures have true masks
 LOOKED_AT = 20  # pictures in which to look for true masks
@@ -200,11 +201,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args.fit = rest
 
     from ssc.models.bundled import ASSETS
-    from train.fit.options import parse as parse_fit
 
     args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")
-    own = ["--out", str(args.out), "--store", str(args.out), "--model", args.model]
-    known = parse_fit(["bootstrap", "--data", args.data, *own, *args.fit])  # or ends with its usage
+    known = _options_of_first(args, RECIPES[args.recipe].methods)
     if args.init in (None, "none"):
         bundled = ASSETS / "mini" / "lavt"
         usable = args.model == "mini" and args.init is None and known.visual is None
@@ -232,6 +231,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.val and not _given(args.fit, "--eval-every"):  # a curve of about eight points, or more
         args.fit += ["--eval-every", str(min(known.eval_every, -(-args.updates // 8)))]
     return args
+
+
+def _options_of_first(args: argparse.Namespace, methods: Sequence[str]) -> Options:
+    """Those of the first training; ends with train.fit's usage where any training's are bad."""
+    from train.fit.options import HEEDED_BY, heeded
+    from train.fit.options import parse as parse_fit
+
+    parsed = []
+    for method in methods:
+        own = ["--data", args.data, "--out", str(args.out), "--model", args.model]
+        own += ["--store", str(args.out)] if method in HEEDED_BY["--store"] else []
+        own += ["--init", str(args.init)] if method == "correct" else []
+        parsed.append(parse_fit([method, *own, *heeded(method, methods, args.fit)]))
+    return parsed[0]
 
 
 def _given(options: Sequence[str], name: str) -> bool:

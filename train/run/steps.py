@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ssc.processors import processors
+from train.fit.options import heeded
 from train.review.decisions import FILE as REVIEWS
 from train.run.child import run_child
 
@@ -172,7 +173,7 @@ def _training(
     options += ["--val", args.val] if args.val else []
     options += ["--watch", str(WATCHED), *_gates(args)]
     options += ["--prior", str(prior)] if prior and method == "correct" else []
-    options += args.fit
+    options += heeded(method, RECIPES[args.recipe].methods, args.fit)
     options += ["--seed", str(args.seed + again)] if again else []
     options += ["--out", str(folder)]
     options += ["--init", str(init)] if init else []

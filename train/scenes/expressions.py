@@ -91,7 +91,7 @@ def refer(
 def _three(
     rng: Rng, target: int, instances: Sequence[Instance], hard: bool, width: int, height: int
 ) -> tuple[Expression, ...]:
-    found: dict[str, Expression] = {}
+    expressions: dict[str, Expression] = {}
     for _ in range(12):
         kind = KINDS[rng.choice(len(KINDS), p=WEIGHTS[hard])]
         for _ in range(TRIES[kind]):
@@ -100,11 +100,11 @@ def _three(
                 meaning, subkind, text = proposal
                 if rng.random() < 0.3:
                     text = SENTENCES[rng.integers(len(SENTENCES))].format(text)
-                found.setdefault(text, Expression(text, kind, subkind, meaning))
+                expressions.setdefault(text, Expression(text, kind, subkind, meaning))
                 break
-        if len(found) == PER_OBJECT:
+        if len(expressions) == PER_OBJECT:
             break
-    return tuple(found.values())
+    return tuple(expressions.values())
 
 
 Proposal = tuple[Meaning, str, str]

@@ -91,8 +91,8 @@ class _Canvas:
         outer = np.s_[outer[0].start : min(self.h, top + h), outer[1].start : min(self.w, left + w)]
         solid_in = solid[inner] > 127
         area = int((solid > 127).sum())
-        seen = int(solid_in.sum())
-        if area < 40 or seen < 0.8 * area:
+        visible = int(solid_in.sum())
+        if area < 40 or visible < 0.8 * area:
             return False
         hidden = np.bincount(self.ids[outer][solid_in], minlength=len(self.instances) + 1)[1:]
         for instance, lost in zip(self.instances, hidden):
@@ -107,7 +107,7 @@ class _Canvas:
         self._blend(outer, colours[inner] * self.light, alpha[inner])
         self.ids[outer][solid_in] = number + 1
         shown = colour or sprite.colour
-        self.instances.append(Instance(sprite, shown, (x, y), h, area, seen / area))
+        self.instances.append(Instance(sprite, shown, (x, y), h, area, visible / area))
         return True
 
     def clutter(self, height: float, x: float, y: float) -> None:
@@ -246,14 +246,14 @@ def _compose(
     canvas = _Canvas(rng, h, w)
     hard = split == "hard"
     category = _category(rng, split, categories)
-    wanted = [category] * int(
+    names = [category] * int(
         rng.integers(3, 7) if hard else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3])
     )
     others = [c for c in categories if c != category]
     for _ in range(int(rng.integers(1, 5))):
-        again = len(wanted) > 4 and rng.random() < 0.2  # sometimes two of a kind
-        wanted.append(wanted[-1] if again and wanted[-1] != category else str(rng.choice(others)))
-    rng.shuffle(wanted)
+        again = len(names) > 4 and rng.random() < 0.2  # sometimes two of a kind
+        names.append(names[-1] if again and names[-1] != category else str(rng.choice(others)))
+    rng.shuffle(names)
     for _ in range(int(rng.integers(0, 4))):
         canvas.clutter(h * rng.uniform(0.12, 0.4), rng.uniform(0, w), rng.uniform(0, h))
 
@@ -262,8 +262,8 @@ def _compose(
     perspective = rng.random() < 0.4  # lower in the frame is nearer, so larger
     row = rng.uniform(0.35, 0.7) if rng.random() < 0.3 else None
     twin: dict[str, tuple[Sprite, str | None]] = {}
-    spots = sorted(rng.uniform(0, 1) for _ in wanted) if perspective else None
-    for k, name in enumerate(wanted):
+    spots = sorted(rng.uniform(0, 1) for _ in names) if perspective else None
+    for k, name in enumerate(names):
         # Instances of a class sometimes share their look, so that only place tells them apart.
         if name not in twin or rng.random() < 0.65:
             twin[name] = _pick(rng, name, split)

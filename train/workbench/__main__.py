@@ -50,13 +50,13 @@ def open_bench(
     from ssc.correct.predict import Corrector
     from train.review.third import choices_of_stage_3
 
-    corrector, found = Corrector.load(checkpoint), {}
+    corrector, favourites = Corrector.load(checkpoint), {}
     for index in trange(len(opened.store), desc="stage 3", unit="picture", mininterval=2):
-        looked = opened.store.picture(index)
-        if looked.error is None and looked.objects:
+        pseudo = opened.store.picture(index)
+        if pseudo.error is None and pseudo.objects:
             image = opened.dataset[index].image
-            found[index] = choices_of_stage_3(corrector, image, looked)
-    return Bench(opened, segmenter, lambda index: found.get(index, {}), seed)
+            favourites[index] = choices_of_stage_3(corrector, image, pseudo)
+    return Bench(opened, segmenter, lambda index: favourites.get(index, {}), seed)
 
 
 @command()

@@ -58,13 +58,13 @@ class Bench:
         self.doubts: list[Doubt] = []
         self._number: dict[tuple[str, str], int] = {}
         for index in range(len(opened.store)):
-            looked = opened.store.outline(index)
-            if looked.error is not None:
+            pseudo = opened.store.outline(index)
+            if pseudo.error is not None:
                 continue
             favoured = third(index) if third else {}
-            own = doubts_of(looked, index, opened.spatial, lambda t: favoured.get(t.name, -1))  # noqa: B023
-            for thing in looked.objects:
-                self._number[looked.name, thing.name] = len(self._number)
+            own = doubts_of(pseudo, index, opened.spatial, lambda t: favoured.get(t.name, -1))  # noqa: B023
+            for referent in pseudo.objects:
+                self._number[pseudo.name, referent.name] = len(self._number)
             self.doubts += own
         self._place = {(doubt.picture, doubt.number): k for k, doubt in enumerate(self.doubts)}
         self._log = [k for d in opened.reviews.decided() if (k := self._of(d)) is not None]
@@ -119,23 +119,23 @@ class Bench:
     def entry(self, number: int) -> dict[str, Any]:
         """All that the page shows of an object; outlines are SVG paths in the picture's pixels."""
         doubt = self._doubt(number)
-        looked = self.opened.store.picture(doubt.picture)
-        thing = looked.objects[doubt.number]
+        pseudo = self.opened.store.picture(doubt.picture)
+        referent = pseudo.objects[doubt.number]
         with self._lock:
             self._refresh()
-            state = self.opened.reviews.of(looked.name, thing.name)
+            state = self.opened.reviews.of(pseudo.name, referent.name)
         return {
             "number": number,
             "picture": doubt.picture,
-            "name": looked.name,
-            "object": thing.name,
-            "size": list(looked.size),
-            "expressions": list(thing.expressions),
-            "classes": list(thing.classes),
+            "name": pseudo.name,
+            "object": referent.name,
+            "size": list(pseudo.size),
+            "expressions": list(referent.expressions),
+            "classes": list(referent.classes),
             "candidates": [
                 {"label": label, "box": [round(float(v), 1) for v in box], "path": path_of(mask)}
                 for label, box, mask in zip(
-                    thing.candidates.labels, thing.candidates.boxes, thing.candidates.masks
+                    referent.candidates.labels, referent.candidates.boxes, referent.candidates.masks
                 )
             ],
             "chosen": doubt.chosen,
@@ -146,10 +146,10 @@ class Bench:
 
     def state(self, number: int) -> dict[str, Any]:
         """What is decided of an object by now."""
-        picture, thing = self._names(number)
+        picture, referent = self._names(number)
         with self._lock:
             self._refresh()
-            return self._state(self.opened.reviews.of(picture, thing))
+            return self._state(self.opened.reviews.of(picture, referent))
 
     def _state(self, own: Reviewed) -> dict[str, Any]:
         choice = own.choice
@@ -204,20 +204,22 @@ class Bench:
             WriteError: it cannot be written.
         """
         doubt = self._doubt(number)
-        looked = self.opened.store.picture(doubt.picture)
-        thing = looked.objects[doubt.number]
+        pseudo = self.opened.store.picture(doubt.picture)
+        referent = pseudo.objects[doubt.number]
         chosen = sorted({*candidates})
-        if chosen and not 0 <= chosen[0] <= chosen[-1] < len(thing.candidates):
-            raise InputError(f"candidates: expected some of {len(thing.candidates)}, got {chosen}")
+        if chosen and not 0 <= chosen[0] <= chosen[-1] < len(referent.candidates):
+            raise InputError(
+                f"candidates: expected some of {len(referent.candidates)}, got {chosen}"
+            )
         for code in drawn:
-            if not decoded(code, looked.size).any():
+            if not decoded(code, pseudo.size).any():
                 raise InputError("drawn: expected a mask with some pixels, got none")
-        codes = [rle(thing.candidates.masks[k])["counts"] for k in chosen]
+        codes = [rle(referent.candidates.masks[k])["counts"] for k in chosen]
         decision = self._decision(number, who)
         self._write(
             replace(
                 decision,
-                size=looked.size,
+                size=pseudo.size,
                 masks=(*codes, *drawn),
                 candidates=tuple(chosen),
                 order=order if order in ORDERS else None,
@@ -267,14 +269,14 @@ class Bench:
         self.refresh()
 
     def _decision(self, number: int, who: str) -> Decision:
-        picture, thing = self._names(number)
+        picture, referent = self._names(number)
         name = " ".join(who.split())[:LONGEST_NAME] or "someone"
-        return Decision(picture=picture, object=thing, who=name, when=now())
+        return Decision(picture=picture, object=referent, who=name, when=now())
 
     def _names(self, number: int) -> tuple[str, str]:
         doubt = self._doubt(number)
-        looked = self.opened.store.outline(doubt.picture)
-        return looked.name, looked.objects[doubt.number].name
+        pseudo = self.opened.store.outline(doubt.picture)
+        return pseudo.name, pseudo.objects[doubt.number].name
 
     def _doubt(self, number: int) -> Doubt:
         if not 0 <= number < len(self):

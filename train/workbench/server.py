@@ -85,7 +85,7 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
 
     @app.middleware("http")
     async def guard(request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
-        if auth is not None and not _is_known(request, auth):
+        if auth is not None and not _has_login(request, auth):
             ask = {"WWW-Authenticate": 'Basic realm="workbench", charset="UTF-8"'}
             return Response("a name and a password, please", 401, ask)
         if auth is None and (request.url.hostname or "") not in LOOPBACK:
@@ -127,8 +127,8 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
 
     @app.get("/api/picture/{picture}")
     def picture(picture: int) -> Response:
-        kept = {"Cache-Control": "private, max-age=3600"}
-        return Response(bench.jpeg(picture), media_type="image/jpeg", headers=kept)
+        headers = {"Cache-Control": "private, max-age=3600"}
+        return Response(bench.jpeg(picture), media_type="image/jpeg", headers=headers)
 
     @app.post("/api/object/{number}")
     def decide(number: int, choice: Choice) -> dict[str, Any]:
@@ -162,9 +162,9 @@ def _file(name: str) -> Response:
     return Response((PAGE / name).read_bytes(), media_type=TYPES[name], headers=headers)
 
 
-def _is_known(request: Request, auth: tuple[str, str]) -> bool:
+def _has_login(request: Request, auth: tuple[str, str]) -> bool:
     kind, _, code = request.headers.get("authorization", "").partition(" ")
-    given = ""
+    login = ""
     with suppress(ValueError):
-        given = b64decode(code).decode() if kind.lower() == "basic" else ""
-    return secrets.compare_digest(given.encode(), ":".join(auth).encode())
+        login = b64decode(code).decode() if kind.lower() == "basic" else ""
+    return secrets.compare_digest(login.encode(), ":".join(auth).encode())

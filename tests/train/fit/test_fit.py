@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from ssc.correct.matching import matched_loss
 from ssc.correct.predict import Corrector
 from ssc.errors import InputError
+from tests.forks import ended, fork
 from tests.train import toy
 from train.data import open_dataset
 from train.fit.__main__ import main
 from train.fit.assign import assign
 from train.fit.batches import Batch
 from train.fit.checkpoint import Log, State
-from train.fit.options import Options, parse
+from train.fit.options import HEEDED_BY, METHODS, Options, heeded, parse
 from train.fit.tokenizer import EVERYDAY, learn_tokenizer
 
 ROOT = Path(__file__).parents[3]
@@ -35,22 +37,6 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-def launch(out, updates, *options, processes=1, dropout=0.1, wait=True):
-    """The toy's training in processes of its own."""
-    command = [sys.executable, "tests/train/toy.py", "bootstrap", str(out), str(updates)]
-    command += [str(dropout), *options]
-    if processes > 1:
-        # `accelerate launch` starts one process where there is no GPU, whatever it is asked for.
-        head = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
-        command = [*head, *command[1:]]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    run = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
-    if wait:
-        _, errors = run.communicate()
-        assert run.returncode == 0, errors[-3000:]
-    return run
 
 
 def miou(model, dataset):
@@ -116,21 +102,21 @@ def test_what_s2_chose_counts_as_far_as_the_prior_goes(prior, learnt):
 @pytest.mark.process
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     updates, kills = 40, 5
-    launch(tmp_path / "whole", updates)
+    assert ended(fork(toy.run, tmp_path / "whole", updates)) == 0
     rng = random.Random(0)
     cut = tmp_path / "cut"
     cut.mkdir()
     log = cut / "log.jsonl"
     for _ in range(kills):
-        run = launch(cut, updates, wait=False)
+        run = fork(toy.run, cut, updates)
         state = cut / "state.pt"
         was = state.stat().st_mtime_ns if state.exists() else 0
-        while run.poll() is None and not (state.exists() and state.stat().st_mtime_ns > was):
+        while run.is_alive() and not (state.exists() and state.stat().st_mtime_ns > was):
             time.sleep(0.02)  # no kill before it got anywhere: the test would never end
         time.sleep(rng.uniform(0, 0.2))
         run.kill()
-        run.communicate()
-    launch(cut, updates)
+        ended(run)
+    assert ended(fork(toy.run, cut, updates)) == 0
     a, b = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "cut"))
     assert all(torch.equal(a[name], b[name]) for name in a)
     whole = (tmp_path / "whole" / "log.jsonl").read_text()
@@ -139,8 +125,12 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
 
 @pytest.mark.process
 def test_two_processes_learn_what_one_does(tmp_path):
-    launch(tmp_path / "one", 20, "--calm", dropout=0.0)
-    launch(tmp_path / "two", 20, "--calm", dropout=0.0, processes=2)
+    assert ended(fork(toy.run_calmly, tmp_path / "one", 20)) == 0
+    # `accelerate launch` starts one process where there is no GPU, whatever it is asked for.
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "tests.train.toy", str(tmp_path / "two"), "20"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
     for run, processes in (("one", 1), ("two", 2)):
         assert len(torch.load(tmp_path / run / "state.pt", weights_only=True)["rng"]) == processes
     a, b = (load_file(tmp_path / run / "model.safetensors") for run in ("one", "two"))
@@ -262,6 +252,34 @@ def test_the_command_lines_defaults_are_those_of_the_options_and_the_model(capsy
         with pytest.raises(SystemExit):
             parse(wrong)
         assert "error: " in capsys.readouterr().err
+
+
+VALUES = {"--match": "optimal", "--prior": "0.5"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("option", HEEDED_BY)
+def test_an_option_that_a_method_does_not_heed_is_refused(method, option, capsys):
+    own = {"--init": "w"} if method == "correct" else {}
+    own |= {"--store": "z"} if method != "supervised" else {}
+    own |= {option: VALUES.get(option, "v")}
+    command = [method, "--data", "x", "--out", "y", *chain.from_iterable(own.items())]
+    if method in HEEDED_BY[option]:
+        assert str(getattr(parse(command), option[2:])) == own[option]
+        return
+    with pytest.raises(SystemExit):
+        parse(command)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: {option}: expected with {HEEDED_BY[option][0]}" in said
+    assert f", got {method}; leave it out" in said
+
+
+def test_of_options_for_several_methods_each_gets_its_own():
+    argv = ["--match=optimal", "--seed", "3", "--prior", "0.5", "--no-flip"]
+    paper = ("bootstrap", "correct")
+    assert heeded("bootstrap", paper, argv) == ["--seed", "3", "--no-flip"]
+    assert heeded("correct", paper, argv) == argv
+    assert heeded("supervised", ("supervised",), argv) == argv  # which `parse` refuses
 
 
 def test_the_vocabulary_is_learnt_and_has_the_everyday_words():

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, Corrector
@@ -17,13 +16,6 @@ from train.data import RefSprites
 from train.fit import initial as start
 from train.mini import lavt, pixels
 from train.mini.pixels import _at_cells
-
-
-@pytest.fixture(autouse=True)
-def _another_precision():
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def test_labels_are_those_of_the_cells_centres():

@@ -2,31 +2,19 @@
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import ssc
 from ssc.clip import Clip
+from tests.forks import ended, fork
+from tests.train.pseudo.toy_pseudo import make_in_fours
 from train.data import Picture, Referred
 from train.data.slice import SLICE, read_slice
 from train.pseudo.make import look
 from train.pseudo.records import encode
-
-ROOT = Path(__file__).resolve().parents[3]
-
-# In shards of four pictures, so that there are several; as `python -m train.pseudo` else.
-COMMAND = """
-import sys
-from train.pseudo import __main__, make, store
-store.SHARD = make.SHARD = 4
-__main__.main(sys.argv[1:])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +55,8 @@ def test_a_picture_is_looked_at_alike_after_any_others(pipeline):
             assert json.dumps(encode(look(picture, pipeline))) == first[picture.name]
 
 
-def start(data, out, *more):
-    command = [sys.executable, "-c", COMMAND, "--data", str(data), "--out", str(out), *more]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, cwd=ROOT, **quiet)
+def start(data, out):
+    return fork(make_in_fours, "--data", str(data), "--out", str(out))
 
 
 def shards(folder):
@@ -89,7 +75,7 @@ def test_kills_and_two_processes_leave_the_same_bytes(tmp_path):
     rows += [{**row, "name": f"again {row['name']}"} for row in rows[:4]]
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert start(data, tmp_path / "whole").wait() == 0
+    assert ended(start(data, tmp_path / "whole")) == 0
     whole = shards(tmp_path / "whole")
     assert len(whole) == 4
 
@@ -97,15 +83,15 @@ def test_kills_and_two_processes_leave_the_same_bytes(tmp_path):
     for _ in range(2):
         process = start(data, tmp_path / "killed")
         before = len(shards(tmp_path / "killed"))
-        while process.poll() is None and len(shards(tmp_path / "killed")) == before:
+        while process.is_alive() and len(shards(tmp_path / "killed")) == before:
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.05))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        ended(process)
     assert 0 < len(shards(tmp_path / "killed")) < len(whole)
-    assert start(data, tmp_path / "killed").wait() == 0
+    assert ended(start(data, tmp_path / "killed")) == 0
     assert shards(tmp_path / "killed") == whole
 
     processes = [start(data, tmp_path / "two") for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
+    assert [ended(process) for process in processes] == [0, 0]
     assert shards(tmp_path / "two") == whole

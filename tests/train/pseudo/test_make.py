@@ -169,6 +169,6 @@ def test_case_1_one_pictures_failure_is_that_pictures(pipeline):
             image = thin if index else read_slice()[0].image
             return Picture(self.picture_name(index), image, (Referred("0", ("the man",)),))
 
-    first, broken, tall = (make._looked_at(Three(), index, pipeline) for index in range(3))
+    first, broken, tall = (make._pseudo_picture(Three(), index, pipeline) for index in range(3))
     assert (first.error, tall.error, tall.size) == (None, None, (3000, 1))
     assert broken == PseudoPicture("picture 1", (0, 0), (), "ZeroDivisionError: of any kind")

@@ -5,10 +5,7 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc.errors import InputError
+from tests.forks import ended, fork
 from tests.train.pseudo.random_pictures import H, W, candidates, picture, thing
+from tests.train.pseudo.toy_pseudo import make
 from train.pseudo import store as files
 from train.pseudo.records import PseudoPicture, decode, encode
 from train.pseudo.store import (
@@ -135,12 +134,9 @@ def test_a_shard_is_one_processes_at_a_time(tmp_path):
 
 # The rest runs `train.pseudo` with models and data that cost nothing.
 
-FAKE = Path(__file__).parent / "toy_pseudo.py"
-
 
 def start(out, log=os.devnull):
-    environment = os.environ | {"PYTHONPATH": str(FAKE.parents[3])}
-    return subprocess.Popen([sys.executable, str(FAKE), str(out), str(log)], env=environment)
+    return fork(make, out, log)
 
 
 def content(folder):
@@ -150,7 +146,7 @@ def content(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    assert start(out).wait() == 0
+    assert ended(start(out)) == 0
     return content(out)
 
 
@@ -168,14 +164,14 @@ def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
     for _ in range(10):
         process = start(tmp_path)
         before = len(content(tmp_path))
-        while process.poll() is None and len(content(tmp_path)) == before:
+        while process.is_alive() and len(content(tmp_path)) == before:
             time.sleep(0.002)  # until it works, then for a random while
         time.sleep(rng.uniform(0, 0.01))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert start(tmp_path).wait() == 0
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
+    assert ended(start(tmp_path)) == 0
     assert content(tmp_path) == whole
-    assert start(tmp_path).wait() == 0  # nothing is left to do
+    assert ended(start(tmp_path)) == 0  # nothing is left to do
     assert content(tmp_path) == whole
     assert len(list(tmp_path.iterdir())) == len(whole) + 1  # nor is anything left behind
 
@@ -184,7 +180,7 @@ def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
 def test_two_processes_do_each_shard_once(tmp_path, whole):
     out, log = tmp_path / "out", tmp_path / "log"
     processes = [start(out, log) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
+    assert [ended(process) for process in processes] == [0, 0]
     assert content(out) == whole
     looked_at = [line.split() for line in log.read_text().splitlines()]
     assert sorted(int(index) for _, index in looked_at) == list(range(22))

@@ -1,9 +1,7 @@
-"""`train.pseudo` on toy pictures and stages; prints nothing. Usage: toy_pseudo.py OUT LOG"""
+"""`train.pseudo` on toy pictures and stages."""
 
 import os
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -15,11 +13,12 @@ from train.data import Picture, Referred
 from train.pseudo import make as pseudo
 from train.pseudo import store
 
-store.SHARD = pseudo.SHARD = 1
-
 
 class Toys:
     name = "toys"
+
+    def __init__(self, log):
+        self.log = log
 
     def __len__(self):
         return 22
@@ -28,7 +27,7 @@ class Toys:
         return f"toy-{index}"
 
     def __getitem__(self, index):
-        with log.open("a") as file:
+        with open(self.log, "a") as file:
             file.write(f"{os.getpid()} {index}\n")
         if index == 13:
             raise InputError("toy-13: expected a picture, got none")
@@ -69,7 +68,17 @@ class Stages:
         )
 
 
-out, log = map(Path, sys.argv[1:])
-toys = Toys()
-store.begin(out, {"pictures": len(toys)})
-list(pseudo.run(toys, Stages(), out, store.missing_shards(out, len(toys))))
+def make(out, log):
+    """Makes the toys' store, a shard for each picture; `log` gets the process and each picture."""
+    store.SHARD = pseudo.SHARD = 1
+    toys = Toys(log)
+    store.begin(out, {"pictures": len(toys)})
+    list(pseudo.run(toys, Stages(), out, store.missing_shards(out, len(toys))))
+
+
+def make_in_fours(*arguments):
+    """`python -m train.pseudo` in shards of four pictures, so that there are several."""
+    from train.pseudo import __main__
+
+    store.SHARD = pseudo.SHARD = 4
+    __main__.main(arguments)

@@ -15,13 +15,6 @@ DROPPED = "--val changed: its figures in the log are dropped"
 QUICK = ["--init", "none", "--precision", "no", "--batch", "2", "--steps", "1"]
 
 
-@pytest.fixture(autouse=True)
-def _another_precision():
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
 @pytest.fixture
 def data(tmp_path):
     scenes = list(pictures(7))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from accelerate.state import AcceleratorState
 
 import ssc
 from ssc.errors import InputError
@@ -24,13 +23,6 @@ from train.run import plan, steps
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = ["--init", "none", "--precision", "no", "--batch", "2", "--save-every", "1"]
-
-
-@pytest.fixture(autouse=True)
-def _another_precision():
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope="module")
@@ -243,11 +235,16 @@ def test_options_go_to_the_trainings_plainly(data, tmp_path, capsys):
     assert pseudo.launch is None
     for step in (boot, correct):
         assert "torch.distributed.run --nproc_per_node 2 -m train.fit" in step.command
-        assert "--match optimal --epochs 4 --batch 4 --lr 0.0001 --warmup 0" in step.command
+        assert "--epochs 4 --batch 4 --lr 0.0001 --warmup 0" in step.command
+    assert ["--match optimal " in step.command for step in (boot, correct)] == [False, True]
     assert correct.options[-2:] == ["--init", str(boot.output)]
-    with pytest.raises(SystemExit):
-        run.parse([*command, "--no-such-option"])
-    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+    for wrong, said in (
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["--recipe", "supervised", "--prior", "1"], "--prior: expected with correct, got superv"),
+    ):
+        with pytest.raises(SystemExit):
+            run.parse([*command, *wrong])
+        assert said in capsys.readouterr().err
 
 
 def test_one_run_in_a_folder_at_a_time(data, tmp_path):

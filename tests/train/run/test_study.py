@@ -3,19 +3,11 @@
 import json
 
 import pytest
-from accelerate.state import AcceleratorState
 
-from tests.train.data.test_export import pictures
+from tests.train.slice_pictures import pictures
 from train.data import open_dataset
 from train.data.export import export
 from train.run import study, study_summary
-
-
-@pytest.fixture(autouse=True)
-def _another_precision():
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def row(miou, right=None):

@@ -1,0 +1,19 @@
+"""Processes that a test may kill, forked from one that has all imports: they start at once."""
+
+from multiprocessing import get_context
+
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.forks_imports"])
+
+
+def fork(target, *arguments):
+    """A process that runs a function which other modules can import, with these arguments."""
+    process = FORKS.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def ended(process):
+    """Its status once it has ended: 0, or minus the number of the signal that killed it."""
+    process.join()
+    return process.exitcode

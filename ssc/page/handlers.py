@@ -17,7 +17,7 @@ from ssc.page.choices import OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
-from ssc.page.parked import park
+from ssc.page.parked import Parked, park
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import photo_note
@@ -150,53 +150,57 @@ class Handlers:
             ui.take: gr.Button(interactive=False),
         }
 
-    def look_at(self, session: Session | None, active: int) -> dict:
+    def look_at(self, parked: Parked | None, active: int) -> dict:
+        session = parked.open() if parked else None
         if not session or not 0 <= active < len(session.results):
-            return self.gone(session)
+            return self.gone(parked)
         return self.show(session.looking_at(active), clear=True)
 
-    def click_picture(self, session: Session | None, event: gr.SelectData) -> dict:
-        if not session:
-            return self.gone(session)
+    def click_picture(self, parked: Parked | None, event: gr.SelectData) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open()
         candidate = candidate_at(session.result.candidates, *session.to_image(*event.index))
         if candidate < 0:
             gr.Info("There is no candidate at that place.")
-            return {self.ui.state: session}
+            return {self.ui.state: parked}
         return self.choose(session, candidate)
 
-    def click_prompt(self, session: Session | None, event: gr.SelectData) -> dict:
+    def click_prompt(self, parked: Parked | None, event: gr.SelectData) -> dict:
+        session = parked.open() if parked else None
         if not session or session.result.selection is None:
-            return self.gone(session)
+            return self.gone(parked)
         return self.choose(session, int(session.result.selection.order[event.index]))
 
-    def undo(self, session: Session | None) -> dict:
-        return self.choose(session, None)
+    def undo(self, parked: Parked | None) -> dict:
+        return self.choose(parked.open(), None) if parked else self.gone(parked)
 
-    def choose(self, session: Session | None, index: int | None) -> dict:
+    def choose(self, session: Session, index: int | None) -> dict:
         """A person's choice of candidate; that of the stages themselves is none."""
-        if not session or session.result.selection is None:
-            return self.gone(session)
+        if session.result.selection is None:
+            return self.gone(park(session))
         own = session.result.with_override(None)
         chosen = own if index == own.index else own.with_override(index)
         session = session.with_result(chosen)
         scores = {self.ui.scores: score_bars(session.result)}
         return {self.ui.state: park(session), **scores, **self.show_answer(session)}
 
-    def move_threshold(self, session: Session | None, threshold: float) -> dict:
-        if not session:
-            return self.gone(session)
-        session = session.at_threshold(threshold)
+    def move_threshold(self, parked: Parked | None, threshold: float) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open().at_threshold(threshold)
         shown = self.show_answer(session) | self.show_correction(session)
         return {self.ui.state: park(session), **shown}
 
-    def gone(self, session: Session | None) -> dict:
-        if not session:
+    def gone(self, parked: Parked | None) -> dict:
+        if not parked:
             gr.Info("No result is kept for this page. Press Segment.")
-        return {self.ui.state: session}
+        return {self.ui.state: parked}
 
-    def pack(self, session: Session | None) -> dict:
-        if not session:
-            return self.gone(session)
+    def pack(self, parked: Parked | None) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open()
         stem = safe_stem(Path(session.name).stem)
         packed = zip_result(stem, session.image, session.results, session.name)
         try:
@@ -205,7 +209,7 @@ class Handlers:
             write_whole(target, packed)
         except WriteError as error:
             gr.Warning(escape(str(error)))
-            return {self.ui.state: session}
+            return {self.ui.state: parked}
         return {self.ui.package: str(target)}
 
     def compare(self, picture: Any, expressions: Any, *options: Any) -> tuple:

@@ -13,14 +13,14 @@ import gradio as gr
 from ssc.errors import InputError, WriteError
 from ssc.export import zip_result
 from ssc.models.published import as_size
-from ssc.page.choices import OPTIONS, REAL, Choices
+from ssc.page.choices import OFF, OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
 from ssc.page.parked import Parked, park
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
-from ssc.page.texts import photo_note
+from ssc.page.texts import about_correct, about_select, photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
 from ssc.weights.downloads import downloads_are_off
 from ssc.writing import explained, safe_stem, write_whole
@@ -39,6 +39,7 @@ class Handlers:
         self.ui = ui
         self.choices = choices
         self.ask = ask
+        self.corrects = choices.corrects != [OFF]
 
     def run(
         self, picture: Any, expressions: Any, options: Sequence[Any], progress: Any
@@ -62,9 +63,14 @@ class Handlers:
             ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
             **self.show_answer(session),
         }
-        result = session.result
+        result, corrects = session.result, session.corrects
+        for panel in (ui.both, ui.third):
+            outputs[panel] = gr.Column(visible=corrects)
+        outputs[ui.about_correct] = about_correct(self.corrects, corrects)
         if clear or result.selection is not None:
             outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
+        if result.selection is not None:
+            outputs[ui.about_select] = about_select(result.selection.by_words)
         if clear or result.correction is not None:
             outputs |= self.show_correction(session)
             threshold = result.correction.threshold if result.correction else 0.5
@@ -88,8 +94,9 @@ class Handlers:
         return {self.ui.heat: session.heat(), self.ui.ious: iou_bars(session.result)}
 
     def note(self, session: Session | None) -> dict:
-        """The note on a picture that the models can't know, and the ways out of it."""
+        """The note on a picture that the models can't know, and the ways on from here."""
         unknown = session is not None and session.unknown
+        looks_on = session is not None and session.could_look_on
         note = photo_note(any(self.offers(name) for name in REAL)) if unknown else ""
         buttons = {
             button: gr.Button(self.offers(name), visible=unknown and bool(self.offers(name)))
@@ -98,6 +105,8 @@ class Handlers:
         return {
             self.ui.note: gr.HTML(note, visible=unknown),
             self.ui.getting: gr.HTML("", visible=False),
+            self.ui.ways: gr.Row(visible=unknown or looks_on),
+            self.ui.look_on: gr.Button(visible=looks_on),
             **buttons,
         }
 

@@ -50,6 +50,8 @@ class Session:
         active: index of the object whose stages are shown.
         unknown: whether the models asked can't know such a picture; see `ssc.models.photo`.
         corrects: whether the models asked have a stage 3.
+        could_look_on: whether nothing was found of an object and more could be asked for it; see
+            `Segment.nearest`.
         source: the picture's file; empty where it is not known.
     """
 
@@ -59,6 +61,7 @@ class Session:
     active: int = 0
     unknown: bool = False
     corrects: bool = True
+    could_look_on: bool = False
     source: bytes = field(default=b"", repr=False)
     _scaled: dict[int, Scaled] = field(default_factory=dict, repr=False)
 
@@ -246,6 +249,7 @@ def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iter
             results,
             unknown=unknown,
             corrects=pipeline.correct is not None,
+            could_look_on=any(map(pipeline.segment.could_look_on, results)),
             source=question.source,
         )
 

@@ -26,7 +26,7 @@ import ssc.page.gpu as gpu
 from ssc.entry import command
 from ssc.models.bundled import ASSETS
 from ssc.models.sets import MODEL_SETS, keep_all
-from ssc.page.choices import Choices, find_choices
+from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
 from ssc.page.handlers import Handlers
@@ -68,9 +68,12 @@ def build(choices: Choices) -> gr.Blocks:
 
     inputs = [ui.picture, ui.expressions, *ui.options]
     both = [*inputs, *ui.options_of_b]
-    notes = [ui.note, *ui.get.values(), ui.getting]
-    outputs = [ui.state, *notes, ui.objects, ui.answers, ui.sides, ui.slider, ui.words]
+    notes = [ui.note, ui.ways, *ui.get.values(), ui.look_on, ui.getting]
+    outputs = [ui.state, *notes, ui.objects, ui.answers, ui.both, ui.sides, ui.slider, ui.words]
     outputs += [
+        ui.about_select,
+        ui.about_correct,
+        ui.third,
         ui.candidates,
         ui.undo,
         ui.prompts,
@@ -96,6 +99,8 @@ def build(choices: Choices) -> gr.Blocks:
             panel = [ui.getting, ui.arrived, *ui.get.values(), ui.models]
             came = button.click(partial(on.get, name), None, panel, concurrency_limit=None, **quiet)
             came.then(run_again, [*inputs, ui.arrived], [ui.arrived, *outputs], **shown)
+        looks = ui.options[OPTIONS.index("nearest")]
+        ui.look_on.click(lambda: True, None, looks, **quiet).then(run, inputs, outputs, **shown)
         ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **quiet)
         ui.candidates.select(on.click_picture, ui.state, outputs, **quiet)
         ui.prompts.select(on.click_prompt, ui.state, outputs, **quiet)

@@ -160,7 +160,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     large = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=large)
-    what = "say what there is instead of what is not found; default: unless it takes long"
+    what = "look on for what is not found, and say what there is; default: unless it takes long"
     parser.add_argument("--nearest", action="store_true", default=None, help=what)
     parser.add_argument(
         "--correct",

@@ -41,9 +41,9 @@ class Options(TypedDict, total=False):
         box_threshold: least score of a detected box, in [0, 1].
         text_threshold: least probability of a word of a box's phrase, in [0, 1]; refused where
             the model set's detector reads no words.
-        nearest: True has the nearest classes that are in the picture looked for where nothing is
-            found, which is left out where it takes long (Grounding DINO on a processor); False
-            leaves it out.
+        nearest: True has it looked on where nothing is found, for "all …s" and for the nearest
+            classes that are in the picture, which is left out where it takes long (Grounding DINO
+            on a processor); False leaves it out.
     """
 
     prompt: str | None

@@ -19,6 +19,7 @@ from ssc.__main__ import main
 from ssc.entry import Ended
 from ssc.errors import WriteError
 from ssc.page.handlers import Handlers
+from ssc.page.parked import park
 from ssc.page.session import Session
 from ssc.writing import (
     DiskFull,
@@ -139,7 +140,7 @@ def test_a_cache_that_cannot_fit_says_so_before_it_begins(disk, monkeypatch):
 
 def test_the_pages_archive(disk, monkeypatch):
     image = scene_image()
-    session = Session("photo.jpg", image, fake_pipeline()(image, ["left laptop"]))
+    session = park(Session("photo.jpg", image, fake_pipeline()(image, ["left laptop"])))
     warned = []
     monkeypatch.setattr(gr, "Warning", warned.append)
     monkeypatch.setattr(tempfile, "tempdir", str(disk("64k")))

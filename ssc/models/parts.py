@@ -34,6 +34,11 @@ def _newest(source: str, *files: str) -> tuple[Weights, ...]:
     return tuple(Weights(file, source, NEWEST, None, None, "Apache-2.0") for file in files)
 
 
+def _granted(source: str, licence: str, *files: str) -> tuple[Weights, ...]:
+    """As `_newest`, for whom the authors granted access."""
+    return tuple(Weights(file, source, NEWEST, None, None, licence, gated=True) for file in files)
+
+
 NETWORK = "model.safetensors", "config.json"  # of a network of transformers
 
 WEIGHTS: dict[str, tuple[Weights, ...]] = {
@@ -125,6 +130,7 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
         "vocab.txt",
     ),
     "sam2.1-tiny": _newest("facebook/sam2.1-hiera-tiny", *NETWORK),
+    "sam3": _granted("facebook/sam3", "SAM License", *NETWORK),
     "edgetam": _newest("yonigozlan/EdgeTAM-hf", *NETWORK),
     "pe-core-s": _newest("timm/PE-Core-S-16-384", "open_clip_model.safetensors"),
     "bert-words": (

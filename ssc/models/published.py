@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from ssc.segment.detect import Detector
     from ssc.segment.masks import Segmenter
+    from ssc.segment.sam3 import Sam3
     from ssc.weights.files import Weights
 
 
@@ -268,14 +269,31 @@ def _sam2(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Se
     return segmenter
 
 
+@shared
+def _sam3(path: Path, device: torch.device, dtype: torch.dtype) -> Sam3:
+    """One object, whether it finds boxes or masks."""
+    from open_clip import get_tokenizer
+
+    from ssc.segment.sam3 import TOKENS, Sam3, load_sam3
+
+    tokenizer = get_tokenizer("ViT-B-32", context_length=TOKENS)
+    return Sam3(load_sam3(path.parent), tokenizer, device=device, dtype=dtype)
+
+
+def _sam3_masks(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
+    return _sam3(path, device, dtype)
+
+
 DETECTORS: dict[str, Callable[[Path, torch.device, torch.dtype], Detector]] = {
     "grounding-dino-tiny": _grounding_dino,
     "mm-grounding-dino-tiny": _grounding_dino,
     "omdet-turbo-tiny": _omdet,
+    "sam3": _sam3,
 }
 SEGMENTERS: dict[str, Callable[[str, Path, torch.device, torch.dtype], Segmenter]] = {
     **dict.fromkeys(SAMS, _sam),
     "sam2.1-tiny": _sam2,
     "edgetam": _sam2,
+    "sam3": _sam3_masks,
 }
 """Part → what makes it, of its first file, a device and a precision."""

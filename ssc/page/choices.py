@@ -29,10 +29,11 @@ OPTIONS = (
     "project",
     "spatial",
     "models",
+    "nearest",
 )
 """Names of the options in the order of the page's components and of the endpoints' arguments. As in
 `ssc.pipeline.Options`; but a threshold of 0 is the detector's own, `correct` a checkpoint's name,
-"own" or "off", `vocabulary` a text, and `models` the model set."""
+"own" or "off", `vocabulary` a text, `models` the model set, and False of `nearest` is None."""
 
 OWN, OFF = "own", "off"  # of stage 3: the model set's own, and none
 MISSING = "needs "
@@ -158,7 +159,7 @@ class Choices:
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
         spatial = chosen.pop("spatial")
         chosen["paper"] = None if spatial is None else not spatial
-        for name in ("box_threshold", "text_threshold"):
+        for name in ("box_threshold", "text_threshold", "nearest"):
             chosen[name] = chosen[name] or None
         if chosen["prompt"] is not None and chosen["prompt"] not in BLURS:
             del chosen["sigma"]  # the page always sends one

@@ -13,14 +13,14 @@ import gradio as gr
 from ssc.errors import InputError, WriteError
 from ssc.export import zip_result
 from ssc.models.published import as_size
-from ssc.page.choices import OPTIONS, REAL, Choices
+from ssc.page.choices import OFF, OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
-from ssc.page.parked import park
+from ssc.page.parked import Parked, park
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
-from ssc.page.texts import photo_note
+from ssc.page.texts import about_correct, about_select, photo_note
 from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
 from ssc.weights.downloads import downloads_are_off
 from ssc.writing import explained, safe_stem, write_whole
@@ -39,6 +39,7 @@ class Handlers:
         self.ui = ui
         self.choices = choices
         self.ask = ask
+        self.corrects = choices.corrects != [OFF]
 
     def run(
         self, picture: Any, expressions: Any, options: Sequence[Any], progress: Any
@@ -62,9 +63,14 @@ class Handlers:
             ui.objects: gr.Radio(choices, value=session.active, visible=len(choices) > 1),
             **self.show_answer(session),
         }
-        result = session.result
+        result, corrects = session.result, session.corrects
+        for panel in (ui.both, ui.third):
+            outputs[panel] = gr.Column(visible=corrects)
+        outputs[ui.about_correct] = about_correct(self.corrects, corrects)
         if clear or result.selection is not None:
             outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
+        if result.selection is not None:
+            outputs[ui.about_select] = about_select(result.selection.by_words)
         if clear or result.correction is not None:
             outputs |= self.show_correction(session)
             threshold = result.correction.threshold if result.correction else 0.5
@@ -88,8 +94,9 @@ class Handlers:
         return {self.ui.heat: session.heat(), self.ui.ious: iou_bars(session.result)}
 
     def note(self, session: Session | None) -> dict:
-        """The note on a picture that the models can't know, and the ways out of it."""
+        """The note on a picture that the models can't know, and the ways on from here."""
         unknown = session is not None and session.unknown
+        looks_on = session is not None and session.could_look_on
         note = photo_note(any(self.offers(name) for name in REAL)) if unknown else ""
         buttons = {
             button: gr.Button(self.offers(name), visible=unknown and bool(self.offers(name)))
@@ -98,6 +105,8 @@ class Handlers:
         return {
             self.ui.note: gr.HTML(note, visible=unknown),
             self.ui.getting: gr.HTML("", visible=False),
+            self.ui.ways: gr.Row(visible=unknown or looks_on),
+            self.ui.look_on: gr.Button(visible=looks_on),
             **buttons,
         }
 
@@ -150,53 +159,57 @@ class Handlers:
             ui.take: gr.Button(interactive=False),
         }
 
-    def look_at(self, session: Session | None, active: int) -> dict:
+    def look_at(self, parked: Parked | None, active: int) -> dict:
+        session = parked.open() if parked else None
         if not session or not 0 <= active < len(session.results):
-            return self.gone(session)
+            return self.gone(parked)
         return self.show(session.looking_at(active), clear=True)
 
-    def click_picture(self, session: Session | None, event: gr.SelectData) -> dict:
-        if not session:
-            return self.gone(session)
+    def click_picture(self, parked: Parked | None, event: gr.SelectData) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open()
         candidate = candidate_at(session.result.candidates, *session.to_image(*event.index))
         if candidate < 0:
             gr.Info("There is no candidate at that place.")
-            return {self.ui.state: session}
+            return {self.ui.state: parked}
         return self.choose(session, candidate)
 
-    def click_prompt(self, session: Session | None, event: gr.SelectData) -> dict:
+    def click_prompt(self, parked: Parked | None, event: gr.SelectData) -> dict:
+        session = parked.open() if parked else None
         if not session or session.result.selection is None:
-            return self.gone(session)
+            return self.gone(parked)
         return self.choose(session, int(session.result.selection.order[event.index]))
 
-    def undo(self, session: Session | None) -> dict:
-        return self.choose(session, None)
+    def undo(self, parked: Parked | None) -> dict:
+        return self.choose(parked.open(), None) if parked else self.gone(parked)
 
-    def choose(self, session: Session | None, index: int | None) -> dict:
+    def choose(self, session: Session, index: int | None) -> dict:
         """A person's choice of candidate; that of the stages themselves is none."""
-        if not session or session.result.selection is None:
-            return self.gone(session)
+        if session.result.selection is None:
+            return self.gone(park(session))
         own = session.result.with_override(None)
         chosen = own if index == own.index else own.with_override(index)
         session = session.with_result(chosen)
         scores = {self.ui.scores: score_bars(session.result)}
         return {self.ui.state: park(session), **scores, **self.show_answer(session)}
 
-    def move_threshold(self, session: Session | None, threshold: float) -> dict:
-        if not session:
-            return self.gone(session)
-        session = session.at_threshold(threshold)
+    def move_threshold(self, parked: Parked | None, threshold: float) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open().at_threshold(threshold)
         shown = self.show_answer(session) | self.show_correction(session)
         return {self.ui.state: park(session), **shown}
 
-    def gone(self, session: Session | None) -> dict:
-        if not session:
+    def gone(self, parked: Parked | None) -> dict:
+        if not parked:
             gr.Info("No result is kept for this page. Press Segment.")
-        return {self.ui.state: session}
+        return {self.ui.state: parked}
 
-    def pack(self, session: Session | None) -> dict:
-        if not session:
-            return self.gone(session)
+    def pack(self, parked: Parked | None) -> dict:
+        if not parked:
+            return self.gone(parked)
+        session = parked.open()
         stem = safe_stem(Path(session.name).stem)
         packed = zip_result(stem, session.image, session.results, session.name)
         try:
@@ -205,7 +218,7 @@ class Handlers:
             write_whole(target, packed)
         except WriteError as error:
             gr.Warning(escape(str(error)))
-            return {self.ui.state: session}
+            return {self.ui.state: parked}
         return {self.ui.package: str(target)}
 
     def compare(self, picture: Any, expressions: Any, *options: Any) -> tuple:

@@ -10,19 +10,18 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from ssc.page.choices import OFF, OPTIONS, REAL
+from ssc.page.components import gallery, image, stage, wording
 from ssc.page.options import lay_out_options
-from ssc.page.texts import HINT, HOW, SCALE, intro
+from ssc.page.texts import HINT, HOW, SCALE, about_correct, about_select, intro
+from ssc.page.texts import stage as heading
+
+LOOK_ON = "Look on: ask again, and for classes next to it"
 
 if TYPE_CHECKING:
     from gradio.components import Component
     from gradio.data_classes import ImageData
 
     from ssc.page.choices import Choices
-
-NO_STAGE_3 = (
-    "This page has no model for stage 3 and shows S+S alone. "
-    "Start it with <code>--correct FOLDER</code> to add that checkpoint."
-)
 
 
 @dataclass
@@ -36,18 +35,24 @@ class Parts:
     options: list[Component]
     below_options: gr.Column
     note: gr.HTML
+    ways: gr.Row
     get: dict[str, gr.Button]
+    look_on: gr.Button
     getting: gr.HTML
     arrived: gr.State
     objects: gr.Radio
     answers: gr.Gallery
+    both: gr.Column
     sides: gr.Gallery
     slider: gr.ImageSlider
     words: gr.HTML
     candidates: gr.Image
     undo: gr.Button
+    about_select: gr.HTML
     prompts: gr.Gallery
     scores: gr.HTML
+    about_correct: gr.HTML
+    third: gr.Column
     heat: gr.Image
     threshold: gr.Slider
     ious: gr.HTML
@@ -150,15 +155,16 @@ def _uploaded(payload: ImageData | None) -> str | None:
 
 def _answer(corrects: bool) -> dict:
     note = gr.HTML(visible=False, elem_id="note", padding=False)
-    with gr.Row():
+    with gr.Row(visible=False) as ways:
         get = {name: gr.Button(visible=False, elem_id=f"get-{name}") for name in REAL}
+        look_on = gr.Button(LOOK_ON, visible=False, elem_id="look-on")
     getting = gr.HTML(visible=False, elem_classes="words", elem_id="getting", padding=False)
     objects = gr.Radio([], label="Object shown below", visible=False, elem_id="objects")
-    answers = _gallery("Answer", "answers")
-    words = _words("words", HINT)
-    with gr.Tabs(visible=corrects):
+    answers = gallery("Answer", "answers")
+    words = wording("words", HINT)
+    with gr.Column(visible=corrects) as both, gr.Tabs():
         with gr.Tab("S+S and S+S+C"):
-            sides = _gallery("S+S and S+S+C, side by side", "sides")
+            sides = gallery("S+S and S+S+C, side by side", "sides")
         with gr.Tab("Slider"):
             slider = gr.ImageSlider(
                 label="S+S on the left, S+S+C on the right",
@@ -170,11 +176,14 @@ def _answer(corrects: bool) -> dict:
             )
     return {
         "note": note,
+        "ways": ways,
         "get": get,
+        "look_on": look_on,
         "getting": getting,
         "arrived": gr.State(""),
         "objects": objects,
         "answers": answers,
+        "both": both,
         "sides": sides,
         "slider": slider,
         "words": words,
@@ -182,49 +191,45 @@ def _answer(corrects: bool) -> dict:
 
 
 def _segment() -> dict:
-    _stage(
-        "1 · Segment",
-        "Every object of the class that your words name. Click one to choose it yourself.",
-    )
+    text = "Every object of the class that your words name. Click one to choose it yourself."
+    stage(heading("1 · Segment", text))
     return {
-        "candidates": _image("Candidates", "candidates"),
+        "candidates": image("Candidates", "candidates"),
         "undo": gr.Button("Back to the choice of S+S", visible=False, elem_id="undo"),
     }
 
 
 def _select() -> dict:
-    _stage(
-        "2 · Select",
-        "Each candidate as CLIP sees it, best match first. Click one to choose it yourself.",
-    )
     return {
-        "prompts": _gallery("Visual prompts and scores", "prompts", "small", preview=False),
+        "about_select": stage(about_select(by_words=False)),
+        "prompts": gallery("Visual prompts and scores", "prompts", "small", preview=False),
         "scores": gr.HTML(elem_classes="bars", elem_id="scores", padding=False),
     }
 
 
 def _correct(corrects: bool) -> dict:
-    _stage(
-        "3 · Correct",
-        "Where the trained model sees what your words name. It needs no candidates."
-        if corrects
-        else NO_STAGE_3,
-    )
-    heat = _image("Probability", "heat", visible=corrects)
-    gr.HTML(SCALE, padding=False, visible=corrects)
-    threshold = gr.Slider(
-        0.05,
-        0.95,
-        0.5,
-        step=0.01,
-        label="Threshold",
-        info="The mask is where the probability is above this. It starts at half of the highest "
-        "probability.",
-        elem_id="threshold",
-        visible=corrects,
-    )
-    ious = gr.HTML(elem_classes="bars", elem_id="ious", padding=False)
-    return {"heat": heat, "threshold": threshold, "ious": ious}
+    about = stage(about_correct(corrects, ran=True))
+    with gr.Column(visible=corrects) as third:
+        heat = image("Probability", "heat")
+        gr.HTML(SCALE, padding=False)
+        threshold = gr.Slider(
+            0.05,
+            0.95,
+            0.5,
+            step=0.01,
+            label="Threshold",
+            info="The mask is where the probability is above this. It starts at half of the "
+            "highest probability.",
+            elem_id="threshold",
+        )
+        ious = gr.HTML(elem_classes="bars", elem_id="ious", padding=False)
+    return {
+        "about_correct": about,
+        "third": third,
+        "heat": heat,
+        "threshold": threshold,
+        "ious": ious,
+    }
 
 
 def _compare(choices: Choices) -> dict:
@@ -241,15 +246,15 @@ def _compare(choices: Choices) -> dict:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
                 a = (
-                    _gallery("A", "compared-a", "pair"),
+                    gallery("A", "compared-a", "pair"),
                     gr.HTML(elem_classes="words", padding=False),
                 )
             with gr.Column(min_width=300):
                 b = (
-                    _gallery("B", "compared-b", "pair"),
+                    gallery("B", "compared-b", "pair"),
                     gr.HTML(elem_classes="words", padding=False),
                 )
-        between = _words("between")
+        between = wording("between")
         comparison = gr.JSON(visible=False)
     return {
         "options_of_b": options_of_b,
@@ -257,38 +262,3 @@ def _compare(choices: Choices) -> dict:
         "compared": (*a, *b, between),
         "comparison": comparison,
     }
-
-
-def _stage(title: str, text: str) -> None:
-    gr.HTML(f"<h2>{title}</h2><p>{text}</p>", elem_classes="stage", padding=False)
-
-
-def _image(label: str, name: str, visible: bool = True) -> gr.Image:
-    return gr.Image(
-        label=label,
-        elem_id=name,
-        format="jpeg",
-        interactive=False,
-        buttons=["download", "fullscreen"],
-        visible=visible,
-    )
-
-
-def _words(name: str | None = None, value: str = "") -> gr.HTML:
-    return gr.HTML(value, elem_classes="words", elem_id=name, padding=False)
-
-
-def _gallery(
-    label: str, name: str, size: str = "", preview: bool = True, visible: bool = True
-) -> gr.Gallery:
-    return gr.Gallery(
-        label=label,
-        elem_id=name,
-        elem_classes=["pictures", size],
-        object_fit="contain",
-        format="jpeg",
-        buttons=["download", "fullscreen"],
-        interactive=False,
-        allow_preview=preview,
-        visible=visible,
-    )

@@ -81,6 +81,12 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         info="Words for place, size and relation (“left”, “big”, “next to the car”) count beside "
         "CLIP's score. Off: the paper's rule.",
     )
+    parts["nearest"] = gr.Checkbox(
+        False,
+        label=f"Look on{of}",
+        info="Where nothing is found, ask once more and look for classes next to it. Done anyway "
+        "but where it takes long: with Grounding DINO on a processor.",
+    )
     parts["correct"] = gr.Dropdown(
         [(TITLES.get(name, name), name) for name in corrects],
         value=choices.correct,

@@ -15,7 +15,7 @@ from ssc.errors import ExpressionError, OptionError, PictureError
 from ssc.page.choices import OPTIONS, Choices
 
 NUMBERS = {"sigma": (1, 100), "box_threshold": (0, 1), "text_threshold": (0, 1)}
-BOOLEANS = ("project", "spatial")
+BOOLEANS = ("project", "spatial", "nearest")
 MAY_BE_NONE = ("box_threshold", "text_threshold", "vocabulary")  # as left out
 DATA = "data:"
 SEND = (
@@ -39,6 +39,7 @@ def defaults(choices: Choices) -> dict[str, Any]:
         "project": pipeline.segment.project,
         "spatial": select.spatial,
         "models": choices.models,
+        "nearest": False,
     }
     return {name: values[name] for name in OPTIONS}
 

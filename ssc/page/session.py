@@ -49,6 +49,10 @@ class Session:
         results: one per object.
         active: index of the object whose stages are shown.
         unknown: whether the models asked can't know such a picture; see `ssc.models.photo`.
+        corrects: whether the models asked have a stage 3.
+        could_look_on: whether nothing was found of an object and more could be asked for it; see
+            `Segment.nearest`.
+        source: the picture's file; empty where it is not known.
     """
 
     name: str
@@ -56,16 +60,10 @@ class Session:
     results: list[Result]
     active: int = 0
     unknown: bool = False
+    corrects: bool = True
+    could_look_on: bool = False
+    source: bytes = field(default=b"", repr=False)
     _scaled: dict[int, Scaled] = field(default_factory=dict, repr=False)
-
-    def __bool__(self) -> bool:
-        """False once it is emptied."""
-        return bool(self.results)
-
-    def empty(self) -> None:
-        """Lets go of what it holds; its visitor is told to ask again."""
-        self.results, self._scaled = [], {}
-        self.image = np.zeros((1, 1, 3), np.uint8)
 
     @property
     def result(self) -> Result:
@@ -195,11 +193,13 @@ class Question:
         name: of the picture's file.
         image: RGB uint8 H×W×3.
         objects: the expressions of each object.
+        source: the picture's file; empty where it is not known.
     """
 
     name: str
     image: Picture
     objects: list[list[str]]
+    source: bytes = b""
 
 
 def read_question(picture: str | bytes | None, expressions: str | None) -> Question:
@@ -222,8 +222,9 @@ def read_question(picture: str | bytes | None, expressions: str | None) -> Quest
     lines = [line.split(" | ") for line in (expressions or "").splitlines() if line.strip()]
     if not lines:
         raise ExpressionError("Write what to look for, one object per line.")
-    name = "picture" if isinstance(picture, bytes) else Path(picture).name
-    return Question(name, image, lines)
+    if isinstance(picture, bytes):
+        return Question("picture", image, lines, picture)
+    return Question(Path(picture).name, image, lines, Path(picture).read_bytes())
 
 
 def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iterator[Session]:
@@ -242,7 +243,15 @@ def stream(choices: Choices, question: Question, options: Sequence[Any]) -> Iter
         pipeline = pipeline.of(question.image)
     for results in pipeline.stream(question.image, question.objects):
         unknown = is_unknown(pipeline.segment.detector, question.image)
-        yield Session(question.name, question.image, results, unknown=unknown)
+        yield Session(
+            question.name,
+            question.image,
+            results,
+            unknown=unknown,
+            corrects=pipeline.correct is not None,
+            could_look_on=any(map(pipeline.segment.could_look_on, results)),
+            source=question.source,
+        )
 
 
 def compare(a: Session, b: Session) -> list[dict[str, Any]]:

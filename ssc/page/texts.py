@@ -9,6 +9,11 @@ HINT = '<p class="steps">Choose a picture and write what to look for, or click a
 DOWNLOADS = "Networks for photographs"
 """Title of the controls that download a model set."""
 
+NO_STAGE_3 = (
+    "This page has no model for stage 3 and shows S+S alone. "
+    "Start it with <code>--correct FOLDER</code> to add that checkpoint."
+)
+
 SCALE = '<p class="scale">unlikely <i aria-hidden="true"></i> certain</p>'
 
 
@@ -18,8 +23,36 @@ def intro(corrects: bool) -> str:
     return (
         "<h1>Segment, Select, Correct</h1>"
         "<p>Describe an object in a picture and get its mask. Every step is shown: the candidates, "
-        f"{'' if corrects else 'and '}which of them CLIP finds most like your words{third}.</p>"
+        f"{'' if corrects else 'and '}which of them fits your words best{third}.</p>"
     )
+
+
+def about_select(by_words: bool) -> str:
+    """What stage 2 shows; `by_words` where no CLIP looked."""
+    seen = "as CLIP sees it, best match first"
+    if by_words:
+        seen = "on its own. Your words for place, size and colour chose; this set has no CLIP"
+    return stage("2 · Select", f"Each candidate {seen}. Click one to choose it yourself.")
+
+
+def about_correct(corrects: bool, ran: bool) -> str:
+    """What stage 3 shows, or why it shows nothing.
+
+    Args:
+        corrects: whether the page has a model for it.
+        ran: whether the model set asked has one.
+    """
+    text = "Where the trained model sees what your words name. It needs no candidates."
+    if not ran:
+        text = (
+            "Did not run: it is off, or this model set has no trained model. The answer is S+S's."
+        )
+    return stage("3 · Correct", text if corrects else NO_STAGE_3)
+
+
+def stage(title: str, text: str) -> str:
+    """A stage's heading, and what it does."""
+    return f"<h2>{title}</h2><p>{text}</p>"
 
 
 def photo_note(offered: bool) -> str:

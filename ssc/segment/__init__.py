@@ -39,8 +39,9 @@ class Segment:
         project: False leaves the projection out: the noun itself is the class.
         paper: True keeps to the paper's key noun and its one nearest class; otherwise all that
             the words say is read (`ssc.words.read`), where `nouns` can.
-        nearest: whether other classes are looked for where nothing of the class is found; None:
-            unless the detector is costly.
+        nearest: whether it is looked on where nothing of the class is found: the detector asks
+            once more in its own way, and other classes are looked for. None: unless the detector
+            is costly. By the paper's rule the detector always asks once more.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Segment:
             project: whether a noun is projected to a class, or is the class itself.
             box_threshold: least score of a box, in [0, 1].
             text_threshold: least probability of a word of a box's phrase, in [0, 1].
-            nearest: whether other classes are looked for where nothing of the class is found.
+            nearest: whether it is looked on where nothing of the class is found.
 
         Raises:
             OptionError: a threshold beyond these, or one that the detector does not have; no word
@@ -129,7 +130,7 @@ class Segment:
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, targets)
             present: Boxes | None = None  # of all classes, where nothing of these is
-            if targets and not len(boxes) and self._looks_on:
+            if targets and not len(boxes) and self.looks_on:
                 present = self._sweep(image)
                 if words:
                     boxes, scores, labels = of_neighbours(present, targets)
@@ -148,7 +149,7 @@ class Segment:
         nearest: tuple[tuple[str, float], ...] = ()
         if not targets:
             nearest = matches[0].runners_up
-        elif not len(candidates) and self._looks_on:
+        elif not len(candidates) and self.looks_on:
             there = (present or self._sweep(image))[2]
             nearest = self.classes.nearest(matches[0].noun, there, limit=3)
         return Result(
@@ -171,19 +172,29 @@ class Segment:
         return [name for name in names if name not in (ANY_CLASS, NO_CLASS)]
 
     @property
-    def _looks_on(self) -> bool:
-        """Whether other classes are looked for where nothing of those that are asked for is."""
+    def looks_on(self) -> bool:
+        """Whether it is looked on where nothing of the classes that are asked for is found."""
         if self.nearest is None:
             return not getattr(self.detector, "costly", False)
         return self.nearest
 
+    def could_look_on(self, result: Result) -> bool:
+        """Whether `nearest` might find something where this result has nothing."""
+        return not result.found and not self.looks_on and bool(self._targets(result.matches))
+
     def _sweep(self, image: NDArray[np.uint8]) -> Boxes:
-        """All that is there of the vocabulary's classes, in one question."""
-        sweep = getattr(self.detector, "sweep", self.detector.detect)
-        detections: Boxes = sweep(image, list(self.classes.vocabulary))
-        return detections
+        """All that is there of the vocabulary's classes."""
+        return self._once(image, list(self.classes.vocabulary))
 
     def _detect(self, image: NDArray[np.uint8], targets: Sequence[str]) -> Boxes:
-        if targets:
+        if not targets:
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ()
+        if self.looks_on or self.paper:
             return self.detector.detect(image, targets)
-        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ()
+        return self._once(image, targets)
+
+    def _once(self, image: NDArray[np.uint8], targets: Sequence[str]) -> Boxes:
+        """In one question, where the detector would ask another."""
+        ask = getattr(self.detector, "detect_once", self.detector.detect)
+        detections: Boxes = ask(image, targets)
+        return detections

@@ -26,7 +26,7 @@ class Detector(Protocol):
     words. One that can be told the least score of a box has it in an attribute `threshold`, and
     the least probability of a word of a box's phrase in `text_threshold`. One that takes long for
     each question says so by `costly`, True; and one that asks again where it finds nothing has
-    `sweep`, as `detect` but without that.
+    `detect_once`, as `detect` but without that.
     """
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:

@@ -88,23 +88,26 @@ class GroundingDetector:
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; an image's last answers are kept."""
-        key = content_key(image), tuple(class_names), self.threshold, self.text_threshold
-        return self._answers.get(key, lambda: self.detect_many([image], [class_names])[0])
+        found = self.detect_once(image, class_names)
+        return found if len(found[0]) else self._answer(image, class_names, "all {}s")
+
+    def detect_once(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
+        """As `detect`, but where nothing is found that is the answer."""
+        return self._answer(image, class_names, "{}")
+
+    def _answer(self, image: NDArray[np.uint8], class_names: Sequence[str], form: str) -> Boxes:
+        key = content_key(image), tuple(class_names), form, self.threshold, self.text_threshold
+
+        def ask() -> Boxes:
+            return _in_frame(self._ask([preprocess(image)], [class_names], form)[0], image)
+
+        return self._answers.get(key, ask)
 
     @property
     def costly(self) -> bool:
         """As `Detector`: on a processor another question takes nearly as long as the first."""
         device = getattr(self.network, "device", None)
         return device is not None and device.type == "cpu"
-
-    def sweep(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
-        """As `detect`, but where nothing is found that is the answer."""
-        key = content_key(image), *class_names, self.threshold, self.text_threshold
-
-        def ask() -> Boxes:
-            return _in_frame(self._ask([preprocess(image)], [class_names], "{}")[0], image)
-
-        return self._answers.get(key, ask)
 
     def detect_many(
         self, images: Sequence[NDArray[np.uint8]], class_names: Sequence[Sequence[str]]

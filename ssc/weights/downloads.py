@@ -217,8 +217,14 @@ def _fetch_file(weights: Weights, progress: Callable[..., Any]) -> None:
 
 def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., Any]) -> None:
     """Appends to `partial` what comes; raises ConnectionError where it ends too early."""
+    from huggingface_hub import get_token
+
     headers = {"User-Agent": "ssc"} | ({"Range": f"bytes={had}-"} if had else {})
-    with urlopen(Request(weights.url, headers=headers), timeout=TIMEOUT) as response:
+    request = Request(weights.url, headers=headers)
+    if weights.gated and (token := get_token()):
+        # Not to where the Hub sends on to, which is another host.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    with urlopen(request, timeout=TIMEOUT) as response:
         if had and response.status != 206:  # the server gives it from the beginning only
             had = 0
         length = response.headers.get("Content-Length")
@@ -238,6 +244,14 @@ def _stream(weights: Weights, partial: Path, had: int, progress: Callable[..., A
 
 
 def _explain(weights: Weights, error: OSError) -> str:
+    if isinstance(error, HTTPError) and error.code in (401, 403) and weights.gated:
+        from huggingface_hub import constants
+
+        return (
+            f"{weights.source}: expected access to its weights, got the answer {error.code} "
+            f"{error.reason}; ask for it on {constants.ENDPOINT}/{weights.source}, then run "
+            "hf auth login, or set HF_TOKEN, and run this again"
+        )
     if isinstance(error, HTTPError):
         return f"{weights.url}: expected the file, got the answer {error.code} {error.reason}"
     if error.errno == errno.ENOSPC:

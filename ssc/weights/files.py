@@ -42,6 +42,7 @@ class Weights:
         sha256: 64 hexadecimal digits; None likewise.
         licence: SPDX identifier.
         package: what it comes in; None for a file by itself.
+        gated: whether the Hub gives it only to those whom its authors granted access.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Weights:
     sha256: str | None
     licence: str
     package: Package | None = None
+    gated: bool = False
 
     @property
     def url(self) -> str:

@@ -37,7 +37,7 @@ def test_named_endpoints(url):
     assert (record["candidate"], record["selected"]["candidate"]) == (1, 3)
     assert record["corrected"]["snapped"] == 1
     assert segment(url, "")["kind"] == "ExpressionError"
-    missing = segment(url, "dog", *OPTIONS[:-1], "base")
+    missing = segment(url, "dog", *OPTIONS[:-2], "base")
     assert "models --download base" in missing["error"]
     assert missing["kind"] == "WeightsError"
     assert "got unicorn" in segment(url, "dog", *OPTIONS[:6], "unicorn, dog")["error"]

@@ -112,6 +112,25 @@ def test_nothing_found_is_no_error(open_page):
     screenshot(page, "nothing-found")
 
 
+def test_what_takes_long_is_asked_only_when_wanted(browser):
+    pipeline = fake_pipeline()
+    pipeline.segment.detector.costly = True
+    with served(browser, only(pipeline)) as tab:
+        upload(tab, PHOTO)
+        ask(tab, "left laptop")
+        expect(pictures(tab, "sides")).to_have_count(2, timeout=WAIT)
+        button = tab.locator("#look-on")
+        expect(button).not_to_be_visible()
+        tab.fill("#expressions textarea", "a unicorn")
+        tab.click("#run")
+        expect(button).to_be_visible(timeout=WAIT)
+        screenshot(tab, "look-on")
+        button.click()
+        expect(button).not_to_be_visible(timeout=WAIT)
+        tab.click("#options > button")
+        expect(tab.get_by_label("Look on", exact=True)).to_be_checked()
+
+
 @pytest.mark.parametrize(
     ("name", "file", "text", "message"),
     [

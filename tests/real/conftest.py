@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import ssc
-from ssc.models.published import lacks
-from tests.real.pictures import own_pictures
+from tests.real.pictures import own_pictures, real_pocket
 from train.data import open_dataset
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not in the repository
@@ -14,12 +12,7 @@ SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not in the
 
 @pytest.fixture(scope="session")
 def pocket():
-    if what := lacks("pocket"):
-        pytest.skip(
-            f"the pocket set needs {what}: pip install -e '.[pocket]', then "
-            "python -m ssc models --download pocket"
-        )
-    return ssc.load("pocket")
+    return real_pocket()
 
 
 def shared(kind):

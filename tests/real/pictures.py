@@ -12,12 +12,26 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+import ssc
 from ssc.images import load_image
+from ssc.models.published import lacks
+from ssc.pipeline import Pipeline
 from train.data import Picture, Referred
 from train.data.masks import decode_segmentation
 
 LIST = Path(__file__).with_name("pictures.json")
+
+
+def real_pocket() -> Pipeline:
+    """The pocket set; the test that asks is skipped where its weights are not on this machine."""
+    if what := lacks("pocket"):
+        pytest.skip(
+            f"the pocket set needs {what}: pip install -e '.[pocket]', then "
+            "python -m ssc models --download pocket"
+        )
+    return ssc.load("pocket")
 
 
 def find(file: str) -> Path | None:

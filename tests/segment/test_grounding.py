@@ -95,7 +95,7 @@ def test_the_image_backbone_runs_once_for_each_picture(tokenizer, image):
     swin.register_forward_hook(lambda _, args, __: ran.append(len(args[0])))
     detector.detect(image, ["person"])
     other = detector.detect(image, ["dog"])
-    detector.sweep(image, ["car", "traffic light"])
+    detector.detect_once(image, ["car", "traffic light"])
     assert ran == [1]
     detector.detect_many([image, 255 - image, 255 - image], [["car"], ["dog"], ["person"]])
     assert ran == [1, 1]  # and a picture that comes twice, once

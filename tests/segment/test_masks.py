@@ -107,22 +107,42 @@ def test_without_projection_the_noun_is_looked_for():
 
 
 @pytest.mark.parametrize(
-    ("costly", "nearest", "asked"),
-    [(False, None, 1), (True, None, 0), (True, True, 1), (False, False, 0)],
+    ("costly", "options", "looks_on"),
+    [
+        (False, {}, True),
+        (True, {}, False),
+        (True, {"nearest": True}, True),
+        (False, {"nearest": False}, False),
+    ],
 )
-def test_what_is_there_instead_is_asked_once_and_only_where_it_is_wanted(costly, nearest, asked):
-    class AsksTwice(Detector):
-        def sweep(self, image, class_names):
-            self.plainly.append(list(class_names))
-            return np.zeros((1, 4), np.float32), np.ones(1, np.float32), ("cat",)
+def test_it_is_looked_on_only_where_it_is_wanted(costly, options, looks_on):
+    detector = AsksTwice(costly)
+    stage = Segment(lambda text: "bus", Classes(), detector, Segmenter()).with_options(**options)
+    result = stage(np.zeros((H, W, 3), np.uint8), ["the bus"])
+    everything = list(Classes.vocabulary)
+    assert detector.asked == [["bus"]] * looks_on  # which asks as "all …s" too
+    assert detector.plainly == ([everything] if looks_on else [["bus"]])
+    assert [name for name, _ in result.nearest] == ["cat"] * looks_on
+    assert stage.could_look_on(result) != looks_on
+    assert not stage.could_look_on(run("the left dog")[0])
 
-    detector = AsksTwice()
-    detector.costly, detector.plainly = costly, []
-    stage = Segment(lambda text: "bus", Classes(), detector, Segmenter())
-    result = stage.with_options(nearest=nearest)(np.zeros((H, W, 3), np.uint8), ["the bus"])
-    assert detector.asked == [["bus"]]  # not as "all …s" too
-    assert detector.plainly == [list(Classes.vocabulary)] * asked
-    assert [name for name, _ in result.nearest] == ["cat"] * asked
+
+def test_by_the_papers_rule_the_detector_asks_as_often_as_it_likes():
+    detector = AsksTwice(costly=True)
+    stage = Segment(lambda text: "bus", Classes(), detector, Segmenter(), paper=True)
+    stage(np.zeros((H, W, 3), np.uint8), ["the bus"])
+    assert (detector.asked, detector.plainly) == ([["bus"]], [])
+
+
+class AsksTwice(Detector):
+    def __init__(self, costly):
+        super().__init__()
+        self.costly, self.plainly = costly, []
+
+    def detect_once(self, image, class_names):
+        self.plainly.append(list(class_names))
+        found = int(len(class_names) > 1)
+        return np.zeros((found, 4), np.float32), np.ones(found, np.float32), ("cat",) * found
 
 
 def test_what_is_there_instead_is_offered():

@@ -23,10 +23,13 @@ SHA = hashlib.sha256(DATA).hexdigest()
 class Server(BaseHTTPRequestHandler):
     cut = 0  # bytes after which the connection ends, once; 0 for never
     ranges = True
+    token = ""  # that is asked for
     asked: list = []  # noqa: RUF012
 
     def do_GET(self):
         start = 0
+        if self.token and self.headers.get("Authorization") != f"Bearer {self.token}":
+            return self.send_error(401 if "Authorization" not in self.headers else 403)
         if self.ranges and (given := self.headers.get("Range")):
             start = int(given.removeprefix("bytes=").rstrip("-"))
         type(self).asked.append((self.path, start))
@@ -53,7 +56,7 @@ def server(tmp_path, monkeypatch):
     monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
     monkeypatch.setattr(downloads, "SPARE", 0)
     monkeypatch.setattr(downloads.time, "sleep", lambda _: None)
-    Server.cut, Server.ranges, Server.asked = 0, True, []
+    Server.cut, Server.ranges, Server.asked, Server.token = 0, True, [], ""
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -170,6 +173,26 @@ def test_damaged_remains_are_thrown_away(server):
         download([file], Bar)
     download([file], Bar)
     assert file.path.read_bytes() == DATA
+
+
+def test_access_that_its_authors_grant(server, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", server)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nowhere")
+    file = Weights("weights.bin", "some/model", "main", SIZE, SHA, "theirs", gated=True)
+    Server.token = "mine"
+    for token, code in (("", 401), ("another", 403)):
+        monkeypatch.setenv("HF_TOKEN", token)
+        with pytest.raises(InputError, match=f"some/model: expected access .* {code}") as told:
+            download([file])
+        assert f"ask for it on {server}/some/model, then run hf auth login" in str(told.value)
+        assert "\n" not in str(told.value)
+        assert left(file) == []
+    monkeypatch.setenv("HF_TOKEN", "mine")
+    download([file])
+    assert file.path.read_bytes() == DATA
+    open_to_all = weights("some/model", revision="b" * 40)
+    with pytest.raises(InputError, match="got the answer 401"):  # no token is sent for others
+        download([open_to_all])
 
 
 def test_no_network(server, monkeypatch):

@@ -11,20 +11,24 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ssc.correct import correct_at
 from ssc.export import write_result, zip_result
+from ssc.formats import jpeg
 from ssc.images import load_image
 from ssc.models.bundled import ASSETS
-from ssc.page.parked import park, parked_bytes
+from ssc.page.parked import Parked, park, parked_bytes
 from ssc.page.session import Session
 from ssc.result import Result
 from ssc.segment.sam import threshold_enlarged
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HEIGHT, WIDTH = 3000, 4000  # pixels
 BOXES = 8
@@ -32,7 +36,7 @@ BOXES = 8
 
 def main() -> int:
     """Prints seconds and megabytes; returns the exit code."""
-    image, result = _question()
+    source, image, result = _question()
     _timed("ZIP of one result", lambda: zip_result("x", image, [result], "x.jpg"))
     with tempfile.TemporaryDirectory() as folder:
         _timed(
@@ -47,20 +51,24 @@ def main() -> int:
             threshold_enlarged(values, mask)
 
     _timed(f"{BOXES} masks enlarged", enlarge)
-    session = park(Session("x.jpg", image, [result]))
+    parked: list[Parked] = []
+    session = Session("x.jpg", image, [result], source=source)
     session.answers()
-    print(f"a session: {parked_bytes() / 1e6:.0f} MB")
+    _timed("a session parked", lambda: parked.append(park(session)))
+    print(f"a session: {parked_bytes() / 1e6:.0f} MB, {len(source) / 1e6:.1f} of them its file")
+    _timed("a session opened", parked[0].open)
     return 0
 
 
-def _question() -> tuple[Any, Result]:
-    """A bundled picture, enlarged, with a camera's noise; ellipses are its candidates."""
+def _question() -> tuple[bytes, NDArray[np.uint8], Result]:
+    """A bundled picture's file, enlarged, with a camera's noise; ellipses are its candidates."""
     import cv2
 
     small = load_image(ASSETS / "examples" / "people.jpg")
     image = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     noise = np.random.default_rng(0).normal(0, 4, image.shape).astype(np.int16)
-    image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    source = jpeg(np.clip(image + noise, 0, 255).astype(np.uint8))
+    image = load_image(source)
     masks = np.zeros((BOXES, HEIGHT, WIDTH), np.uint8)
     centres = np.linspace(300, WIDTH - 300, BOXES).astype(int)
     for mask, x in zip(masks, centres):
@@ -75,7 +83,7 @@ def _question() -> tuple[Any, Result]:
     [result] = Select(None)(image, [Result(("the man",), (match,), candidates, image=image)])
     probability = cv2.GaussianBlur(masks[2].astype(np.float32), (0, 0), 40)
     correction = correct_at(probability, candidates, threshold=0.5)
-    return image, replace(result, correction=correction)
+    return source, image, replace(result, correction=correction)
 
 
 def _timed(what: str, work: Callable[[], Any]) -> None:

@@ -139,7 +139,9 @@ class Sam3:
         from torchvision.ops import box_iou
 
         h, w = image.shape[:2]
-        shares = torch.from_numpy(np.asarray(boxes, np.float32) / np.float32([w, h, w, h]))
+        shares = torch.from_numpy(
+            np.asarray(boxes, np.float32) / np.asarray([w, h, w, h], np.float32)
+        )
         logits = []
 
         def ask(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:

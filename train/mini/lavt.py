@@ -79,8 +79,8 @@ def train_lavt(args: argparse.Namespace) -> None:
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
     Corrector.save(begin, *new_model("mini", examples, str(visual), args.seed))
-    scenes = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
-    whole = {"--data": "classes:train" + scenes, "--lr": 1e-3, "--expressions": 1}
+    same = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
+    whole = {"--data": "classes:train" + same, "--lr": 1e-3, "--expressions": 1}
     names = _fit(args, "supervised", "names", begin, args.names_epochs, 8, **whole)
     s2 = {"--store": args.store}
     boot = _fit(args, "bootstrap", "bootstrap", names, args.bootstrap_epochs, 8, **s2)

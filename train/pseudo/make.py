@@ -202,9 +202,9 @@ def generate(
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
     left_out.say()
-    shards = missing_shards(out, len(dataset))
-    if shards:
-        print(f"{out}: other processes still work on {len(shards)} shards")
+    missing = missing_shards(out, len(dataset))
+    if missing:
+        print(f"{out}: other processes still work on {len(missing)} shards")
     else:
         print(f"{out}: {len(dataset)} pictures, complete")
 

@@ -1,96 +1,15 @@
 """Downloads from a server of our own: resumed, verified, atomic, and clear where they fail."""
 
-import hashlib
-import shutil
 import threading
-from collections import namedtuple
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from huggingface_hub import constants
 
-from ssc.errors import DownloadError, InputError, WriteError
+from ssc.errors import InputError
 from ssc.weights import downloads
 from ssc.weights.downloads import Cancelled, download, download_watched
 from ssc.weights.files import Weights
-from ssc.writing import make_folder
-
-DATA = bytes(range(256)) * 40
-SIZE = len(DATA)
-SHA = hashlib.sha256(DATA).hexdigest()
-
-
-class Server(BaseHTTPRequestHandler):
-    cut = 0  # bytes after which the connection ends, once; 0 for never
-    ranges = True
-    token = ""  # that is asked for
-    asked: list = []  # noqa: RUF012
-
-    def do_GET(self):
-        start = 0
-        if self.token and self.headers.get("Authorization") != f"Bearer {self.token}":
-            return self.send_error(401 if "Authorization" not in self.headers else 403)
-        if self.ranges and (given := self.headers.get("Range")):
-            start = int(given.removeprefix("bytes=").rstrip("-"))
-        type(self).asked.append((self.path, start))
-        if not self.path.endswith("weights.bin"):
-            return self.send_error(404)
-        if start >= len(DATA):
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(DATA) - start))
-        self.end_headers()
-        end = start + self.cut if self.cut else len(DATA)
-        type(self).cut = 0
-        self.wfile.write(DATA[start:end])
-        return None
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
-    monkeypatch.setattr(downloads, "SPARE", 0)
-    monkeypatch.setattr(downloads.time, "sleep", lambda _: None)
-    Server.cut, Server.ranges, Server.asked, Server.token = 0, True, [], ""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
-
-
-def weights(source, file="weights.bin", size=SIZE, sha256=SHA, revision=""):
-    return Weights(file, source, revision, size, sha256, "MIT")
-
-
-def left(file):
-    return sorted(p.name for p in file.path.parent.iterdir() if not p.name.endswith(".lock"))
-
-
-class Bar:
-    """A progress bar that keeps count."""
-
-    def __init__(self, total, initial, unit, unit_scale, desc):
-        self.total, self.n, self.desc = total, initial, desc
-        bars.append(self)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def update(self, n):
-        self.n += n
-
-
-bars: list[Bar] = []
+from tests.weights.server import DATA, SHA, SIZE, Bar, Server, left, weights
 
 
 def test_a_whole_file_in_its_place(server):
@@ -204,60 +123,6 @@ def test_no_network(server, monkeypatch):
     with pytest.raises(InputError, match="HF_HUB_OFFLINE is set"):
         download([weights(server)], Bar)
     assert Server.asked == []
-
-
-def test_no_space(server, monkeypatch):
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1))
-    file = weights(server)
-    with pytest.raises(InputError, match=r"expected 0.00 GB of free space.*HF_HOME"):
-        download([file], Bar)
-    assert Server.asked == []
-    monkeypatch.undo()
-
-
-def test_disk_that_fills_up(server, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Bar, "update", full)
-    with pytest.raises(InputError, match="no space left"):
-        download([weights(server)], Bar)
-
-
-@pytest.mark.parametrize("size", ["4k", "8k"])
-@pytest.mark.parametrize("known", [False, True])
-def test_a_download_goes_on_to_the_same_bytes(disk, server, monkeypatch, size, known):
-    place = disk(size)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place / "hub"))
-    monkeypatch.setattr(downloads, "CHUNK", 1000)
-    file = weights(server, size=SIZE if known else None)
-    says = (
-        r"expected .* of free space .* got|weights\.bin: no space left .* needs more, .* are free;"
-    )
-    with pytest.raises(DownloadError, match=says) as full:
-        download([file], Bar)
-    assert "HF_HOME" in str(full.value)
-    assert str(place) in str(full.value)
-    assert not file.present
-    asked = Server.asked
-    assert bool(asked) != known  # told before it begins, where the size is known
-    disk("1m")
-    download([file], Bar)
-    assert file.path.read_bytes() == DATA
-    assert left(file) == ["weights.bin"]
-    if not known:
-        assert asked[-1][1] > 0  # it went on
-
-
-def test_a_disk_without_room_for_a_name(disk, server, monkeypatch):
-    """Where files are many it is full of names before it is of bytes."""
-    place = disk("1m,nr_inodes=2")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place / "hub"))
-    with pytest.raises(DownloadError, match="no space left on the disk"):
-        download([weights(server)], Bar)
-    with pytest.raises(WriteError, match="No space left on the disk"):
-        make_folder(place / "a" / "b")
 
 
 def test_two_at_once_download_once(server):

@@ -9,7 +9,7 @@ from ssc.errors import InputError
 from ssc.weights import downloads
 from ssc.weights.downloads import Cancelled, download, download_watched
 from ssc.weights.files import Weights
-from tests.weights.server import DATA, SHA, SIZE, Bar, Server, left, weights
+from tests.weights.server import DATA, SHA, SIZE, Bar, Server, bars, left, weights
 
 
 def test_a_whole_file_in_its_place(server):

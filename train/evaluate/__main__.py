@@ -71,13 +71,18 @@ def project_nouns(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def choose_rows(
-    pipeline: Pipeline, names: Sequence[str] | None, checkpoints: Sequence[str]
+    pipeline: Pipeline,
+    names: Sequence[str] | None,
+    checkpoints: Sequence[str],
+    *,
+    together: bool = False,
 ) -> list[Row]:
     """The named rows, or the default ones that the pipeline allows, and a row per checkpoint.
 
     Args:
         names: keys of `ROWS` or `BASELINES`; None for the default.
         checkpoints: NAME=FOLDER each.
+        together: a further row per checkpoint, of what S+S and it prefer together.
 
     Raises:
         InputError: no such row or checkpoint, a row that the pipeline lacks models for, or two
@@ -96,7 +101,7 @@ def choose_rows(
             raise InputError(f"checkpoint: expected NAME=FOLDER, got {pair!r}")
         if title in {row.title for row in rows}:
             raise InputError(f"checkpoint: expected different names, got {title!r} twice")
-        rows.append(checkpoint(title, folder))
+        rows += checkpoint(title, folder, together=together)
     return rows
 
 
@@ -121,7 +126,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         }
         rows = list({row.title: row for rows in tables.values() for row in rows}.values())
     else:
-        rows = choose_rows(pipeline, args.rows, args.checkpoint)
+        rows = choose_rows(pipeline, args.rows, args.checkpoint, together=args.together)
     report["splits"], report["left out"] = {}, {}
     wrong: dict[str, list[dict[str, Any]]] = {name: [] for name in data}
     for name, source in data.items():
@@ -182,6 +187,11 @@ def main() -> None:
         default=[],
         metavar="NAME=FOLDER",
         help="more rows: checkpoints of stage 3",
+    )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="and what S+S and each checkpoint prefer together",
     )
     parser.add_argument(
         "--words",

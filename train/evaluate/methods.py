@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 FOUND_IOU = 0.5
 """IoU with the truth from which a candidate is the right one."""
-WITH_WORDS, BOTH_WITH_WORDS = "S+S with words", "S+S with words and S+S+C"
+ZERO_SHOT = "S+S"
+WITH_WORDS, BOTH_WITH_WORDS = f"{ZERO_SHOT} with words", f"{ZERO_SHOT} with words and S+S+C"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def oracle(pipeline: Pipeline) -> Row:
 
 def zero_shot(pipeline: Pipeline) -> Row:
     """Stages 1 and 2 (Table 1)."""
-    return Row("S+S", lambda question: [mask_of(result.selected) for result in question.results])
+    return Row(
+        ZERO_SHOT, lambda question: [mask_of(result.selected) for result in question.results]
+    )
 
 
 def matched(pipeline: Pipeline) -> Row:
@@ -205,8 +208,11 @@ DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "jo
 STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-words")
 
 
-def checkpoint(title: str, folder: str | Path) -> Row:
+def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> list[Row]:
     """Another checkpoint of stage 3.
+
+    Args:
+        together: also what S+S and it prefer together (`Result.joint`), as a row of its own.
 
     Raises:
         InputError: it is not one.
@@ -214,16 +220,23 @@ def checkpoint(title: str, folder: str | Path) -> Row:
     from ssc.correct import Correct
     from ssc.correct.predict import Corrector
 
-    return of_stage_3(title, Correct(Corrector.load(Path(folder))))
+    return of_stage_3(title, Correct(Corrector.load(Path(folder))), together=together)
 
 
-def of_stage_3(title: str, correct: Correct) -> Row:
-    """A stage 3 of its own."""
+def of_stage_3(title: str, correct: Correct, *, together: bool = False) -> list[Row]:
+    """A stage 3 of its own; arguments as `checkpoint`."""
+    asked: list[tuple[Question, list[Result]]] = []  # the last question, which both rows have
 
-    def masks(question: Question) -> list[Mask]:
-        return [mask_of(result.corrected) for result in correct(question.image, question.results)]
+    def results(question: Question) -> list[Result]:
+        if not asked or asked[0][0] is not question:
+            asked[:] = [(question, correct(question.image, question.results))]
+        return asked[0][1]
 
-    return Row(title, masks)
+    rows = [Row(title, lambda question: [mask_of(r.corrected) for r in results(question)])]
+    if together:
+        joint = Row(f"{ZERO_SHOT} and {title}", lambda q: [mask_of(r.joint) for r in results(q)])
+        rows.append(joint)
+    return rows
 
 
 def selected(title: str, select: Select) -> Row:

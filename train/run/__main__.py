@@ -39,8 +39,8 @@ from ssc.writing import explained, make_folder, write_whole
 from train.data import SOURCES, open_dataset
 from train.data.usable import HELP
 from train.run.inputs import changed, finished, forget_val, inputs_of, note, same_weights, set_aside
-from train.run.report import verdict
 from train.run.steps import FILES, RECIPES, last_training, steps
+from train.run.verdict import verdict
 
 if TYPE_CHECKING:
     from train.data import Dataset

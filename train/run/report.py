@@ -21,8 +21,9 @@ from ssc.writing import write_whole, written
 from train.data import open_dataset
 from train.fit.options import LEFT_OUT
 from train.fit.watch import read_watched
-from train.run.curves import COLOURS, Rows, measure
-from train.run.steps import START, read_state
+from train.run.curves import COLOURS, Rows
+from train.run.steps import read_state
+from train.run.verdict import verdict
 
 if TYPE_CHECKING:
     from train.run.figure6 import Truth
@@ -95,25 +96,6 @@ def _page(text: str, folder: Path) -> str:
 def _write(file: Path, text: str) -> Path:
     write_whole(file, text.encode("utf-8", "backslashreplace"))
     return file
-
-
-def verdict(evaluation: Mapping[str, Any]) -> list[str]:
-    """A sentence for each data set: S+S+C against S+S and the checkpoint at the start."""
-    lines = []
-    for name, groups in evaluation["splits"].items():
-        rows = groups["all"]["rows"]
-        before, after = (measure(rows.get(title, {})) for title in ("S+S", "S+S+C"))
-        if before is None or after is None:
-            continue
-        line = f"{name}: S+S+C reaches {100 * after:.1f}; S+S reaches {100 * before:.1f}"
-        start = measure(rows.get(START, {}))
-        if start is not None:
-            line += f" and the checkpoint at the start {100 * start:.1f}"
-        line += " (mIoU, or P@0.5 of boxes, in per cent)."
-        if after <= max(before, start or 0.0):
-            line += " No gain: train longer, on more pictures, or from another checkpoint."
-        lines.append(line)
-    return lines
 
 
 def store_figures(folder: Path) -> dict[str, float] | None:

@@ -140,7 +140,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         table = out / "evaluation.json"
         options = ["--models", args.model_set, "--data", *args.measured]
         options += ["--scenes", str(args.measure)] if args.measure else []
-        options += ["--rows", "random", "s+s", "oracle", "--checkpoint"]
+        options += ["--rows", "random", "s+s", "oracle", "--together", "--checkpoint"]
         options += [f"{START}={args.init}"] if args.init else []
         if "bootstrap" in recipe.methods:
             options.append(f"ZSBootstrap={trainings[0].output}")

@@ -86,7 +86,7 @@ def test_rows_of_stage_3():
     whole = Pipeline(parts.segment, parts.select, correct)
     asked = ask(whole, picture(*ASKED))
     expected = predict(None, [""])[0] > 0.5
-    for row in (ROWS["s+s+c"](whole), of_stage_3("other", correct)):
+    for row in (ROWS["s+s+c"](whole), *of_stage_3("other", correct)):
         assert all(np.array_equal(mask, expected) for mask in row.masks(asked))
     snapped = ROWS["snapped"](whole).masks(asked)
     assert np.array_equal(snapped[0], squares()[1][1])
@@ -95,3 +95,7 @@ def test_rows_of_stage_3():
         both = ROWS[name](whole).masks(asked)
         assert all(any(np.array_equal(mask, m) for m in squares()[1]) for mask in both[:3])
         assert np.array_equal(both[3], expected)
+    alone, together = of_stage_3("other", correct, together=True)
+    assert (alone.title, together.title) == ("other", "S+S and other")
+    for mask, same in zip(together.masks(asked), ROWS["joint"](whole).masks(asked)):
+        assert np.array_equal(mask, same)

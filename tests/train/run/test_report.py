@@ -15,6 +15,7 @@ from train.pseudo.store import begin, claim, write_shard
 from train.run import curves as figures
 from train.run import report
 from train.run.steps import RECIPES, steps
+from train.run.verdict import verdict
 
 pytestmark = pytest.mark.long
 
@@ -81,14 +82,26 @@ def test_figures(folder):
 
 
 def test_a_checkpoint_that_is_worse_than_its_start_is_no_gain():
-    [said] = report.verdict(evaluation(0.4, 0.5, Start=0.6))
+    [said] = verdict(evaluation(0.4, 0.5, Start=0.6))
     expected = (
         "reaches 50.0; S+S reaches 40.0 and the checkpoint at the start 60.0 (mIoU, or P@0.5 of "
         "boxes, in per cent)."
     )
     assert f"{expected} No gain" in said
-    [said] = report.verdict(evaluation(0.4, 0.5, Start=0.45))
+    [said] = verdict(evaluation(0.4, 0.5, Start=0.45))
     assert said.endswith("45.0 (mIoU, or P@0.5 of boxes, in per cent).")
+
+
+def test_a_gain_may_be_that_of_both_together():
+    rows = {"S+S and S+S+C": 0.5, "Start": 0.2, "S+S and Start": 0.45}
+    [said] = verdict(evaluation(0.4, 0.3, **rows))
+    expected = (
+        "S+S+C reaches 30.0, S+S and S+S+C together 50.0; S+S reaches 40.0 and the checkpoint at "
+        "the start 20.0, together 45.0 (mIoU, or P@0.5 of boxes, in per cent)."
+    )
+    assert said.endswith(expected)
+    [said] = verdict(evaluation(0.4, 0.3, **rows | {"S+S and Start": 0.5}))
+    assert "No gain" in said
 
 
 def test_curves_are_drawn(folder):
@@ -129,9 +142,9 @@ def test_without_matplotlib_the_figures_are_there(folder, monkeypatch):
 
 
 def test_a_loss_of_accuracy_is_said():
-    [line] = report.verdict(evaluation(0.4, 0.4))
+    [line] = verdict(evaluation(0.4, 0.4))
     assert "No gain" in line
-    assert report.verdict(evaluation(None, None)) == []
+    assert verdict(evaluation(None, None)) == []
 
 
 def test_measures_on_the_training_pictures_are_told(folder):

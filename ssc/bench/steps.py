@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssc.pipeline import Pipeline
+    from ssc.segment import Segment
     from ssc.types import Candidates
 
 T = TypeVar("T")
@@ -112,6 +113,21 @@ def _boxes_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
     return [detector.detect(task.image, [task.name])[0] for detector in detectors]
 
 
+def _miss(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
+    """One expression about another picture, in which nothing of its class is."""
+    return _boxes_of_none(pipeline.segment, task)
+
+
+def _miss_plainly(pipeline: Pipeline, task: Task) -> list[NDArray[np.float32]]:
+    """As `_miss`, looked on for whatever it takes."""
+    return _boxes_of_none(fresh(pipeline.segment).with_options(nearest=True), task)
+
+
+def _boxes_of_none(stage: Segment, task: Task) -> list[NDArray[np.float32]]:
+    image = np.ascontiguousarray(task.image[::-1])
+    return [stage.with_options(box_threshold=1.0)(image, task.expressions[:1]).candidates.boxes]
+
+
 def _masks(pipeline: Pipeline, task: Task) -> list[NDArray[np.bool_]]:
     segmenter = pipeline.segment.segmenter
     return [segmenter.segment(task.image, task.candidates.boxes)[0] for _ in task.expressions]
@@ -177,6 +193,7 @@ def _results(task: Task) -> list[Result]:
 PIPELINE: dict[str, Step] = {
     "classes": _classes,
     "boxes": _boxes,
+    "miss": _miss,
     "masks": _masks,
     "select": _select,
     "correct": _correct,
@@ -184,6 +201,7 @@ PIPELINE: dict[str, Step] = {
 REFERENCE: dict[str, Step] = {
     "classes": _classes_plainly,
     "boxes": _boxes_plainly,
+    "miss": _miss_plainly,
     "masks": _masks_plainly,
     "select": _select_plainly,
     "correct": _correct_plainly,

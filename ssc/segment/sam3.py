@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 BOX_THRESHOLD = 0.3  # transformers' own of this network
 TOKENS = 32  # of a text
 PROMPTS = 8  # texts or boxes asked at once; bounds memory, not results
-KEPT_IMAGES = 2  # features, 50 MB each
-KEPT = 32  # answers, their mask logits 0.3 MB a box
+KEPT_IMAGES = 2  # features, 230 MB each, and mask logits, 0.3 MB a box
+KEPT = 8  # answers, with their mask logits
 BY_BOX = "visual"  # the text where a box alone is the prompt, as the network was trained
 
 MEAN = STD = 0.5  # of each colour
@@ -73,7 +73,7 @@ class Sam3:
         self.side: int = size if isinstance(size, int) else size[0]
         self._features: Cache[Any] = Cache(KEPT_IMAGES)
         self._found: Cache[tuple[Boxes, NDArray[np.float32]]] = Cache(KEPT)
-        self._masks: Cache[NDArray[np.float32]] = Cache(KEPT)
+        self._masks: Cache[dict[bytes, NDArray[np.float32]]] = Cache(KEPT_IMAGES)
 
     @property
     def costly(self) -> bool:
@@ -86,25 +86,22 @@ class Sam3:
         (boxes, scores, labels), logits = self._found.get(
             (key, tuple(class_names), self.threshold), lambda: self._find(image, class_names)
         )
-        for box, mask in zip(boxes, logits):
-            self._masks.put((key, box.tobytes()), mask)
+        self._masks.get(key, dict).update({b.tobytes(): mask for b, mask in zip(boxes, logits)})
         return boxes, scores, labels
 
     def segment(
         self, image: NDArray[np.uint8], boxes: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """As `Segmenter.segment`; the quality is the mean probability inside of the mask."""
-        key = content_key(image)
-        keys = [(key, box.tobytes()) for box in np.asarray(boxes, np.float32)]
-        held = [self._masks.peek(one) for one in keys]
-        new = [k for k, mask in enumerate(held) if mask is None]
+        known = self._masks.get(content_key(image), dict)
+        keys = [box.tobytes() for box in np.asarray(boxes, np.float32)]
+        new = [k for k, key in enumerate(keys) if key not in known]
         for k, mask in zip(new, self._by_box(image, boxes[new]) if new else ()):
-            held[k] = mask
-            self._masks.put(keys[k], mask)
+            known[keys[k]] = mask
         masks = np.zeros((len(keys), *image.shape[:2]), np.bool_)
         qualities = np.zeros(len(keys), np.float32)
-        for k, logits in enumerate(held):
-            assert logits is not None
+        for k, key in enumerate(keys):
+            logits = known[key]
             threshold_enlarged(logits, masks[k])
             inside = logits[logits > 0]
             qualities[k] = (1 / (1 + np.exp(-inside))).mean() if inside.size else 0.0
@@ -140,7 +137,7 @@ class Sam3:
 
         h, w = image.shape[:2]
         shares = torch.from_numpy(
-            np.asarray(boxes, np.float32) / np.asarray([w, h, w, h], np.float32)
+            np.asarray(boxes, np.float32) / np.array([w, h, w, h], np.float32)
         )
         logits = []
 

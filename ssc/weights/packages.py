@@ -6,6 +6,7 @@ copied out.
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 import shutil
@@ -16,6 +17,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,6 +178,10 @@ def _unpack(archive: Path, weights: Weights) -> None:
             target.write(chunk)
 
 
+_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
+"""What reading a damaged archive raises."""
+
+
 @contextmanager
 def _member(archive: Path, weights: Weights) -> Iterator[IO[bytes]]:
     name = f"{weights.source}/{weights.file}"
@@ -189,5 +195,5 @@ def _member(archive: Path, weights: Weights) -> Iterator[IO[bytes]]:
                 if member is None:  # a folder or a link
                     raise KeyError(name)
                 yield member
-    except (KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except (KeyError, *_BROKEN) as error:
         raise wrong_file(weights, f"an archive without it ({error})") from error

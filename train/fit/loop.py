@@ -186,8 +186,11 @@ class Training:
             self.accelerator.backward(loss * batch.share * self.parts)
 
         if batch.largest > self.most:
+            chosen_by = matched if options.method == "correct" else None
             alone = self._without_others
-            return pass_in_parts(self.model, arguments, batch, matched, backward, self.most, alone)
+            return pass_in_parts(
+                self.model, arguments, batch, chosen_by, backward, self.most, alone
+            )
 
         # Forward: logits of each expression. Loss: equation 4.
         logits = self.model(*arguments)

@@ -77,7 +77,7 @@ def pass_in_parts(
     model: nn.Module,
     arguments: tuple[Tensor, ...],
     batch: Batch,
-    assign: Callable[[Tensor], list[Tensor]],
+    assign: Callable[[Tensor], list[Tensor]] | None,
     backward: Callable[[Tensor], None],
     most: int,
     alone: Callable[[], AbstractContextManager] = nullcontext,
@@ -87,7 +87,7 @@ def pass_in_parts(
     Args:
         model: `ReferringModel`; pictures are matched by what it sees in evaluation mode.
         arguments: its arguments, of the whole batch.
-        assign: float N×2×h×w logits → the mask that each object learns from.
+        assign: float N×2×h×w logits → the mask that each object learns from; None: the chosen one.
         backward: adds a loss's gradient.
         most: expressions of a pass.
         alone: makes a context in which processes do not add their gradients; the last part's is
@@ -97,12 +97,14 @@ def pass_in_parts(
         The loss of the batch, and the assignment.
     """
     parts = parts_of(arguments, batch, most)
-    training = model.training
-    model.eval()  # nothing is learned yet: no dropout, and no statistics are kept
-    with torch.no_grad():
-        seen = [model(*part.arguments) for part in parts]
-        assignment = assign(torch.cat([own for own, part in zip(seen, parts) if part.share]))
-    model.train(training)
+    assignment = batch.chosen
+    if assign is not None:
+        training = model.training
+        model.eval()  # nothing is learned yet: no dropout, and no statistics are kept
+        with torch.no_grad():
+            seen = [model(*part.arguments) for part in parts]
+            assignment = assign(torch.cat([own for own, part in zip(seen, parts) if part.share]))
+        model.train(training)
     whole = torch.zeros((), device=arguments[0].device)
     for number, part in enumerate(parts, 1):
         with alone() if number < len(parts) else nullcontext():

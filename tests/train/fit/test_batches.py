@@ -128,6 +128,7 @@ def digest(sampler, updates):
         for k in range(sampler.parts):
             parts = vars(sampler.batch(update, k))
             assert not any(fixed.any() for fixed in parts.pop("fixed"))  # nothing is reviewed
+            assert parts.pop("largest") >= len(parts["texts"])  # what else is passed at once
             for value in parts.values():
                 for part in value if isinstance(value, list) else [value]:
                     tensor = isinstance(part, torch.Tensor)

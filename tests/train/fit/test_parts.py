@@ -110,9 +110,10 @@ def test_the_same_gradient_in_parts_of_two_processes(tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     AcceleratorState._reset_state(reset_partial_state=True)
     for method in METHODS:
+        matched = method == "correct"  # by a pass before the one that learns
         parts = torch.load(tmp_path / method, weights_only=True)
         whole = measured(method, tmp_path, most=100)
-        assert (whole["passes"], parts["passes"]) == (2, 8)  # each once to match, once to learn
+        assert (whole["passes"], parts["passes"]) == (1 + matched, 4 * (1 + matched))
         torch.testing.assert_close(parts["gradient"], whole["gradient"], rtol=1e-3, atol=1e-6)
         assert whole["gradient"].abs().max() > 1e-3
     assert (tmp_path / "out" / "model.safetensors").exists()
@@ -133,7 +134,9 @@ def measured(method, folder, most):
         model,
         inputs(batch, toy.tokenizer(), config, accelerator.device),
         batch,
-        lambda logits: assign(method, "greedy", 0.0, batch, logits),
+        (lambda logits: assign(method, "greedy", 0.0, batch, logits))
+        if method == "correct"
+        else None,
         lambda loss: accelerator.backward(loss * batch.share * count),
         most,
         lambda: accelerator.no_sync(model),

@@ -88,8 +88,8 @@ class GroundingDetector:
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; an image's last answers are kept."""
-        found = self.detect_once(image, class_names)
-        return found if len(found[0]) else self._answer(image, class_names, "all {}s")
+        detections = self.detect_once(image, class_names)
+        return detections if len(detections[0]) else self._answer(image, class_names, "all {}s")
 
     def detect_once(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `detect`, but where nothing is found that is the answer."""

@@ -72,7 +72,7 @@ class Sam3:
         size = model.config.image_size
         self.side: int = size if isinstance(size, int) else size[0]
         self._features: Cache[Any] = Cache(KEPT_IMAGES)
-        self._found: Cache[tuple[Boxes, NDArray[np.float32]]] = Cache(KEPT)
+        self._detections: Cache[tuple[Boxes, NDArray[np.float32]]] = Cache(KEPT)
         self._masks: Cache[dict[bytes, NDArray[np.float32]]] = Cache(KEPT_IMAGES)
 
     @property
@@ -83,7 +83,7 @@ class Sam3:
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
         """As `Detector.detect`; an image's last answers are kept."""
         key = content_key(image)
-        (boxes, scores, labels), logits = self._found.get(
+        (boxes, scores, labels), logits = self._detections.get(
             (key, tuple(class_names), self.threshold), lambda: self._find(image, class_names)
         )
         self._masks.get(key, dict).update({b.tobytes(): mask for b, mask in zip(boxes, logits)})
@@ -124,8 +124,8 @@ class Sam3:
                 masks.append(mask[keep].numpy())
                 labels += [names[len(scores) - 2]] * int(keep.sum())
         score, order = torch.cat(scores).sort(descending=True, stable=True)
-        found = [mask for own in masks[1:] for mask in own]
-        logits = np.array([found[k] for k in order], np.float32)
+        maps = [mask for own in masks[1:] for mask in own]
+        logits = np.array([maps[k] for k in order], np.float32)
         in_order = torch.cat(boxes)[order].numpy()
         return (in_order, score.numpy(), tuple(labels[k] for k in order.tolist())), logits
 
@@ -145,8 +145,8 @@ class Sam3:
             return self._ask(image, [BY_BOX] * len(part), part)
 
         parts = in_chunks(ask, shares, PROMPTS, "boxes")
-        found = zip(*(torch.cat(kind) for kind in zip(*parts)))
-        for prompt, (_, box, mask) in zip(shares, found):
+        answers = zip(*(torch.cat(kind) for kind in zip(*parts)))
+        for prompt, (_, box, mask) in zip(shares, answers):
             logits.append(mask[box_iou(prompt[None], box)[0].argmax()].numpy())
         return logits
 
@@ -169,7 +169,7 @@ class Sam3:
 
         maps, places = self._features.get(content_key(image), partial(self._embed, image))
         n = len(texts)
-        seen = Sam3VisionEncoderOutput(
+        features = Sam3VisionEncoderOutput(
             fpn_hidden_states=tuple(level.expand(n, -1, -1, -1) for level in maps),
             fpn_position_encoding=tuple(level.expand(n, -1, -1, -1) for level in places),
         )
@@ -181,11 +181,15 @@ class Sam3:
             prompts = box_convert(boxes, "xyxy", "cxcywh")[:, None].to(self.device)  # N×1×4
             labels = torch.ones(n, 1, dtype=torch.long, device=self.device)
             example = {"input_boxes": prompts, "input_boxes_labels": labels}
-        found = self.model(
-            vision_embeds=seen, input_ids=tokens, attention_mask=read.long(), **example
+        output = self.model(
+            vision_embeds=features, input_ids=tokens, attention_mask=read.long(), **example
         )
-        scores = found.pred_logits.sigmoid() * found.presence_logits.sigmoid()
-        return scores.float().cpu(), found.pred_boxes.float().cpu(), found.pred_masks.float().cpu()
+        scores = output.pred_logits.sigmoid() * output.presence_logits.sigmoid()
+        return (
+            scores.float().cpu(),
+            output.pred_boxes.float().cpu(),
+            output.pred_masks.float().cpu(),
+        )
 
     def _embed(self, image: NDArray[np.uint8]) -> tuple[list[Tensor], list[Tensor]]:
         """Feature maps float 1×C×s×s of four strides, and their places; the image is squashed."""
@@ -199,8 +203,8 @@ class Sam3:
 
         def encode(batch: Tensor) -> tuple[list[Tensor], list[Tensor]]:
             with torch.autocast(self.device.type, self.dtype if half else None, enabled=half):
-                seen = self.model.get_vision_features(batch)
-            maps, places = seen.fpn_hidden_states, seen.fpn_position_encoding
+                features = self.model.get_vision_features(batch)
+            maps, places = features.fpn_hidden_states, features.fpn_position_encoding
             return [level.float() for level in maps], [level.float() for level in places]
 
         return in_chunks(encode, batch, 1, "images")[0]

@@ -126,8 +126,8 @@ def read_coco(path: Path, place: str) -> Found:
             name = str(image.get("name", image["file_name"]))
             size = [image.get("height"), image.get("width")]
         if objects:
-            found = {"image": file, "name": name, "objects": objects}
-            yield number, found if None in size else {**found, SIZE: size}
+            row = {"image": file, "name": name, "objects": objects}
+            yield number, row if None in size else {**row, SIZE: size}
 
 
 def _coco_object(row: dict[str, Any], texts: list[str], image: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def read_imagefolder(path: Path, place: str) -> Found:
                 file = row["file_name"]
                 _, picture = pictures.setdefault(file, (number, {"image": file, "objects": []}))
                 picture["objects"] += _imagefolder_objects(row)
-    yield from (found for found in pictures.values() if found[1]["objects"])
+    yield from (pair for pair in pictures.values() if pair[1]["objects"])
 
 
 def _imagefolder_objects(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -102,8 +102,8 @@ def pass_in_parts(
         training = model.training
         model.eval()  # nothing is learned yet: no dropout, and no statistics are kept
         with torch.no_grad():
-            seen = [model(*part.arguments) for part in parts]
-            assignment = assign(torch.cat([own for own, part in zip(seen, parts) if part.share]))
+            logits = [model(*part.arguments) for part in parts]
+            assignment = assign(torch.cat([own for own, part in zip(logits, parts) if part.share]))
         model.train(training)
     whole = torch.zeros((), device=arguments[0].device)
     for number, part in enumerate(parts, 1):

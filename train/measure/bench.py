@@ -51,24 +51,24 @@ def pictures(source: str) -> list[tuple[NDArray[np.uint8], list[str]]]:
 
     data = open_dataset(source)
     loaded = [data[k] for k in range(min(len(data), COUNT + 1))]
-    asked = [(p.image, [text for o in p.objects for text in o.expressions]) for p in loaded]
-    return [(image, texts) for image, texts in asked if len(texts) > 1]
+    questions = [(p.image, [text for o in p.objects for text in o.expressions]) for p in loaded]
+    return [(image, texts) for image, texts in questions if len(texts) > 1]
 
 
 def expressions(
-    models: str, asked: Sequence[tuple[NDArray[np.uint8], list[str]]]
+    models: str, questions: Sequence[tuple[NDArray[np.uint8], list[str]]]
 ) -> dict[str, float]:
     """Median seconds of a first and a second expression about a picture, models loaded.
 
     Args:
-        asked: pictures, RGB uint8 H×W×3, each with two expressions or more; the last one is for
+        questions: pictures, RGB uint8 H×W×3, each with two expressions or more; the last one is for
             what loads at its first use.
     """
     import ssc
 
     start = time.perf_counter()
     pipeline = ssc.load(models)
-    *rest, (first, texts) = asked
+    *rest, (first, texts) = questions
     pipeline(first, texts[:1])
     loaded = time.perf_counter() - start
     cold: list[float] = []
@@ -88,7 +88,7 @@ def expressions(
     }
 
 
-def asked(count: int) -> Iterator[float]:
+def latencies(count: int) -> Iterator[float]:
     """Seconds of two expressions about a picture that is new each time."""
     import ssc
     from train.data.slice import read_slice
@@ -104,13 +104,15 @@ def asked(count: int) -> Iterator[float]:
 
 def beside() -> dict[str, float]:
     """Median seconds of two expressions alone, and beside another process that asks likewise."""
-    alone = statistics.median(asked(COUNT))
-    other = "from train.measure.bench import asked\nfor _ in asked(10 ** 9): print(flush=True)"
+    alone = statistics.median(latencies(COUNT))
+    other = (
+        "from train.measure.bench import latencies\nfor _ in latencies(10 ** 9): print(flush=True)"
+    )
     with subprocess.Popen([sys.executable, "-c", other], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()  # it is at work
         Thread(target=process.stdout.read, daemon=True).start()
-        both = statistics.median(asked(COUNT))
+        both = statistics.median(latencies(COUNT))
         process.kill()
     return {
         "two expressions, alone, median s": alone,

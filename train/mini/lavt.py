@@ -56,6 +56,14 @@ HEAD = "image-segmentation", "lavt"
 
 def train_lavt(args: argparse.Namespace) -> None:
     """Runs all steps and writes `args.out`/lavt; a killed step continues where it stops."""
+    stores = {
+        "spatial": (args.data, args.store),
+        "spatial-wide": (args.wide, args.wide_store),
+        "spatial-fresh": (args.fresh, args.fresh_store),
+    }
+    for data, store in stores.values():  # before anything is trained
+        if not args.pretrain_only and not (store and store.exists()):
+            raise InputError(f"expected pseudo-masks of {data} by train.pseudo, got {store}")
     scenes = Scenes("train", args.pretrain_scenes, args.seed + OTHER_SCENES, SIZE)
     visual, seconds = pretrain(
         "mini",
@@ -68,14 +76,7 @@ def train_lavt(args: argparse.Namespace) -> None:
     )
     if args.pretrain_only:
         return
-    guided, wide, fresh = (
-        _guided(args, data, store, name)
-        for data, store, name in (
-            (args.data, args.store, "spatial"),
-            (args.wide, args.wide_store, "spatial-wide"),
-            (args.fresh, args.fresh_store, "spatial-fresh"),
-        )
-    )
+    guided, wide, fresh = (_guided(args, store, name) for name, (_, store) in stores.items())
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
     Corrector.save(begin, *new_model("mini", examples, str(visual), args.seed))
@@ -122,10 +123,8 @@ def train_lavt(args: argparse.Namespace) -> None:
     publish(last, args.out / "lavt", args, seconds, steps)
 
 
-def _guided(args: argparse.Namespace, data: str, store: Path | None, name: str) -> Path:
+def _guided(args: argparse.Namespace, store: Path, name: str) -> Path:
     """A store with words counted in S2 of `store`."""
-    if not store or not store.exists():
-        raise InputError(f"expected pseudo-masks of {data} by train.pseudo, got {store}")
     choose_anew(store, args.runs / name)
     return args.runs / name
 

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +17,7 @@ from train.data import RefSprites
 from train.fit import initial as start
 from train.mini import lavt, pixels
 from train.mini.pixels import _at_cells
+from train.scenes import render
 
 
 def test_labels_are_those_of_the_cells_centres():
@@ -91,6 +93,7 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
     small = {**CONFIGS["mini"], "lavt": {**CONFIG["lavt"], "language_dim": 128}}
     monkeypatch.setitem(CONFIGS, "mini", small)
     monkeypatch.setattr(lavt, "choose_anew", lambda source, out: None)  # see test_pseudo.py
+    monkeypatch.setattr("train.scenes.render", cache(render))  # 13 trainings on the same scenes
 
     def truth(folder):
         name = folder.name

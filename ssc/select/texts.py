@@ -44,9 +44,11 @@ def embed_texts(
         lost: list[str] = []
         for number, text in enumerate(result.expressions):
             said = result.words[number] if words and result.words else None
-            if said is not None and said.without and said.asserted:
-                denied[len(texts)] = [f"{said.noun} {phrase}".strip() for phrase in said.without]
-                text = said.asserted
+            if said is not None:
+                text = said.looks if said.looks not in ("", said.text) else text
+                if said.without:
+                    named = [f"{said.noun} {phrase}".strip() for phrase in said.without]
+                    denied[len(texts)] = named
             text, left = fitted(text, said.noun if said else "", getattr(clip, "unread", None))
             texts.append(text)
             lost += left

@@ -1,4 +1,7 @@
-"""Expressions as CLIP reads them: what is denied is subtracted, long ones begin with their noun."""
+"""Expressions as CLIP reads them: looks alone, what is denied subtracted, long ones by their noun.
+
+What boxes tell better, places, sizes and relations, is left out where words count.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ssc.words.order import fitted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.expression import Expression
     from ssc.result import Result
     from ssc.select.prompt_cache import Encoder
 
@@ -27,7 +31,7 @@ def embed_texts(
     """Embeddings of each object's expressions, in one call, and the words that CLIP did not read.
 
     Args:
-        words: whether what the expressions say is heeded ("not wearing a hat").
+        words: whether what the expressions say is heeded.
 
     Returns:
         float32 M×D of each object, M×0 where nothing is to choose, of length 1 but where something
@@ -45,7 +49,8 @@ def embed_texts(
         for number, text in enumerate(result.expressions):
             said = result.words[number] if words and result.words else None
             if said is not None:
-                text = said.looks if said.looks not in ("", said.text) else text
+                if said.looks not in ("", said.text) and _measured(said, result):
+                    text = said.looks
                 if said.without:
                     named = [f"{said.noun} {phrase}".strip() for phrase in said.without]
                     denied[len(texts)] = named
@@ -59,3 +64,9 @@ def embed_texts(
     for number, phrases in denied.items():
         rows[number] -= NEGATION * np.mean([next(others) for _ in phrases], axis=0)
     return np.split(rows, ends), unread
+
+
+def _measured(said: Expression, result: Result) -> bool:
+    """Whether boxes tell what is said of geometry: what they do not is left for CLIP to read."""
+    nouns = [relation.noun for relation in said.relations if relation.noun]
+    return all(len(result.others.get(noun, ())) for noun in nouns)

@@ -108,7 +108,8 @@ class Expression:
         places, sizes, relations: what is said of geometry.
         count: one of `COUNTS`.
         without: phrases that are said not to hold ("wearing sunglasses").
-        asserted: the text without them; "" where there are none.
+        looks: the text without them, and without what is said of geometry: what an encoder has to
+            judge; "" where nothing is left.
         mended: (as typed, as read) of words that were read as others.
         dropped: characters that no word could be made of.
         unread: words that nothing was made of.
@@ -123,7 +124,7 @@ class Expression:
     relations: tuple[Relation, ...] = ()
     count: str = "one"
     without: tuple[str, ...] = ()
-    asserted: str = ""
+    looks: str = ""
     mended: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()

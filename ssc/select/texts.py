@@ -1,4 +1,7 @@
-"""Expressions as CLIP reads them: what is denied is subtracted, long ones begin with their noun."""
+"""Expressions as CLIP reads them: looks alone, what is denied subtracted, long ones by their noun.
+
+What boxes tell better, places, sizes and relations, is left out where words count.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ssc.words.order import fitted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.expression import Expression
     from ssc.result import Result
     from ssc.select.prompt_cache import Encoder
 
@@ -27,7 +31,7 @@ def embed_texts(
     """Embeddings of each object's expressions, in one call, and the words that CLIP did not read.
 
     Args:
-        words: whether what the expressions say is heeded ("not wearing a hat").
+        words: whether what the expressions say is heeded.
 
     Returns:
         float32 M×D of each object, M×0 where nothing is to choose, of length 1 but where something
@@ -44,14 +48,13 @@ def embed_texts(
         lost: list[str] = []
         for number, text in enumerate(result.expressions):
             reading = result.words[number] if words and result.words else None
-            if reading is not None and reading.without and reading.asserted:
-                denied[len(texts)] = [
-                    f"{reading.noun} {phrase}".strip() for phrase in reading.without
-                ]
-                text = reading.asserted
-            text, rest = fitted(
-                text, reading.noun if reading else "", getattr(clip, "unread", None)
-            )
+            if reading is not None:
+                if reading.looks not in ("", reading.text) and _measured(reading, result):
+                    text = reading.looks
+                if reading.without:
+                    named = [f"{reading.noun} {phrase}".strip() for phrase in reading.without]
+                    denied[len(texts)] = named
+            text, rest = fitted(text, reading.noun if reading else "", getattr(clip, "unread", None))
             texts.append(text)
             lost += rest
         unread.append(tuple(lost))
@@ -61,3 +64,9 @@ def embed_texts(
     for number, phrases in denied.items():
         rows[number] -= NEGATION * np.mean([next(others) for _ in phrases], axis=0)
     return np.split(rows, ends), unread
+
+
+def _measured(said: Expression, result: Result) -> bool:
+    """Whether boxes tell what is said of geometry: what they do not is left for CLIP to read."""
+    nouns = [relation.noun for relation in said.relations if relation.noun]
+    return all(len(result.others.get(noun, ())) for noun in nouns)

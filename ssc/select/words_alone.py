@@ -38,23 +38,11 @@ def score_words(
     candidates = result.candidates
     scores = SURE * candidates.scores
     people = np.array([label == "person" for label in candidates.labels], np.bool_)
-    texts = [_own_words(text, result, k) for k, text in enumerate(result.expressions)]
+    # The colours of other objects are not its own.
+    texts = [reading.looks for reading in result.words] or list(result.expressions)
     colours = [colour_shares(text, image, candidates.masks, people) for text in texts]
     shares_of = [shares for shares in colours if shares is not None]
     if not shares_of:
         return scores.astype(np.float32), None
     colour = np.sum(shares_of, axis=0) / len(texts)
     return (scores + COLOUR * colour).astype(np.float32), colour.astype(np.float32)
-
-
-def _own_words(text: str, result: Result, k: int) -> str:
-    """An expression up to the first object that it sets its own beside."""
-    if k >= len(result.words):
-        return text
-    reading = result.words[k]
-    nouns = [relation.noun for relation in reading.relations if relation.noun]
-    starts = [at for noun in nouns if (at := reading.text.find(noun.split()[0])) > 0]
-    cut = reading.text[: min(starts)] if starts else reading.text
-    if not starts:
-        return cut
-    return cut.rsplit(" ", 3)[0] if cut.count(" ") > 3 else cut

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ssc.expression import HIGH, LOW, Expression, Place, Relation
-from ssc.words.placing import NOT, of_place, of_places, of_size, summed
+from ssc.words.placing import MOST_LOOKS, NOT, of_place, of_places, of_size, summed
 from ssc.words.relations import KINDS
 
 if TYPE_CHECKING:
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 # Constants chosen on RefCOCO's, RefCOCO+'s and RefCOCOg's val lists and RefSprites' val.
 SIZE = 0.5
 """Weight of size beside place."""
-RELATION = 1.0
+RELATION = 0.5
 """Weight of relations beside place."""
+CLEAR = 0.01
+"""How far one candidate at least is out of place or size, for that to count at all."""
+DOUBTFUL = 0.02
+"""How far the next candidate is from the best at least, where boxes show a relation or a cut only
+in part."""
+PLAIN = ("left of", "right of", "above")
+"""Relations that boxes show well."""
 
 
 AS_PLACE = {
@@ -71,15 +78,33 @@ def penalties(
     """
     frame = np.array([width, height, width, height], np.float64)
     shares = np.asarray(boxes, np.float64) / frame
+    cut = any(place.axis in ("cut", "corner") for place in expression.places)
     place, missing = of_places(expression.places, shares)
-    size = summed([of_size(one, shares) for one in expression.sizes])
+    place = _led(place) if cut else _clear(place)
+    looks = min(len(expression.attributes), MOST_LOOKS)
+    size = summed([of_size(one, shares, looks) for one in expression.sizes])
+    size = _clear(size)
     related = []
     for relation in expression.relations:
         near = (others or {}).get(relation.noun, np.zeros((0, 4)))
         out = of_relation(relation, shares, np.asarray(near, np.float64).reshape(-1, 4) / frame)
+        out = out if relation.kind in PLAIN else _led(out)
         if out is not None:
             related.append(out)
     return Penalties(place, size, summed(related), missing)
+
+
+def _clear(out: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """`out`; None where it tells no candidate from another."""
+    return None if out is None or out.max() < CLEAR else out
+
+
+def _led(out: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """`out` where its best candidate leads plainly; else None."""
+    if out is None or len(out) < 2:
+        return None
+    best, second = np.partition(out, 1)[:2]
+    return out if second - best >= DOUBTFUL else None
 
 
 def of_relation(
@@ -91,15 +116,13 @@ def of_relation(
         near: float64 M×4, the other objects; where the relation names none, the boxes themselves.
     """
     measure = KINDS[relation.kind]
-    if relation.kind in AS_PLACE and not relation.places and not relation.sizes:
-        alike = np.abs(near[:, None] - boxes[None]).max(-1) < 0.02
-        if not relation.noun or (len(near) and alike.any(0).all()):  # among the candidates
-            axis, end = AS_PLACE[relation.kind]
-            place = Place(axis, end, negated=relation.negated)
-            return of_place(place, boxes, np.ones(len(boxes), bool))
-    if not len(near):
-        if relation.noun:
-            return _unseen(relation, boxes)
+    plain = relation.kind in AS_PLACE and not relation.places and not relation.sizes
+    if plain and (not relation.noun or _among(near, boxes)):
+        place = Place(*AS_PLACE[relation.kind], negated=relation.negated)
+        return of_place(place, boxes, np.ones(len(boxes), bool))
+    if not len(near) and relation.noun:
+        return _unseen(relation, boxes)
+    if not len(near) or _among(near, boxes):
         near = boxes
     if relation.places or relation.sizes:  # "the donut on the left"
         away, _ = of_places(relation.places, near)
@@ -130,9 +153,15 @@ def of_relation(
     return out - out.min()
 
 
+def _among(near: NDArray[np.float64], boxes: NDArray[np.float64]) -> bool:
+    """Whether the other objects are all of the candidates themselves ("cat behind a cat")."""
+    alike = np.abs(near[:, None] - boxes[None]).max(-1) < 0.02
+    return len(near) > 0 and bool(alike.any(1).all())
+
+
 def _unseen(relation: Relation, boxes: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Who is left (right) of something that is not found is mostly left (right) of the others."""
-    if relation.kind not in ("left of", "right of"):
+    """Who is left of something that is not found is mostly left of the others; so right, behind."""
+    if relation.kind not in ("left of", "right of", "behind"):
         return None
     place = Place(*AS_PLACE[relation.kind], negated=relation.negated)
     return of_place(place, boxes, np.ones(len(boxes), bool))

@@ -57,13 +57,13 @@ POSTURES = {
     for said, several in {
         Size("height", HIGH, posture=True): "standing stand stands upright",
         SMALL_ONE: """sitting seated sits laying lying lays kneeling kneels squatting crouching
-        crouched bending baby infant calf cub foal puppy kitten""",
+        crouched bending baby infant calf cub foal puppy kitten kid child toddler catcher""",
         Size("area", HIGH, posture=True): """adult grown mom mother mama momma mommy dad father
-        papa daddy parent""",
+        papa daddy parent batter batsman hitter pitcher umpire ump driver player swinging""",
     }.items()
     for word in several.split()
 }
-"""Word for a posture or an age → what it says of size."""
+"""Word for a posture, an age or a part in a game → what it says of size: who acts is large."""
 ORDINALS = {
     word: rank
     for rank, word in enumerate(
@@ -104,6 +104,8 @@ CARDINALS = {
         1,
     )
 }
+CLOCK = words("""am clock o oclock o'clock pm""")
+"""After a number these make it a place on the face of a clock ("slice at 9 o'clock")."""
 NOT = words("""but cannot except excluding isn't isnt n't nt neither never no non not without""")
 """Words that negate what follows."""
 FILLERS = words(
@@ -196,6 +198,11 @@ SMALL = words(
 """Words that carry no meaning of their own."""
 LOOKS = words("""brick closed empty full metal old open plain white wooden young""")
 """Adjectives that may stand before another object."""
+JOINING = words(
+    """, . ; a an and are at far from in is most of on or that the to very
+    which who"""
+)
+"""Words that join a place or a relation to the key noun, and say nothing without it."""
 VERBS = words(
     """above behind beside between eating facing holding laying looking lying next playing riding
     sitting standing under walking wearing with without"""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ssc.expression import LOW, MIDDLE, Place, Size
-from ssc.words.lexis import CUT, FILLERS, NOT, ROWS, SEEN, SIDES, SIZES, words
+from ssc.expression import HIGH, LOW, MIDDLE, Place, Size
+from ssc.words.lexis import CLOCK, CUT, FILLERS, NOT, ROWS, SEEN, SIDES, SIZES, words
 from ssc.words.sides import Sides, number, ordinal
 
 
@@ -34,11 +34,13 @@ class Scan(Sides):
         self.sizable = sizable
         self.places: list[Place] = []
         self.sizes: list[Size] = []
+        self._clock()
         self._ordinals()
         self._rows()
         self._in_row()
         self._cut()
         self._sides()
+        self._apart()
         self._read_sizes()
         self.places = _settled(self.places)
 
@@ -56,6 +58,21 @@ class Scan(Sides):
             if word not in FILLERS and word not in SIDES:
                 return False
         return False
+
+    def _clock(self) -> None:
+        """ "Slice at 9 o'clock", "orange at 3": towards that hour from the middle."""
+        for i, word in enumerate(self.words):
+            hour = number(word)
+            after = self._at(i + 1)
+            alone = self._at(i - 1) == "at" and (not after or after == ",")
+            if hour is None or hour > 12 or not (alone or after in CLOCK):
+                continue
+            self._use(*(k for k in range(i - 1, i + 3) if self._at(k) in {"at", word} | CLOCK))
+            if hour % 6:
+                self.places.append(Place("x", HIGH if hour < 6 else LOW))
+            if hour % 6 != 3:
+                self.places.append(Place("y", LOW if hour in (10, 11, 12, 1, 2) else HIGH))
+            return
 
     def _ordinals(self) -> None:
         """ "Third from the left", "second to last on the right", "left 2nd", "3 from left"."""
@@ -189,8 +206,10 @@ class Scan(Sides):
                 self._use(*range(i, i + 2))
                 self.places.append(Place("cut", negated=True))
                 return
-            if word in ("corner", "edge") and not any(
-                w in SIDES and SIDES[w][0] in "xy" for w in self.words
+            if (
+                word in ("corner", "edge")
+                and not self._of_thing(i)
+                and not any(w in SIDES and SIDES[w][0] in "xy" for w in self.words)
             ):
                 self._use(i)
                 self.places.append(Place("corner" if word == "corner" else "cut"))
@@ -206,6 +225,17 @@ class Scan(Sides):
             negated = self._negated(i)
             self._use(i)
             self.places.append(Place(axis, end, negated=negated))
+
+    def _apart(self) -> None:
+        """ "Second bike right", "far left second kid": an ordinal left over ranks the one side."""
+        if len(self.places) != 1 or self.places[0].axis not in ("x", "y", "depth"):
+            return
+        [place] = self.places
+        left = [i for i, word in enumerate(self.words) if not self.used[i] and ordinal(word)]
+        if left and place.end != MIDDLE and place.rank == 1 and not place.row:
+            self._use(left[0])
+            rank = ordinal(self.words[left[0]]) or 1
+            self.places = [replace(place, rank=rank)]
 
     def _read_sizes(self) -> None:
         for i, word in enumerate(self.words):

@@ -31,8 +31,12 @@ OTHER_ROW = 0.5
 """Penalty of a candidate outside of the row that is meant."""
 SIZE_HIGH = 0.3
 """What a box's height adds to its size (square root of its area)."""
-CLEAR = 0.06
-"""How far the next candidate is from the one that a posture or an age means."""
+STANDS_OUT = 0.06
+"""How far the next candidate is from the one that a posture or an age means, for that to count."""
+LOOKS = 0.03
+"""What each word for looks adds to that: the more is said of looks, the less a posture tells."""
+MOST_LOOKS = 3
+"""Words for looks that are counted so."""
 
 
 def of_places(
@@ -107,16 +111,19 @@ def of_place(
     return out - out.min()
 
 
-def of_size(size: Size, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def of_size(size: Size, boxes: NDArray[np.float64], looks: int = 0) -> NDArray[np.float64]:
     """How much smaller (larger) than the largest (smallest) each box is, in shares of the frame.
 
     The tallest is the one whose head is highest.
+
+    Args:
+        looks: how many words are said of looks beside.
     """
     wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     area = np.sqrt(wide * high) + SIZE_HIGH * high
     measure = {"area": area, "height": -boxes[:, 1], "width": wide}[size.measure]
     out = np.abs(measure - (measure.max() if size.end > 0 else measure.min()))
-    if size.posture and np.sum(out < CLEAR) > 1:
+    if size.posture and np.sum(out < STANDS_OUT + LOOKS * looks) > 1:
         return np.zeros(len(boxes))
     if size.negated:
         return np.where(out <= 1e-6, NOT, 0.0)

@@ -14,8 +14,10 @@ from ssc.words.lexis import (
     FOREIGN,
     GROUP,
     HAVING,
+    JOINING,
     PICTURE,
     POSTURES,
+    SIDE_NOUNS,
     SIZES,
     SMALL,
     SMALL_ONE,
@@ -71,6 +73,7 @@ def _read(expression: str, nouns: SpacyNouns) -> Expression:
         sizes = _postures(free, is_noun, key)
     without = _without(words, scan.used)
     denied = {i for phrase in without for i in (phrase.start - 1, *phrase)}
+    placed = {i for i in range(len(words)) if taken[i] or scan.used[i]}
     silent = SMALL | PICTURE
     left = [i for i, w in enumerate(free) if w and not scan.used[i] and w not in silent]
     rest = [i for i in left if i not in key and i not in denied]
@@ -85,12 +88,29 @@ def _read(expression: str, nouns: SpacyNouns) -> Expression:
         relations=tuple(relations),
         count=_count(doc, key, scan),
         without=tuple(" ".join(words[i] for i in phrase) for phrase in without),
-        asserted=" ".join(w for i, w in enumerate(words) if i not in denied) if denied else "",
+        looks=_looks(words, denied | placed),
         mended=tuple(mended),
         dropped=dropped,
         unread=tuple(words[i] for i in strange if words[i].isalpha()),
         english=_english(words, known),
     )
+
+
+def _looks(words: list[str], gone: set[int]) -> str:
+    """The words but those that are `gone`, and what joins them to these; "" where none tells."""
+    kept: list[int] = []
+    dropped = False
+    for i, word in enumerate(words):
+        if i in gone:
+            while kept and words[kept[-1]] in JOINING:
+                kept.pop()
+        elif not (dropped and (word in SIDE_NOUNS | PICTURE or word in ("of", "the"))):
+            kept.append(i)
+        dropped = i not in kept
+    while gone and kept and words[kept[-1]] in JOINING:
+        kept.pop()
+    told = any(words[i] not in SMALL for i in kept)
+    return " ".join(words[i] for i in kept) if told else ""
 
 
 def _english(words: list[str], known: frozenset[str]) -> bool:

@@ -69,7 +69,7 @@ def find_relations(
         if _apart(words, i):
             for k in range(max(0, i - 4), i):
                 taken[k] = taken[k] or words[k] in SIDES
-        told = classes or not other or kind in ("left of", "right of")
+        told = classes or not other or kind in ("left of", "right of", "behind")
         symmetric = kind == "next to" and (same or not other)  # as true of one as of the other
         if told and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
@@ -124,7 +124,7 @@ def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int
         last = i + 1 == len(words)
         if word in ("her", "him", "person") and (last or not is_noun[i + 1]):
             return i + 1, "person"
-        if word in VIEWER or word in PICTURE - VAGUE:
+        if (word in VIEWER and (last or word not in SIDES)) or word in PICTURE - VAGUE:
             return start, ""
         if is_noun[i]:
             end = i
@@ -140,7 +140,7 @@ def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int
             or word in SIDES
             or word in SIZES
             or word in LOOKS
-            or word.endswith("ed")
+            or word.endswith(("ed", "ing"))
         ):
             return (i, "") if vague else (start, "")
         elif word in COLOURS and (last or _marker(words, i + 1)[1]):

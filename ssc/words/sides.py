@@ -11,6 +11,7 @@ from ssc.words.lexis import (
     BACK_BODY,
     BACK_PARTS,
     CARDINALS,
+    HAVING,
     MOVING,
     ORDINALS,
     PARTS,
@@ -90,13 +91,16 @@ class Sides:
             if before == "on" and {"with", "has", "having"}.intersection(self._context[: i - 1]):
                 return True
             return (before in TOPS and after not in ("left", "right")) or before == "a"
+        on = before == "the" and self._at(i - 2) in ("on", "across")
+        if on and word in ("front", "back") and HAVING.intersection(self._context[: i - 2]):
+            return True  # "a truck that has damages on the front"
         if word in ("back", "rear"):
             return self._back(i)
         if word == "front":
             if before == "the" and self._at(i - 2) == "from" and not self._counted(i - 2):
                 return True
             return (
-                before == "from"
+                (before == "from" and not self._counted(i - 1))
                 or after in ("facing", "legs", "view", "end")
                 or (after == "of" and self._far_end(i + 1))
             )
@@ -123,6 +127,10 @@ class Sides:
         if after == "half":
             return self._at(self._skip(i + 2, words("of the his her a"))) != "body"
         return SIDES[word][0] == "x" and after.endswith("s")  # "far right arms crossed"
+
+    def _of_thing(self, i: int) -> bool:
+        """Whether "of" and a thing follow word `i` ("edge of a bed", not "of the picture")."""
+        return self._at(i + 1) == "of" and self._far_end(i + 1)
 
     def _far_end(self, k: int) -> bool:
         """Whether what follows word `k` is a thing, not the picture or the viewer."""

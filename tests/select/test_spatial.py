@@ -1,6 +1,7 @@
 """Words for a place as a preference over boxes: what is read, and the laws it obeys."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -157,6 +158,25 @@ def test_stage_2_listens_where_it_is_told_to():
     assert [r.index for r in spatial(IMAGE, dogs)] == [1, 2, 0]
     assert [r.index for r in spatial.with_options(rule="matching")(IMAGE, dogs[:2])] == [1, 2]
     assert spatial.with_options().spatial
+
+
+def test_clip_reads_looks_alone_where_boxes_tell_the_rest():
+    texts = ("right brown dog", "brown dog", "brown dog left of the cat")
+    looks, plain, related = asked(*texts)
+    seen = replace(related, others={"cat": boxes_at((150,), (10,))})
+
+    class Noting(Undecided):
+        def encode_text(self, texts):
+            read.extend(texts)
+            return super().encode_text(texts)
+
+    for spatial, expected in (
+        (True, ["brown dog", "brown dog", "brown dog left of the cat", "brown dog"]),
+        (False, [*texts, texts[2]]),
+    ):
+        read: list[str] = []
+        Select(Noting(), prompt="crop", spatial=spatial)(IMAGE, [looks, plain, related, seen])
+        assert read == expected
 
 
 def test_guided_scores_are_told_from_clips_own():

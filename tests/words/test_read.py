@@ -64,6 +64,12 @@ READ = {
     "bpttom left dark": [LEFT, BOTTOM],
     "giraffe farleft": [LEFT],
     "ri ght one": [RIGHT],
+    "second bike right": [Place("x", HIGH, 2)],
+    "far left second kid": [Place("x", LOW, 2)],
+    "slice at 9 o'clock": [LEFT],
+    "orange at 3": [RIGHT],
+    "donut at 1 oclock": [RIGHT, TOP],
+    "slice at 6pm": [BOTTOM],
 }
 NOT_READ = (
     "",
@@ -72,6 +78,8 @@ NOT_READ = (
     "woman next to the left car",
     "right next to the car",
     "man facing left",
+    "a truck that has damages on the front",
+    "dog on the edge of a bed",
     "man in white top",
     "on top of the car",
     "in front of the car",
@@ -138,6 +146,45 @@ def test_relations_and_what_they_are_to():
     assert (relation.kind, relation.noun) == ("next to", "car")
     [relation] = NOUNS.read("the cow between the two").relations
     assert (relation.kind, relation.noun) == ("between", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("guy in red on the left", "guy in red"),
+        ("guy on the right in the red shirt", "guy in the red shirt"),
+        ("the second cup from the right", "cup"),
+        ("man next to the red car", "man"),
+        ("big red ball not striped", "red ball"),
+        ("red one left of the blue car", "red one"),
+        ("left of the blue car", ""),
+        ("leftmost one", ""),
+        ("red car", "red car"),
+    ],
+)
+def test_what_is_said_of_looks_is_left_for_an_encoder(text: str, looks: str):
+    assert NOUNS.read(text).looks == looks
+
+
+def test_who_acts_in_a_game_is_large_and_the_catcher_crouches():
+    boxes = np.array([[10, 20, 80, 200], [150, 120, 190, 190]], np.float32)
+    for text, number in {"batter": 0, "the umpire": 0, "catcher": 1, "kid": 1}.items():
+        size = penalties(NOUNS.read(text), boxes, H, W).size
+        assert size is not None, text
+        assert size.argmin() == number, text
+    alike = np.array([[10, 20, 80, 200], [150, 20, 210, 185]], np.float32)
+    assert penalties(NOUNS.read("batter"), alike, H, W).size is None
+
+
+def test_boxes_that_show_a_relation_only_in_part_decide_where_one_leads():
+    boxes = np.array([[10, 100, 60, 200], [200, 102, 250, 202]], np.float32)
+    near = {"car": np.array([[100, 150, 160, 220]], np.float32)}
+    read = NOUNS.read("man behind the car")
+    assert penalties(read, boxes, H, W, near).relation is None
+    boxes[1, 3] = 240
+    plain = penalties(read, boxes, H, W, near).relation
+    assert plain is not None
+    assert plain.argmin() == 0
 
 
 def test_count_negation_and_what_is_not_english():

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,7 +142,8 @@ def measure(
         List → percent of those with two objects or more to choose from: "right" (where several
         score alike, 1 / how many), "chance", "decided" (words make a difference), "decided right";
         and of all, "class" (the object's class is looked for), "looked for" (classes, where there
-        is a noun), "expressions".
+        is a noun), "ms" (processor time to understand an expression not met before, the median),
+        "expressions".
 
     Raises:
         InputError: a list cannot be read.
@@ -173,11 +175,18 @@ def _figures(
 
     rng = np.random.default_rng(0)
     counts: dict[str, list[float]] = defaultdict(list)
+    read = getattr(pipeline.segment.nouns, "read", None)
+    met: set[str] = set()
     for row in tqdm(rows, unit="expression", mininterval=2):
         own = squares[row.picture]
         meant = own[row.number]
         if meant.name is None:
             continue
+        if read is not None and row.expression not in met:
+            met.add(row.expression)
+            begun = thread_time()
+            read(row.expression)
+            counts["ms"].append(1000 * (thread_time() - begun))
         truth.show(own, meant.name)
         # Noise, so that no two pictures are one to a cache.
         image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -200,9 +209,10 @@ def _figures(
         counts["decided"].append(0 < len(best) < len(scores))
         if counts["decided"][-1]:
             counts["decided right"].append(right)
+    spent = float(np.median(counts.pop("ms", [np.nan])))
     means = {name: float(np.mean(values)) for name, values in counts.items()}
     percents = {n: v if n == "looked for" else 100 * v for n, v in means.items()}
-    return {"expressions": len(rows), **percents}
+    return {"expressions": len(rows), **percents, "ms": spent}
 
 
 def _rows(source: str, squares: dict[str, list[Square]]) -> list[Row]:
@@ -257,11 +267,12 @@ def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
 
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
-    names = ("right", "chance", "decided", "decided right", "class", "looked for")
+    names = ("right", "chance", "decided", "decided right", "class", "looked for", "ms")
     lines = [f"| list | expressions | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
     for name, figures in report.items():
         values = (
-            f"{figures.get(n, float('nan')):.{2 if n == 'looked for' else 1}f}" for n in names
+            f"{figures.get(n, float('nan')):.{2 if n in ('looked for', 'ms') else 1}f}"
+            for n in names
         )
         lines.append(f"| {name} | {figures['expressions']:.0f} | {' | '.join(values)} |")
     return "\n".join(lines)

@@ -54,7 +54,9 @@ def embed_texts(
                 if reading.without:
                     named = [f"{reading.noun} {phrase}".strip() for phrase in reading.without]
                     denied[len(texts)] = named
-            text, rest = fitted(text, reading.noun if reading else "", getattr(clip, "unread", None))
+            text, rest = fitted(
+                text, reading.noun if reading else "", getattr(clip, "unread", None)
+            )
             texts.append(text)
             lost += rest
         unread.append(tuple(lost))

@@ -27,7 +27,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     # follows has 5e-5, and so has this: say --lr 5e-4 for the other.
     "swin_b": {"lr": 5e-5, "batch": 60, "epochs": 40, "warmup": 0, "clip": 0.0},
     # From scratch and small: a rate as for any small transformer, and a short warm-up.
-    "nano": {"lr": 3e-3, "batch": 64, "epochs": 16, "warmup": 100, "clip": 5.0},
+    "nano": {"lr": 1e-3, "batch": 16, "epochs": 12, "warmup": 100, "clip": 5.0},
     "mini": {"lr": 1e-3, "batch": 8, "epochs": 8, "warmup": 100, "clip": 5.0},
 }
 """What depends on the model, key of `CONFIGS`."""

@@ -189,10 +189,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--model-set", choices=("mini", "base", "paper"), default="mini", help="for stages 1 and 2")
     add(
         "--model",
-        choices=("mini", "swin_b"),
+        choices=("nano", "mini", "swin_b"),
         help="for stage 3; default: mini with --model-set mini, else swin_b",
     )
-    add("--init", help="checkpoint to start from, or none; default: with mini, the bundled one")
+    add(
+        "--init",
+        help="checkpoint to start from, or none; default: of nano and mini the bundled one",
+    )
     add("--allow-missing", action="store_true", help=HELP)
     add("--workers", type=int, default=1, help="processes for stages 1 and 2 and the cache")
     add("--processes", type=int, default=1, help="processes (GPUs) that train together")
@@ -205,8 +208,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args.model = args.model or ("mini" if args.model_set == "mini" else "swin_b")
     known = _options_of_first(args, RECIPES[args.recipe].methods)
     if args.init in (None, "none"):
-        bundled = ASSETS / "mini" / "lavt"
-        usable = args.model == "mini" and args.init is None and known.visual is None
+        bundled = ASSETS / "mini" / {"mini": "lavt"}.get(args.model, args.model)
+        usable = args.model != "swin_b" and args.init is None and known.visual is None
         args.init = bundled if usable and (bundled / "model.safetensors").exists() else None
     if RECIPES[args.recipe].methods[0] == "correct" and not args.init:
         raise InputError(f"--recipe {args.recipe}: expected --init, a checkpoint to go on with")

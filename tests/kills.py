@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+WITH_PARENT = "SSC_ENDS_WITH_PARENT"  # so that nothing outlives this command
 SHARD = 8  # pictures, so that ten kills meet different ones
 RUN = "run"  # python tests/kills.py run MODULE OPTIONS: as python -m MODULE, with such shards
 Check = Callable[[bool, str], None]
@@ -43,7 +44,7 @@ def start(module: str, options: Sequence[object], log: Path, processes: int = 1)
     if module == "train.fit" and processes > 1:
         head += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     whole = [*head, __file__, RUN, module, *map(str, options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: "1"}
     with log.open("a") as file:
         return [
             subprocess.Popen(

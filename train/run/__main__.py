@@ -122,7 +122,10 @@ def _alone(out: Path) -> Iterator[int]:
 
 
 def _begin(args: argparse.Namespace) -> None:
-    """Writes the settings to `run.json`, or checks that the run in the folder has the same."""
+    """Writes the settings to `run.json`, or checks that the run in the folder has the same.
+
+    The data may have changed under their name: each step knows what it has read.
+    """
     file = args.out / "run.json"
     settings = {
         "data": args.data,
@@ -133,16 +136,18 @@ def _begin(args: argparse.Namespace) -> None:
         "init": str(args.init or "none"),
         "val": args.val or "none",
         "options": shlex.join(args.fit),
+        "given options": shlex.join(args.given),
     }
     if file.exists():
         begun = json.loads(file.read_text())
+        same = begun.get("given options") == settings["given options"]
+        free = {"content", "given options"} | ({"options"} if same else set())  # of the data
         for key, value in settings.items():
-            if begun.get(key) != value:
+            if begun.get(key) != value and key not in free:
                 raise InputError(
                     f"{args.out}: expected to go on with {key} = {begun.get(key)}, got {value}; "
                     "give the first command again, or another --out"
                 )
-        return
     text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
     write_whole(file, text.encode("utf-8", "backslashreplace"))
 
@@ -201,7 +206,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--processes", type=int, default=1, help="processes (GPUs) that train together")
     add("--dry-run", action="store_true", help="measure a sample, show the plan, and stop")
     args, rest = parser.parse_known_args(argv)
-    args.fit = rest
+    args.fit, args.given = rest, [*rest]
 
     from ssc.models.bundled import ASSETS
 

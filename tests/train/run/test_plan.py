@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from train.run import __main__ as run
 from train.run import plan
@@ -90,6 +91,23 @@ def test_another_recipe_does_not_go_on_in_the_folder(data, tmp_path):
     (out / "run.json").write_text(json.dumps(note))
     with pytest.raises(run.InputError, match=r"go on with recipe = None, got best"):
         run._begin(run.parse([*command, "--recipe", "best"]))
+
+
+def test_data_that_have_changed_go_on_in_the_folder(tmp_path):
+    """Though options follow from the number of pictures."""
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    data, out = tmp_path / "data.jsonl", tmp_path / "out"
+    out.mkdir()
+    command = ["--data", str(data), "--out", str(out), "--init", "none", "--batch", "1"]
+    noted = set()
+    for count in (3, 90):
+        rows = [{"image": "a.png", "name": str(k), "objects": [["the dog"]]} for k in range(count)]
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        run._begin(run.parse(command))
+        noted.add(json.loads((out / "run.json").read_text())["options"])
+    assert len(noted) == 2
+    with pytest.raises(run.InputError, match=r"go on with options = --batch 1 .*, got --batch 2"):
+        run._begin(run.parse([*command[:-1], "2"]))
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,7 @@ def test_relations_and_what_they_are_to():
         ("the second cup from the right", "cup"),
         ("man next to the red car", "man"),
         ("big red ball not striped", "red ball"),
-        ("red one left of the blue car", "red one"),
-        ("left of the blue car", ""),
+        ("red one on the left", "red one"),
         ("leftmost one", ""),
         ("red car", "red car"),
     ],
@@ -172,7 +171,7 @@ def test_who_acts_in_a_game_is_large_and_the_catcher_crouches():
         size = penalties(NOUNS.read(text), boxes, H, W).size
         assert size is not None, text
         assert size.argmin() == number, text
-    alike = np.array([[10, 20, 80, 200], [150, 20, 210, 185]], np.float32)
+    alike = np.array([[10, 20, 80, 200], [150, 20, 215, 198]], np.float32)
     assert penalties(NOUNS.read("batter"), alike, H, W).size is None
 
 

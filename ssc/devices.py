@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LARGE = 50_000_000  # parameters
+LARGE = 20_000_000  # parameters
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What RuntimeError says on devices for which torch has no error of its own."""
@@ -60,7 +60,8 @@ def autocast_dtype(network: nn.Module, device: torch.device) -> torch.dtype:
     """The precision in which a network with float32 weights computes, under autocast.
 
     That of `best_dtype`; and on a processor that computes in bfloat16, bfloat16 for a large
-    network: Swin-B's LAVT takes half the time then, a small one gains nothing.
+    network: Swin-B's LAVT takes half the time then, SAM 2.1 tiny's image encoder 0.7 of it, a small
+    one gains nothing.
     """
     import torch
 

@@ -59,7 +59,7 @@ def random_pipeline(
         SpacyNouns(),
         ClassProjection(_clip(parts.projection, device, dtype, tiny), COCO_80),
         _detector(parts.detector, device, dtype, tiny),
-        _segmenter(parts.segmenter, device, dtype, tiny),
+        _segmenter(parts.segmenter, device, tiny),
     )
     segment.classes([])  # the vocabulary's embeddings are no part of a question
     select = Select(_clip(parts.selection, device, dtype, tiny))
@@ -193,17 +193,22 @@ def random_sam2(name: str, tiny: bool) -> Any:
     return Sam2Model(Sam2Config(**TINY_SAM2) if tiny else Sam2Config())
 
 
-def _segmenter(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Segmenter:
+def _segmenter(name: str, device: torch.device, tiny: bool) -> Segmenter:
     from segment_anything import sam_model_registry
 
+    from ssc.devices import autocast_dtype
     from ssc.models.published import SAMS
     from ssc.segment.sam import SamSegmenter
     from ssc.segment.sam2 import Sam2Segmenter
 
+    # In the precision that the sets' own are in.
     if name not in SAMS:
-        return Sam2Segmenter(random_sam2(name, tiny), device=device, dtype=dtype)
+        other = random_sam2(name, tiny)
+        return Sam2Segmenter(
+            other, device=device, dtype=autocast_dtype(other.vision_encoder, device)
+        )
     model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()
-    return SamSegmenter(model, device=device, dtype=dtype)
+    return SamSegmenter(model, device=device, dtype=autocast_dtype(model.image_encoder, device))
 
 
 def _tiny_sam(side: int = 64, dim: int = 16) -> Any:

@@ -261,12 +261,12 @@ def _sam(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Seg
 
 
 def _sam2(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
-    from ssc.devices import compile_if_asked
+    from ssc.devices import autocast_dtype, compile_if_asked
     from ssc.segment.sam2 import Sam2Segmenter, load_sam2
 
-    segmenter = Sam2Segmenter(load_sam2(path.parent), device=device, dtype=dtype)
-    compile_if_asked(segmenter.model.vision_encoder)
-    return segmenter
+    model = load_sam2(path.parent)
+    compile_if_asked(model.vision_encoder)
+    return Sam2Segmenter(model, device=device, dtype=autocast_dtype(model.vision_encoder, device))
 
 
 @shared

@@ -54,6 +54,7 @@ label.missing { opacity: .75; }
 /* Bars: a table, so that screen readers read it as one. */
 .bars table { width: 100%; margin: 0; border: 0 !important; border-collapse: collapse;
     font-variant-numeric: tabular-nums; }
+.bars table + table { margin-top: .75rem; }
 .bars caption { text-align: left; padding: 0 0 .35rem; color: var(--body-text-color-subdued); }
 .bars tr { border: 0 !important; }
 .bars th, .bars td { padding: .2rem .75rem .2rem 0 !important; font-weight: normal;

@@ -128,9 +128,11 @@ def part_bars(result: Result) -> str:
         )
         rows.append(f'<tr><th scope="row">{_badge(i)}</th>{cells}</tr>')
     heads = "".join(f'<th scope="colgroup" colspan="2">{name}</th>' for name in fits)
+    said = "How well each candidate fits each part of the words."
+    if len(fits) > 1:
+        said += " The longest bars do not always win: place counts most."
     return (
-        "<table><caption>How well each candidate fits each part of the words. The longest bars "
-        f'do not always win: place counts most.</caption><thead><tr><th scope="col">'
+        f'<table><caption>{said}</caption><thead><tr><th scope="col">'
         f'<span class="unseen">Candidate</span></th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )

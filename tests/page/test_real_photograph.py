@@ -20,12 +20,12 @@ def pocket():
 
 
 def test_a_photograph_is_answered(browser, pocket):
+    results = pocket(COFFEE, WORDS)
     with served(browser, Choices([ModelSet("pocket", lambda: pocket, "Photographs.")])) as page:
         upload(page, COFFEE)
         page.fill("#expressions textarea", "\n".join(WORDS))
         page.click("#run")
-        expect(pictures(page, "answers")).to_have_count(3, timeout=WAIT)
-        results = pocket(COFFEE, WORDS)
+        expect(pictures(page, "answers")).to_have_count(3, timeout=2 * WAIT)
         captions = page.locator("#answers .caption-label").all_inner_texts()
         assert captions == [
             f"{n} · Answer ({result.sure}) · candidate {result.answer.number}"

@@ -6,7 +6,8 @@ python demo_app.py --models base                # or SSC_MODELS=base in the envi
 python demo_app.py --correct my/checkpoint      # your own stage 3, a folder or an id on the Hub
 python demo_app.py --correct runs/a --correct runs/b   # several, or SSC_CORRECT=runs/a,runs/b
 python demo_app.py --correct off                # S+S alone
-python demo_app.py --workbench runs/my          # also /workbench/, to put S1 and S2 right
+python demo_app.py --workbench                  # also /workbench/: many pictures, and training
+python demo_app.py --workbench runs/my          # and to put S1 and S2 of this run right
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -31,9 +34,12 @@ from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
 from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
+from ssc.page.options import offer_corrects
 from ssc.page.request import defaults
+from ssc.page.session import Session
 from ssc.page.style import CSS, NAMES, THEME
 from ssc.pipeline import Pipeline
+from train.export.formats import TITLES
 
 EXAMPLES = ASSETS / "examples"
 QUEUE = 32  # requests waiting; whoever comes then is told that the queue is full
@@ -41,6 +47,7 @@ AT_ONCE = 2  # requests that run models at the same time
 SESSIONS = 64  # visitors whose last result is kept
 KEPT = 30 * 60  # seconds that a result is kept
 MAX_UPLOAD = "40mb"
+WORKBENCH = '<p>Many pictures, review, training: <a href="workbench/">the workbench</a>.</p>'
 
 
 def build(choices: Choices) -> gr.Blocks:
@@ -48,13 +55,13 @@ def build(choices: Choices) -> gr.Blocks:
     with gr.Blocks(
         title="Segment, Select, Correct", analytics_enabled=False, delete_cache=(600, 2 * KEPT)
     ) as page:
-        ui = lay_out(choices, KEPT)
+        ui = lay_out(choices, KEPT, TITLES)
         with ui.below_options:
             add_downloads()
     ask = asks(choices)
     options = defaults(choices)
     segment, compare = endpoints(ask, options)
-    on = Handlers(ui, choices, ask)
+    on = Handlers(ui, choices, ask, zip_session)
 
     @signed(options)
     def run(*inputs: Any) -> Iterator[dict]:
@@ -107,12 +114,17 @@ def build(choices: Choices) -> gr.Blocks:
         ui.undo.click(on.undo, ui.state, outputs, **quiet)
         moved = [ui.state, ui.threshold]
         ui.threshold.input(on.move_threshold, moved, outputs, trigger_mode="always_last", **quiet)
-        ui.take.click(on.pack, ui.state, [ui.package, ui.state], api_visibility="private").then(
-            None, js="() => setTimeout(() => document.querySelector('#package').click(), 100)"
-        )
+        ui.take.click(
+            on.pack, [ui.state, ui.form], [ui.package, ui.state], api_visibility="private"
+        ).then(None, js="() => setTimeout(() => document.querySelector('#package').click(), 100)")
         ui.compare.click(on.compare, both, [*ui.compared], api_visibility="private", **model)
         ui.code.expand(on.write_code, inputs, [ui.python, ui.curl], **quiet)
         examples = read_examples()
+        if choices.found is not dict:  # beside a workbench, whose trainings are in the list
+            lists = [side[OPTIONS.index("correct")] for side in (ui.options, ui.options_of_b)]
+            with ui.below_options:
+                gr.HTML(WORKBENCH, elem_classes="stage", padding=False)
+            page.load(lambda: [offer_corrects(choices)] * 2, None, lists, **quiet)
         page.load(None, js=NAMES % json.dumps([words for _, words in examples]))
         if examples:
             with ui.below_options:
@@ -131,6 +143,16 @@ def build(choices: Choices) -> gr.Blocks:
     return page
 
 
+def zip_session(session: Session, form: str) -> bytes:
+    """A session's answers in a form of `train export`; raises InputError where there is no mask."""
+    from train.export.items import page_of_results
+    from train.export.packed import zip_pages
+
+    page = page_of_results(session.name, session.image, session.record()["results"])
+    with TemporaryDirectory(prefix="export-") as folder:
+        return zip_pages([page], form, Path(folder)).read_bytes()
+
+
 def read_examples() -> list[list[str]]:
     """Picture and expressions of each example; none where the folder has no list of them."""
     listing = EXAMPLES / "examples.json"
@@ -140,26 +162,11 @@ def read_examples() -> list[list[str]]:
     return [[str(EXAMPLES / row["image"]), "\n".join(row["expressions"])] for row in rows]
 
 
-def open_workbench(place: str, host: str, auth: str | None) -> FastAPI:
-    """The workbench over a run or store, for `serve`.
-
-    Raises:
-        OptionError: others could reach it without a password, or a Space does not allow it.
-        InputError: no such run or store.
-    """
-    from train.workbench.__main__ import open_bench
-    from train.workbench.server import build as build_workbench
-    from train.workbench.server import check_access
-
-    login = check_access(host, auth)
-    return build_workbench(open_bench(place), login)
-
-
 def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> Any:
     """Launches the page with its looks and limits; `options` go to `Blocks.launch`.
 
     Args:
-        workbench: shown at /workbench/ of the same server.
+        workbench: of `train.workbench`, shown at /workbench/ of the same server.
     """
     if workbench is not None:
         waits = not options.pop("prevent_thread_lock", False)
@@ -215,7 +222,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         "Default: $SSC_CORRECT (separated by commas), else the model set's own",
     )
     parser.add_argument(
-        "--workbench", metavar="RUN_OR_STORE", help="also review its S1 and S2, at /workbench/"
+        "--workbench",
+        metavar="PLACE",
+        nargs="?",
+        const="runs",
+        help="also /workbench/, for many pictures and for training, whose folders are in PLACE, by "
+        "default runs; of a run or a store it also reviews S1 and S2",
     )
     parser.add_argument(
         "--auth",
@@ -223,9 +235,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="asked of whoever comes; --workbench needs it with --host",
     )
     args = parser.parse_args(argv)
-    workbench = None
     if args.workbench:
-        workbench = open_workbench(args.workbench, args.host, args.auth)
+        from train.workbench.__main__ import open_workbench
+        from train.workbench.server import check_access
+
+        login = check_access(args.host, args.auth)  # before the models
     corrects = args.correct or os.environ.get("SSC_CORRECT", "").split(",")
     lent = gpu.spaces is not None
     named = [name.strip() for name in corrects if name.strip()]
@@ -235,6 +249,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         keep_all([name for name in here if name in MODEL_SETS])
     else:
         warm_up(choices.pipeline(choices.models, choices.correct))
+    workbench = open_workbench(args.workbench, login, choices) if args.workbench else None
     auth = tuple(args.auth.split(":", 1)) if args.auth else None
     serve(build(choices), workbench, server_name=args.host, server_port=args.port, auth=auth)
 

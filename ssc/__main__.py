@@ -2,7 +2,7 @@
 
 python -m ssc photo.jpg "the man in blue" --out out
 python -m ssc photo.jpg "left dog" "the dog on the left | dog by the door"   # two objects
-python -m ssc photos/ "the red car"
+python -m ssc photos/ "the red car" --out out --resume                  # go on after a kill
 python -m ssc "photos/*.png" "the red car" --prompt red_ellipse
 python -m ssc photo.jpg "left dog" "right dog" --rule matching          # never the same candidate
 python -m ssc photo.jpg "the man on the left" --paper                   # looks alone count
@@ -21,6 +21,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -31,12 +32,10 @@ from ssc.explain import explain
 from ssc.processors import share_processors
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
-from ssc.writing import DiskFull, make_folder, unique_stems
+from ssc.writing import make_folder
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from ssc.batch import Answered
     from ssc.pipeline import Pipeline
 
 COMMANDS = {"models": "ssc.models.command", "bench": "ssc.bench", "verify": "ssc.models.verify"}
@@ -160,6 +159,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     large = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=large)
+    what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"
+    parser.add_argument("--resume", action="store_true", help=what)
     what = "look on for what is not found, and say what there is; default: unless it takes long"
     parser.add_argument("--nearest", action="store_true", default=None, help=what)
     parser.add_argument(
@@ -189,8 +190,8 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     """Segments each image, reports on it, and goes on to the next where one of several is bad."""
     from tqdm import tqdm
 
-    import ssc
-    from ssc.images import find_pictures, several, suffixes
+    from ssc.batch import Failed, ask_all, is_done, segment_each, segment_one
+    from ssc.images import find_pictures, load_image, several, suffixes
     from ssc.pipeline import check_objects
 
     paths, others = find_pictures(args.image)
@@ -198,33 +199,32 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
         if Path(expression).suffix.lower() in suffixes() and Path(expression).is_file():
             raise ExpressionError(f"expected words, got the file {expression}; quote the glob")
     objects = check_objects([expression.split(" | ") for expression in args.expressions])
-    stems = unique_stems(paths)
+    pictures = ask_all(paths, objects)
+    path_of = {asked.stem: path for asked, path in zip(pictures, paths)}
     if paths == [Path(args.image)]:
-        image = ssc.load_image(paths[0])  # before the models: a bad picture is told at once
+        image = load_image(paths[0])  # before the models: a bad picture is told at once
         make_folder(args.out)
         pipeline = build(args, load)
-        segment(pipeline, image, paths[0], objects, args.out, stems[0], args.lossless)
+        only = replace(pictures[0], open=lambda: (image, objects))
+        tell(segment_one(pipeline, only, args.out, args.lossless))
         return 0
     if others:
         print(f"note: passed over, as no pictures: {several(others)}", file=sys.stderr)
     make_folder(args.out)
     pipeline = build(args, load)
-
-    def fails(path: Path, stem: str) -> bool:
-        try:
-            segment(
-                pipeline, ssc.load_image(path), path, objects, args.out / stem, stem, args.lossless
-            )
-        except DiskFull:  # so would all others
-            raise
-        except Exception as error:  # of any kind: one picture's failure is that picture's
-            named = "" if str(path) in str(error) else f"{path}: "
-            tqdm.write(f"error: {named}{told(error)}", file=sys.stderr)
-            return True
-        return False
-
-    named = list(zip(paths, stems))
-    failed = sum(fails(path, stem) for path, stem in tqdm(named, unit="image"))
+    if args.resume:
+        pictures = [asked for asked in pictures if not is_done(asked, args.out)]
+        print(f"note: {len(paths) - len(pictures)} of {len(paths)} are done", file=sys.stderr)
+    failed = 0
+    done = segment_each(pipeline, pictures, args.out, args.lossless)
+    for outcome in tqdm(done, total=len(pictures), unit="image"):
+        if isinstance(outcome, Failed):
+            failed += 1
+            path = path_of[outcome.asked.stem]
+            named = "" if str(path) in str(outcome.error) else f"{path}: "
+            tqdm.write(f"error: {named}{told(outcome.error)}", file=sys.stderr)
+        else:
+            tell(outcome)
     if failed:
         print(f"error: {failed} of {len(paths)} images failed", file=sys.stderr)
     return 1 if failed else 0
@@ -274,24 +274,13 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     )
 
 
-def segment(
-    pipeline: Pipeline,
-    image: NDArray[np.uint8],
-    path: Path,
-    objects: Sequence[Sequence[str]],
-    folder: Path,
-    stem: str,
-    lossless: bool,
-) -> None:
-    """Segments one image, writes the results and says what came of it."""
+def tell(answered: Answered) -> None:
+    """Says what came of a picture, and which files it has."""
     from tqdm import tqdm
 
-    from ssc.export import write_result
-
-    results = pipeline(image, objects)
-    written = write_result(folder, stem, image, results, path.name, lossless=lossless)
-    lines = [f"{path.name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
-    lines += [f"  {file}" for file in written]
+    name, results = answered.asked.name, answered.results
+    lines = [f"{name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
+    lines += [f"  {file}" for file in answered.written]
     tqdm.write("\n".join(lines), file=sys.stdout)
 
 

@@ -149,3 +149,15 @@ def test_formats_are_one_list():
     assert all(load_image.__doc__ and name for name in FORMATS.split())
     assert ".heic" not in suffixes()
     assert ".txt" not in suffixes()
+
+
+def test_resume_does_only_what_is_left(run, photos, tmp_path):
+    shutil.copy(PHOTO, photos / "b.jpg")
+    assert run(photos)[0] == 0
+    first, second = (tmp_path / "out" / stem / "result.json" for stem in "ab")
+    was = first.stat().st_mtime_ns
+    second.unlink()  # as where a run was killed while it wrote
+    code, out, err = run(photos, "--resume")
+    assert (code, "a.jpg" in out, "b.jpg" in out) == (0, False, True)
+    assert "note: 1 of 2 are done" in err
+    assert (first.stat().st_mtime_ns, second.exists()) == (was, True)

@@ -152,11 +152,11 @@ def test_the_pages_archive(disk, monkeypatch):
     monkeypatch.setattr(gr, "Warning", warned.append)
     monkeypatch.setattr(tempfile, "tempdir", str(disk("64k")))
     ui = SimpleNamespace(state="state", package="package")
-    on = Handlers(ui, None, None)
-    assert on.pack(session) == {"state": session}
+    on = Handlers(ui, None, None, None)
+    assert on.pack(session, "files") == {"state": session}
     assert "No space left" in warned[0]
     disk("8m")
-    assert Path(on.pack(session)["package"]).stat().st_size > 100_000
+    assert Path(on.pack(session, "files")["package"]).stat().st_size > 100_000
 
 
 def test_a_writer_of_ones_own_that_meets_a_full_disk(tmp_path, monkeypatch):

@@ -28,6 +28,10 @@ COMMANDS = {
         "a page of tables and curves about a folder of `run`",
     ),
     "study": ("train.run.study", "what stage 3 is worth: Table 4 and figure 6 over several seeds"),
+    "reviewed": (
+        "train.run.reviewed",
+        "what reviews are worth to training, by a simulated reviewer",
+    ),
     "scenes": ("train.data.scenes", "RefSprites: preview scenes, export them as a data set"),
     "mini": ("train.mini.__main__", "trains the bundled models"),
     "convert": ("train.convert", "converts the authors' checkpoints to ours and back"),

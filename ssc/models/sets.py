@@ -65,7 +65,7 @@ def load(
     if correct is False:
         return _stages_1_and_2(name, *parts)
     folder = find_checkpoint(str(correct)).resolve()  # before the models: told at once
-    return _stages_1_and_2(name, *parts).with_correct(_correct(folder))
+    return _stages_1_and_2(name, *parts).with_correct(load_checkpoint(folder))
 
 
 def named_sets() -> list[str]:
@@ -179,7 +179,8 @@ MODEL_SETS: dict[str, Callable[[], Pipeline]] = {
 
 
 @lru_cache(maxsize=KEPT)
-def _correct(folder: Path) -> Correct:
+def load_checkpoint(folder: Path) -> Correct:
+    """Stage 3 of a checkpoint's folder, on the best device; raises WeightsError for none."""
     from ssc.correct import Correct
     from ssc.correct.predict import Corrector
     from ssc.devices import autocast_dtype, best_device

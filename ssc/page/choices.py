@@ -94,6 +94,9 @@ class Choices:
         sets: the model sets, the first of which is the default.
         checkpoints: short name → stage 3 of a checkpoint given at start; the first is the default.
         own: whether the model sets' own stage 3 is offered, where they have one.
+
+    Attributes:
+        found: name → folder of further checkpoints, asked whenever they are to be shown.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Choices:
         self.sets = {model_set.name: model_set for model_set in sets}
         self.checkpoints = dict(checkpoints or {})
         self.own = own
+        self.found: Callable[[], Mapping[str, Path]] = dict
 
     @property
     def titles(self) -> list[tuple[str, str]]:
@@ -127,7 +131,8 @@ class Choices:
     def corrects(self) -> list[str]:
         """All that stage 3 may be."""
         own = self.correct == OWN or (self.own and bool(self.checkpoints))
-        return [*self.checkpoints, *([OWN] if own else []), OFF]
+        found = [name for name in self.found() if name not in (OWN, OFF, *self.checkpoints)]
+        return [*self.checkpoints, *([OWN] if own else []), OFF, *found]
 
     def pipeline(self, models: str, correct: str = OWN) -> Pipeline:
         """The pipeline of a model set with stage 3 of choice.
@@ -144,6 +149,10 @@ class Choices:
         if correct == OWN and self.own:
             return pipeline
         if correct not in (OWN, OFF, *self.checkpoints):
+            if folder := self.found().get(correct):
+                from ssc.models.sets import load_checkpoint
+
+                return pipeline.with_correct(load_checkpoint(folder.resolve()))
             raise unknown("stage 3", correct, self.corrects)
         return pipeline.with_correct(self.checkpoints.get(correct))
 

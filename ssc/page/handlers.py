@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ssc.errors import InputError, WriteError
+from ssc.errors import InputError
 from ssc.export import zip_result
 from ssc.models.published import as_size
+from ssc.page.away import FILES
 from ssc.page.choices import OFF, OPTIONS, REAL, Choices
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
@@ -33,10 +34,14 @@ class Handlers:
         ui: the components.
         choices: what is offered.
         ask: answers; see `endpoints.asks`.
+        export: a session in a form of the page's list, as a ZIP.
     """
 
-    def __init__(self, ui: Parts, choices: Choices, ask: Ask) -> None:
+    def __init__(
+        self, ui: Parts, choices: Choices, ask: Ask, export: Callable[[Session, str], bytes]
+    ) -> None:
         self.ui = ui
+        self.export = export
         self.choices = choices
         self.ask = ask
         self.corrects = choices.corrects != [OFF]
@@ -206,17 +211,21 @@ class Handlers:
             gr.Info("No result is kept for this page. Press Segment.")
         return {self.ui.state: parked}
 
-    def pack(self, parked: Parked | None) -> dict:
+    def pack(self, parked: Parked | None, form: str) -> dict:
         if not parked:
             return self.gone(parked)
         session = parked.open()
         stem = safe_stem(Path(session.name).stem)
-        packed = zip_result(stem, session.image, session.results, session.name)
         try:
+            if form == FILES:
+                packed = zip_result(stem, session.image, session.results, session.name)
+            else:
+                packed = self.export(session, form)
+                stem += f"-{form}"
             with explained(Path(tempfile.gettempdir()), len(packed)):
                 target = Path(tempfile.mkdtemp(prefix="ssc-"), f"{stem}.zip")
             write_whole(target, packed)
-        except WriteError as error:
+        except InputError as error:
             gr.Warning(escape(str(error)))
             return {self.ui.state: parked}
         return {self.ui.package: str(target)}

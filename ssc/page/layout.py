@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from ssc.page.away import lay_out_away
 from ssc.page.choices import OFF, OPTIONS, REAL
 from ssc.page.components import gallery, image, stage, wording
 from ssc.page.options import lay_out_options
@@ -18,6 +19,8 @@ from ssc.page.texts import stage as heading
 LOOK_ON = "Look on: ask again, and for classes next to it"
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradio.components import Component
     from gradio.data_classes import ImageData
 
@@ -56,6 +59,7 @@ class Parts:
     heat: gr.Image
     threshold: gr.Slider
     ious: gr.HTML
+    form: gr.Dropdown
     take: gr.Button
     package: gr.DownloadButton
     options_of_b: list[Component]
@@ -74,8 +78,13 @@ class Parts:
         return self.options[OPTIONS.index("models")]
 
 
-def lay_out(choices: Choices, kept: int) -> Parts:
-    """All components, inside an open `gr.Blocks`; `kept` is how long a result is, in seconds."""
+def lay_out(choices: Choices, kept: int, forms: Mapping[str, str]) -> Parts:
+    """All components, inside an open `gr.Blocks`.
+
+    Args:
+        kept: how long a result is, in seconds.
+        forms: name → title of the forms that results are taken away in, beside our own.
+    """
     corrects = choices.corrects != [OFF]
     parts: dict[str, Any] = {"state": gr.State(None, time_to_live=kept)}
     gr.HTML(intro(corrects), elem_classes="intro", padding=False)
@@ -91,12 +100,7 @@ def lay_out(choices: Choices, kept: int) -> Parts:
             parts |= _select()
         with gr.Column(min_width=300):
             parts |= _correct(corrects)
-    parts["take"] = gr.Button(
-        "Download masks, overlays, cut-outs and result.json (ZIP)",
-        interactive=False,
-        elem_id="take",
-    )
-    parts["package"] = gr.DownloadButton("ZIP", visible="hidden", elem_id="package")
+    parts |= lay_out_away(forms)
     parts |= _compare(choices)
     with gr.Accordion("This call as code", open=False, elem_id="code") as code:
         with gr.Tab("Python"):

@@ -27,7 +27,6 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     it, and the thresholds, which are its detector's own.
     """
     pipeline = choices.pipeline(choices.models)
-    corrects = choices.corrects
     parts: dict[str, Component] = {}
     parts["models"] = models = gr.Radio(
         choices.titles,
@@ -88,11 +87,10 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         "but where it takes long: with Grounding DINO on a processor.",
     )
     parts["correct"] = gr.Dropdown(
-        [(TITLES.get(name, name), name) for name in corrects],
-        value=choices.correct,
         label=f"Stage 3{of}",
         info="The trained model that answers too.",
-        visible=corrects != [OFF],
+        value=choices.correct,
+        **_corrects(choices),
     )
     models.change(
         lambda name: _renew(choices, name),
@@ -104,6 +102,17 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
     for name, part in parts.items():
         part.elem_id = name + of.replace(" ", "-").lower()
     return [parts[name] for name in OPTIONS]
+
+
+def offer_corrects(choices: Choices) -> Any:
+    """The dropdown of stage 3 with all that there is by now."""
+    return gr.Dropdown(**_corrects(choices))
+
+
+def _corrects(choices: Choices) -> dict[str, Any]:
+    names = choices.corrects
+    titled = [(TITLES.get(name, name), name) for name in names]
+    return {"choices": titled, "visible": names != [OFF]}
 
 
 def _threshold(name: str, of: str, info: str, own: float | None) -> gr.Slider:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,25 +64,39 @@ class OnnxSamSegmenter(BoxPrompted):
         return torch.from_numpy(self.encoder.run(None, {name: padded})[0])
 
     def _decode(self, embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        shared = {
-            "image_embeddings": embedding.numpy(),
-            "point_labels": np.array([LABELS], np.float32),
-            "orig_im_size": np.ones(2, np.float32),  # the enlarged mask is not asked for
-        }
-        logits, qualities = [], []
+        asked = []
         for box in boxes.numpy():
             corners = box.reshape(2, 2)  # XYXY → two points
-            points = np.concatenate([corners, corners.mean(0, keepdims=True)])[None]  # 1×3×2
-            low = np.zeros((1, 1, 256, 256), np.float32)
-            for has_mask in (0, 1):
-                mask = {"mask_input": low, "has_mask_input": np.full(1, has_mask, np.float32)}
-                quality, low = self.decoder.run(
-                    ["iou_predictions", "low_res_masks"],
-                    {**shared, "point_coords": points, **mask},
-                )
-            logits.append(low[0, 0])
-            qualities.append(quality[0, 0])
+            points = np.concatenate([corners, corners.mean(0, keepdims=True)])  # 3×2
+            asked.append(self._ask(embedding, points, LABELS))
+        logits, qualities = zip(*asked)
         return torch.from_numpy(np.stack(logits)), torch.from_numpy(np.stack(qualities))
+
+    def _decode_points(
+        self, embedding: Tensor, points: Tensor, positive: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        # A point of label -1 stands for the box that there is not.
+        padded = np.concatenate([points.numpy(), np.zeros((1, 2), np.float32)])
+        low, quality = self._ask(embedding, padded, (*positive.float().tolist(), -1.0))
+        return torch.from_numpy(low[None]), torch.from_numpy(np.array([quality]))
+
+    def _ask(
+        self, embedding: Tensor, points: NDArray[np.float32], labels: Sequence[float]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """float 256×256 logits and the quality for points P×2, the mask given back once."""
+        shared = {
+            "image_embeddings": embedding.numpy(),
+            "point_coords": points[None],
+            "point_labels": np.array([labels], np.float32),
+            "orig_im_size": np.ones(2, np.float32),  # the enlarged mask is not asked for
+        }
+        low = np.zeros((1, 1, 256, 256), np.float32)
+        for has_mask in (0, 1):
+            mask = {"mask_input": low, "has_mask_input": np.full(1, has_mask, np.float32)}
+            quality, low = self.decoder.run(
+                ["iou_predictions", "low_res_masks"], {**shared, **mask}
+            )
+        return low[0, 0], quality[0, 0]
 
 
 def load_onnx(path: Path) -> Any:

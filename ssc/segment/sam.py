@@ -1,4 +1,6 @@
-"""SAM (Kirillov et al. 2023): boxes → masks, as the paper's class-agnostic segmenter."""
+"""SAM (Kirillov et al. 2023): boxes → masks, as the paper's class-agnostic segmenter.
+
+It also takes points, as people click them."""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ ARCHITECTURES = ("vit_b", "vit_l", "vit_h")
 
 
 class BoxPrompted(ABC):
-    """What every SAM does with boxes: resize, embed once, decode each box, enlarge.
+    """What every SAM does with boxes and points: resize, embed once, decode each, enlarge.
 
     An image is embedded once, however often it is asked about. A subclass says how it embeds and
     decodes, and how the image lies in the encoder's frame.
@@ -65,6 +67,27 @@ class BoxPrompted(ABC):
         masks = in_chunks(lambda part: self._enlarge(part, (h, w)), logits, ENLARGED, "masks")
         return np.concatenate(masks), qualities.clamp(0, 1).cpu().numpy()
 
+    @torch.inference_mode()
+    def segment_points(
+        self, image: NDArray[np.uint8], points: NDArray[np.float32], positive: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], float]:
+        """The mask of one object by points on it and off it.
+
+        Args:
+            image: RGB uint8 H×W×3.
+            points: float32 P×2, XY pixels, one or more.
+            positive: bool P: whether a point is on the object.
+
+        Returns:
+            mask bool H×W, and its estimated IoU, in [0, 1].
+        """
+        h, w = image.shape[:2]
+        embedding = self._embeddings.get(content_key(image), lambda: self._embed(image))
+        twice = np.concatenate([points, points], axis=1)  # P×4, as boxes of no size
+        scaled = torch.from_numpy(self._scale(twice, (h, w))).float()[:, :2]
+        logits, qualities = self._decode_points(embedding, scaled, torch.from_numpy(positive))
+        return self._enlarge(logits, (h, w))[0], float(qualities[0].clamp(0, 1))
+
     def _scale(self, boxes: NDArray[np.float32], frame: tuple[int, int]) -> NDArray[np.float32]:
         """Boxes of an image of `frame`, H×W, in the encoder's pixels."""
         scaled: NDArray[np.float32] = self._resize.apply_boxes(boxes, frame)
@@ -91,6 +114,13 @@ class BoxPrompted(ABC):
     @abstractmethod
     def _decode(self, embedding: Any, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """float N×s×s mask logits of the encoder's frame, and float N predicted qualities."""
+
+    @abstractmethod
+    def _decode_points(
+        self, embedding: Any, points: Tensor, positive: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `_decode`, of N = 1 object by float P×2 points in the encoder's pixels, bool P of
+        them on it."""
 
     def _enlarge(self, logits: Tensor, frame: tuple[int, int]) -> NDArray[np.bool_]:
         """bool N×H×W: logits without the padding, in the image's frame, over SAM's threshold."""
@@ -191,15 +221,26 @@ class SamSegmenter(BoxPrompted):
 
     def _decode(self, embedding: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """float N×s×s mask logits of the encoder's frame, and float N predicted qualities."""
-        sparse, dense = self.model.prompt_encoder(
-            points=None, boxes=boxes.to(self.device), masks=None
-        )
+        return self._asked(embedding, points=None, boxes=boxes.to(self.device))
+
+    def _decode_points(
+        self, embedding: Tensor, points: Tensor, positive: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        prompts = points[None].to(self.device), positive[None].int().to(self.device)
+        # One point may mean a part or the whole: of three masks the best. Several mean one thing.
+        return self._asked(embedding, prompts, None, several=len(points) == 1)
+
+    def _asked(
+        self, embedding: Tensor, points: Any, boxes: Tensor | None, several: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """The best of the masks that the decoder gives for each prompt."""
+        sparse, dense = self.model.prompt_encoder(points=points, boxes=boxes, masks=None)
         logits, qualities = self.model.mask_decoder(
             image_embeddings=embedding,
             image_pe=self.model.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
-            multimask_output=True,
+            multimask_output=several,
         )
         best = qualities.argmax(dim=1)  # N×3 → N
         rows = torch.arange(len(best), device=best.device)

@@ -76,6 +76,21 @@ class Sam2Segmenter(BoxPrompted):
             input_boxes=boxes[None].to(self.device),  # 1×N×4
             multimask_output=True,
         )
+        return self._best(outputs)
+
+    def _decode_points(
+        self, embedding: list[Tensor], points: Tensor, positive: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        outputs = self.model(
+            image_embeddings=list(embedding),
+            input_points=points[None, None].to(self.device),  # 1×1×P×2
+            input_labels=positive[None, None].int().to(self.device),  # 1×1×P
+            multimask_output=len(points) == 1,  # which may mean a part or the whole
+        )
+        return self._best(outputs)
+
+    @staticmethod
+    def _best(outputs: Any) -> tuple[Tensor, Tensor]:
         logits, qualities = outputs.pred_masks[0], outputs.iou_scores[0]  # N×3×s×s, N×3
         best = qualities.argmax(dim=1)  # N×3 → N
         rows = torch.arange(len(best), device=best.device)

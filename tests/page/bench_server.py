@@ -5,7 +5,7 @@ import time
 from contextlib import contextmanager
 
 from tests.forks import ended, fork
-from tests.page.browser import ROOT
+from tests.page.browser import ROOT, WAIT
 from tests.train.toy_bench import serve
 from train.review.decisions import FILE, Reviews
 
@@ -19,11 +19,12 @@ class Server:
 
     def start(self):
         self.process = fork(serve, self.place, self.port)
-        for _ in range(1200):
+        for _ in range(6000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
             time.sleep(0.05)
+        self.kill()
         raise TimeoutError("the workbench does not start")
 
     def kill(self):
@@ -32,14 +33,14 @@ class Server:
 
 
 @contextmanager
-def window(browser, url, width=1280, scheme="light", **options):
+def window(browser, url, width=1280, scheme="light", first="#canvas image", **options):
     context = browser.new_context(
         viewport={"width": width, "height": 860}, color_scheme=scheme, **options
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(WAIT)
     page.goto(url)
-    page.wait_for_selector("#canvas image")
+    page.wait_for_selector(first, state="attached")
     try:
         yield page
     finally:
@@ -63,6 +64,16 @@ def choice(place, bench, k):
     looked = bench.opened.store.picture(doubt.picture)
     thing = looked.objects[doubt.number]
     return Reviews(place / FILE).of(looked.name, thing.name).choice, thing
+
+
+def assert_accessible(page, width):
+    """Nothing serious by axe, and nothing beside the window."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in serious] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def screenshot(page, name):

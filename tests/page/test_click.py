@@ -22,6 +22,7 @@ from tests.page.browser import (
     segment,
     upload,
 )
+from train.data import open_dataset
 
 
 def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
@@ -92,6 +93,16 @@ def test_download_is_what_the_endpoint_says_with_the_override(open_page, url, tm
     assert (taken["override"], taken["selected"]) == (3, record["selected"])
     assert np.array_equal(np.array(corrected) > 0, coco.decode(record["corrected"]["mask"]) > 0)
     assert np.array_equal(np.array(mask) > 0, coco.decode(record["candidates"][2]["mask"]) > 0)
+    choose(page, "Take it away as", "COCO")
+    with page.expect_download() as download:
+        page.click("#take")
+    assert download.value.suggested_filename == f"{SCENE}-coco.zip"
+    download.value.save_as(tmp_path / "coco.zip")
+    with ZipFile(tmp_path / "coco.zip") as archive:
+        archive.extractall(tmp_path)
+    [thing] = open_dataset(f"coco:{tmp_path / 'coco' / 'annotations.json'}")[0].objects
+    assert thing.expressions == ("left laptop",)
+    assert np.array_equal(thing.mask, np.array(mask) > 0)
 
 
 def choose(page, dropdown, title):

@@ -55,3 +55,30 @@ def test_a_damaged_file(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"no network")
     with pytest.raises(WeightsError, match=r"a\.onnx: expected an ONNX network"):
         load_onnx(tmp_path / "a.onnx")
+
+
+class Spots:
+    """Marks a square around each point on the object, and none around one that is off it."""
+
+    def run(self, names, feeds):
+        labels, points = feeds["point_labels"][0], feeds["point_coords"][0]
+        assert labels[-1] == -1
+        assert not points[-1].any()  # no box
+        logits = np.full((1, 1, 256, 256), -8, np.float32)
+        for label in (1, 0):
+            for x, y in points[labels == label] / 4:
+                square = slice(int(y) - 5, int(y) + 6), slice(int(x) - 5, int(x) + 6)
+                logits[(0, 0, *square)] = 8 if label else -8
+        return [np.array([[0.7]], np.float32), logits]
+
+
+def test_points_on_the_object_and_off_it():
+    segmenter = OnnxSamSegmenter(Encoder(), Spots())
+    image = np.full((300, 400, 3), 100, np.uint8)
+    points = np.array([[100, 100], [300, 200], [310, 200]], np.float32)
+    mask, quality = segmenter.segment_points(image, points, np.array([True, True, False]))
+    assert mask.shape == (300, 400)
+    assert quality == pytest.approx(0.7)
+    assert mask[100, 100]
+    assert mask[200, 294]
+    assert not mask[200, 305]

@@ -151,3 +151,16 @@ def test_published_files_fill_the_network_by_name(tmp_path, monkeypatch):
     torch.save(weights, path)
     with pytest.raises(InputError, match="1 missing"):
         load_sam("vit_b", path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_points_equal_the_published_predictor(image, count):
+    model = tiny_sam()
+    points = np.array([[5, 6], [40, 25], [20, 9]], np.float32)[:count]
+    positive = np.array([True, False, True])[:count]
+    mask, quality = SamSegmenter(model).segment_points(image, points, positive)
+    predictor = SamPredictor(model)
+    predictor.set_image(image)
+    theirs, scores, _ = predictor.predict(points, positive.astype(int), multimask_output=count == 1)
+    assert (theirs[scores.argmax()] == mask).all()
+    assert quality == pytest.approx(min(1, max(0, scores.max())), abs=1e-6)

@@ -107,3 +107,33 @@ def test_another_network_is_told(tmp_path):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(InputError, match="expected SAM 2 or EdgeTAM, got"):
         load_sam2(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_points_equal_the_network_with_its_own_preparation(image, count):
+    model = tiny()
+    points = np.array([[5, 6], [40, 25], [20, 9]], np.float32)[:count]
+    positive = np.array([True, False, True])[:count]
+    mask, quality = Sam2Segmenter(model).segment_points(image, points, positive)
+    assert mask.shape == image.shape[:2]
+    from transformers import Sam2ImageProcessor
+
+    prepare = Sam2ImageProcessor(
+        size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16}
+    )
+    pixels = prepare(image, return_tensors="pt")["pixel_values"]
+    scaled = torch.from_numpy(points * [64 / 47, 64 / 30]).float()
+    with torch.no_grad():
+        outputs = model(
+            pixel_values=pixels,
+            input_points=scaled[None, None],
+            input_labels=torch.from_numpy(positive.astype(np.int32))[None, None],
+            multimask_output=count == 1,
+        )
+    best = outputs.iou_scores[0, 0].argmax()
+    logits = outputs.pred_masks[0, 0, best]
+    whole = torch.nn.functional.interpolate(
+        logits[None, None], image.shape[:2], mode="bilinear", align_corners=False
+    )[0, 0]
+    assert (mask != (whole > 0).numpy()).mean() < 0.02  # PIL and torch scale differently
+    assert quality == pytest.approx(outputs.iou_scores[0, 0, best].clamp(0, 1).item(), abs=0.02)

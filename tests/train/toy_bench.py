@@ -1,6 +1,7 @@
 """A store over the committed scenes, and the workbench on it with a segmenter of boxes."""
 
 import json
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +21,14 @@ class Boxes:
         for mask, (x0, y0, x1, y1) in zip(masks, boxes.round().astype(int)):
             mask[y0:y1, x0:x1] = True
         return masks, np.ones(len(boxes), np.float32)
+
+    def segment_points(self, image, points, positive):
+        """A square around each point on the object, without those around points off it."""
+        mask = np.zeros(image.shape[:2], np.bool_)
+        for on in (True, False):
+            for x, y in points[positive == on].round().astype(int):
+                mask[max(0, y - 9) : y + 10, max(0, x - 9) : x + 10] = on
+        return mask, 1.0
 
 
 def look(picture, seed):
@@ -69,14 +78,36 @@ def write(folder, count=6, copies=1, masks=False):
 def bench_of(place):
     from train.review.opened import open_reviewed
     from train.workbench.bench import Bench
+    from train.workbench.prompted import Prompted
 
-    return Bench(open_reviewed(place), Boxes)
+    return Bench(open_reviewed(place), Prompted(Boxes, takes_points=True))
+
+
+@cache
+def fake():
+    from tests.fake_pipeline import fake_pipeline
+
+    return fake_pipeline()
+
+
+def app_of(place, home, choices=None):
+    """All pages: review of the store at `place`, and what is new in `home`."""
+    from ssc.page.choices import Choices, ModelSet
+    from train.workbench.folder_calls import FolderCalls
+    from train.workbench.server import build
+    from train.workbench.trainings import Trainings
+
+    trainings = Trainings(home)
+    if choices is None:
+        choices = Choices([ModelSet("mini", fake)])
+    choices.found = trainings.checkpoints
+    calls = FolderCalls(home, lambda: choices)
+    return build(bench_of(place), None, calls, trainings)
 
 
 def serve(place, port):
     """Serves the store that `write` has made, until it is ended."""
     import uvicorn
 
-    from train.workbench.server import build
-
-    uvicorn.run(build(bench_of(place)), host="127.0.0.1", port=port, log_level="error")
+    app = app_of(place, place.parent / "home")
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")

@@ -18,3 +18,13 @@ FORMATS: dict[str, Callable[[Iterable[Page], Path, str], list[str]]] = {
     "masks": write_masks,
 }
 """Name → writer of pages to a folder as a split; it returns what it leaves out, in words."""
+
+TITLES = {
+    "coco": "COCO",
+    "refcoco": "RefCOCO",
+    "grefcoco": "gRefCOCO",
+    "yolo": "YOLO-seg",
+    "labelme": "labelme",
+    "masks": "PNG masks, JSONL",
+}
+"""Name → what pages call it."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -133,23 +133,41 @@ def _of_results(files: list[Path], images: Path | None) -> Iterator[Page]:
             "given, as a result has their names alone"
         )
     for file in files:
-        items = []
-        rows = json.loads(file.read_text("utf-8"))["results"]
-        for number, row in enumerate(rows):
-            mask = decode_segmentation(row["mask"], row["height"], row["width"])
-            masks = mask[None] if mask.any() else np.zeros((0, *mask.shape), np.bool_)
-            label = row["matches"][0]["class"] if row["matches"] else LABEL
-            items.append(Item(str(number), tuple(row["expressions"]), masks, label))
-        if not items:
+        rows = read_results(file)
+        if not rows:
             continue
         image = load_image(_picture(images, rows[0]["image"]))
-        if image.shape[:2] != items[0].masks.shape[1:]:
-            raise InputError(
-                f"{file}: expected a picture of {rows[0]['width']}×{rows[0]['height']} pixels, got "
-                f"{image.shape[1]}×{image.shape[0]} in {images}; name its folder with --images"
-            )
         name = str(file.parent.name) if len(files) > 1 else rows[0]["image"]
-        yield Page(name, image, tuple(items))
+        try:
+            yield page_of_results(name, image, rows)
+        except InputError as error:
+            message = f"{file}: {error} in {images}; name its folder with --images"
+            raise InputError(message) from error
+
+
+def read_results(file: Path) -> list[dict[str, Any]]:
+    """The records of a result.json, one per object; `ssc.export` describes them."""
+    return json.loads(file.read_text("utf-8"))["results"]
+
+
+def page_of_results(name: str, image: NDArray[np.uint8], rows: Sequence[dict[str, Any]]) -> Page:
+    """A picture, RGB uint8 H×W×3, with the answers that `rows`, one or more records, have to it.
+
+    Raises:
+        InputError: they are of a picture of another size.
+    """
+    items = []
+    for number, row in enumerate(rows):
+        mask = decode_segmentation(row["mask"], row["height"], row["width"])
+        if image.shape[:2] != mask.shape:
+            raise InputError(
+                f"expected a picture of {row['width']}×{row['height']} pixels, got "
+                f"{image.shape[1]}×{image.shape[0]}"
+            )
+        masks = mask[None] if mask.any() else np.zeros((0, *mask.shape), np.bool_)
+        label = row["matches"][0]["class"] if row["matches"] else LABEL
+        items.append(Item(str(number), tuple(row["expressions"]), masks, label))
+    return Page(name, image, tuple(items))
 
 
 def _picture(images: Path, name: str) -> Path:

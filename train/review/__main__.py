@@ -2,9 +2,12 @@
 
 python -m train pseudo --data refsprites:testB:200 --out runs/testB
 python -m train review runs/testB --simulate --json out/review.json --plot out/review.png
+python -m train review runs/testB --simulate --decide 0.05 --out out/reviews.jsonl
 
 Prints how many decisions each order takes until 90 % of the objects have the right mask in S2, or
-are left out where no candidate is right. The page for people is python -m train workbench.
+are left out where no candidate is right. With --decide it writes this reviewer's decisions on a
+share of the objects instead, for train.fit --reviews. The page for people is
+python -m train workbench.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from tempfile import TemporaryDirectory
 from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole, written
+from train.review.doubt import ORDERS
 
 
 @command()
@@ -32,17 +36,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--seeds", type=int, default=5, help="of the random order; default: 5")
     add("--json", type=Path, help="also write the figures here")
     add("--plot", type=Path, help="also draw them here, a PNG")
+    add("--decide", type=float, metavar="SHARE", help="of the objects to decide, 0 to 1")
+    add("--order", choices=tuple(ORDERS), default="doubtful", help="of --decide")
+    add("--seed", type=int, default=0, help="of --order random; default: 0")
+    add("--out", type=Path, help="file of the decisions of --decide")
     args = parser.parse_args(argv)
-    for file in (args.json, args.plot):
+    if (args.decide is None) != (args.out is None) or not 0 <= (args.decide or 0) <= 1:
+        raise InputError("--decide: expected a share, 0 to 1, and --out, a file")
+    for file in (args.json, args.plot, args.out):
         if file:
             make_place(file)
 
     from ssc.correct.predict import Corrector
     from ssc.models.bundled import ASSETS
     from train.review.opened import open_reviewed
-    from train.review.simulate import draw, measure
+    from train.review.simulate import decide, draw, measure
 
     opened = open_reviewed(args.place, args.data)
+    if args.decide is not None:
+        count = decide(opened, args.decide, args.order, args.seed, args.out)
+        print(f"{args.out}: {count} decisions")
+        return
     bundled = ASSETS / "mini" / "lavt"
     corrector = None
     if args.checkpoint != "off":

@@ -72,6 +72,12 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def line_of(decision: Decision) -> bytes:
+    """As the file has it."""
+    line = json.dumps({"version": VERSION, **asdict(decision)}, ensure_ascii=False) + "\n"
+    return line.encode("utf-8", "backslashreplace")
+
+
 def append(path: Path, decision: Decision) -> None:
     """Adds a line and waits until the disk has it.
 
@@ -80,8 +86,7 @@ def append(path: Path, decision: Decision) -> None:
     """
     import fcntl
 
-    line = json.dumps({"version": VERSION, **asdict(decision)}, ensure_ascii=False) + "\n"
-    data = line.encode("utf-8", "backslashreplace")
+    data = line_of(decision)
     with explained(path, len(data)):
         new = not path.exists()
         with path.open("a+b", buffering=0) as file:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ssc.formats import rle
 from ssc.metrics import mask_iou, pairwise_iou
+from ssc.writing import write_whole
 from train.review.apply import reviewed
-from train.review.decisions import Decision, Reviews, now
+from train.review.decisions import Decision, Reviews, line_of, now
 from train.review.doubt import ORDERS, Doubt, doubts_of
 from train.review.third import choices_of_stage_3
 
@@ -112,6 +113,26 @@ def review(
         total += right[doubt.picture] - before
         shares.append(total / objects)
     return shares
+
+
+def decide(opened: Opened, share: float, order: str, seed: int, path: Path) -> int:
+    """Writes a simulated reviewer's decisions on the first objects of an order to a file.
+
+    Args:
+        share: of all objects, in [0, 1].
+        order: key of `ORDERS`.
+        path: of the file, which is replaced when all are made.
+
+    Returns:
+        How many there are.
+    """
+    scenes, doubts, _ = read_scenes(opened, None)
+    chosen = ORDERS[order](doubts, seed)[: round(share * len(doubts))]
+    answers = [
+        answer(scenes[d.picture], scenes[d.picture].picture.objects[d.number]) for d in chosen
+    ]
+    write_whole(path, b"".join(map(line_of, answers)))
+    return len(answers)
 
 
 def clicks_to(shares: Sequence[float], goal: float) -> int | None:

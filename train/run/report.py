@@ -10,23 +10,18 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import write_whole, written
-from train.data import open_dataset
 from train.fit.options import LEFT_OUT
-from train.fit.watch import read_watched
-from train.run.curves import COLOURS, Rows
+from train.run.curves import Rows
+from train.run.logs import logs_of, read_rows
 from train.run.steps import read_state
 from train.run.verdict import verdict
-
-if TYPE_CHECKING:
-    from train.run.figure6 import Truth
 
 SHARDS = 100  # of S1 and S2 that are read, evenly spread
 PAGE = """<!doctype html>
@@ -52,7 +47,7 @@ def write_report(folder: Path) -> Path:
     settings = _json(folder / "run.json")
     if settings is None:
         raise InputError(f"{folder}: expected a folder of python -m train run, got no run.json")
-    logs = {name: read_rows(folder / name / "log.jsonl") for name in COLOURS}
+    logs = logs_of(folder)
     evaluation = _json(folder / "evaluation.json")
     drawn = _draw(folder, logs, evaluation, settings)
     parts = ["# From sentences to a checkpoint"]
@@ -122,13 +117,6 @@ def store_figures(folder: Path) -> dict[str, float] | None:
                     counts["candidates"] += len(thing["candidates"])
                     counts["empty"] += not thing["candidates"]
     return {**counts, "bytes": sum(file.stat().st_size for file in files)}
-
-
-def read_rows(path: Path) -> Rows:
-    """Whole lines of a JSONL log; none where there is no such file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines(True) if line.endswith("\n")]
 
 
 def _settings(settings: Mapping[str, str]) -> str:
@@ -232,36 +220,20 @@ def _draw(
     except ImportError:
         note = "*Curves are drawn where matplotlib is installed: `pip install matplotlib`.*"
         return {"": [note]}
-    from train.run import curves as figures
-    from train.run import figure6 as over_time
+    from train.run.figures import curves_of, matches_of, truth_in, watched_of
 
-    watched = {name: w for name in logs if (w := read_watched(folder / name)) and w.matched}
-    truth = None
-    if watched:
-        with suppress(InputError, OSError):  # the data may be missing
-            data = open_dataset(settings["data"])
-            truth = over_time.truth_of(next(iter(watched.values())), data)
-    drawn: dict[str, tuple[Any, str]] = {}
-    if any(logs.values()):
-        right = {}
-        if truth is not None:
-            for name, w in watched.items():
-                right[name] = {u: truth.share(masks) for u, masks in w.matched.items()}
-        drawn["curves"] = figures.curves(logs, right), _counted(truth)
-    if watched and (objects := over_time.worth_drawing(watched, truth)):
-        drawn["over-time"] = over_time.draw(watched, truth, objects)
+    watched = watched_of(folder)
+    truth = truth_in(settings["data"], watched)
+    figures = {"curves": curves_of(logs, watched, truth), "over-time": matches_of(watched, truth)}
+    drawn = {name: own for name, own in figures.items() if own is not None}
     if evaluation is not None:
-        drawn["evaluation"] = figures.bars(evaluation), ""
+        from train.run.curves import bars
+
+        drawn["evaluation"] = bars(evaluation), ""
     for name, (figure, _) in drawn.items():
         with written(folder / f"{name}.png") as beside:
             figure.savefig(beside, dpi=110, format="png")
     return {name: [f"![{name}]({name}.png)", text] for name, (_, text) in drawn.items()}
-
-
-def _counted(truth: Truth | None) -> str:
-    if truth is None:
-        return ""
-    return f"*Right*: share of the {len(truth.counted)} watched objects with a right candidate."
 
 
 def _json(path: Path) -> Any:

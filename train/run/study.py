@@ -103,20 +103,27 @@ def trainings(args: argparse.Namespace, seed: int) -> dict[str, Step]:
     chosen = TRAININGS | (MORE if args.more and seed == args.seeds[0] else {})
     steps: dict[str, Step] = {}
     for name, training in chosen.items():
-        folder = args.out / f"seed-{seed}" / name
-        updates, rate = args.steps * training.length, args.lr * training.rate
-        data = ungrouped(args.data) if training.store == "ungrouped" else args.data
-        options = [training.method, "--data", data, "--model", args.model]
-        options += ["--store", str(args.out / training.store)] if training.store else []
         start = steps[training.start].output if training.start else args.start
-        options += ["--init", str(start)] if start else []
-        options += ["--steps", str(updates), "--batch", str(args.batch), "--lr", f"{rate:g}"]
-        options += ["--expressions", str(args.expressions), "--seed", str(seed)]
-        options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
-        options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
-        options += [*training.options, "--out", str(folder)]
-        steps[name] = Step(f"seed {seed}, {name}", "train.fit", options, folder)
+        steps[name] = step_of(args, seed, name, training, start)
     return steps
+
+
+def step_of(
+    args: argparse.Namespace, seed: int, name: str, training: Training, start: Path | None
+) -> Step:
+    """A training of a seed, from the weights of `start`."""
+    folder = args.out / f"seed-{seed}" / name
+    updates, rate = args.steps * training.length, args.lr * training.rate
+    data = ungrouped(args.data) if training.store == "ungrouped" else args.data
+    options = [training.method, "--data", data, "--model", args.model]
+    options += ["--store", str(args.out / training.store)] if training.store else []
+    options += ["--init", str(start)] if start else []
+    options += ["--steps", str(updates), "--batch", str(args.batch), "--lr", f"{rate:g}"]
+    options += ["--expressions", str(args.expressions), "--seed", str(seed)]
+    options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
+    options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
+    options += [*training.options, "--out", str(folder)]
+    return Step(f"seed {seed}, {name}", "train.fit", options, folder)
 
 
 def evaluating(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> Step:
@@ -196,6 +203,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m train study", description=__doc__, allow_abbrev=False
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--more", action="store_true", help="the first seed also at another rate and ungrouped"
+    )
+    folder = Path("assets/study")
+    parser.add_argument("--figures", type=Path, default=folder, help="folder of the figures")
+    add_world(parser)
+    return complete_world(parser.parse_args(argv), argv)
+
+
+def add_world(parser: argparse.ArgumentParser) -> None:
+    """The options of a study's data, models and trainings."""
     add = parser.add_argument
     add("--data", default=f"refsprites:train:4000:{WORLD}", help=f"with true masks; {SOURCES}")
     splits = [f"refsprites:{split}:100:{WORLD}" for split in ("val", "testA", "testB", "hard")]
@@ -209,11 +227,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--lr", type=float, default=1e-3)
     add("--expressions", type=int, default=1, help="drawn per object")
     add("--watch", type=int, default=100, help="pictures in which matching is watched")
-    add("--more", action="store_true", help="the first seed also at another rate and ungrouped")
     add("--workers", type=int, default=2, help="processes of stages 1 and 2 and of the cache")
     add("--out", type=Path, default=Path("runs/study"), help="folder of everything that is made")
-    add("--figures", type=Path, default=Path("assets/study"), help="folder of the figures")
-    args = parser.parse_args(argv)
+
+
+def complete_world(args: argparse.Namespace, argv: Sequence[str] | None) -> argparse.Namespace:
+    """With what the options of `add_world` leave open, and the command line as `argv`."""
     if args.start is None and args.model == "nano":
         args.start = NANO
     args.argv = sys.argv[1:] if argv is None else list(argv)

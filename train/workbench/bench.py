@@ -20,9 +20,11 @@ from train.review.doubt import ORDERS, Doubt, doubts_of
 from train.workbench.shapes import decoded, path_of
 
 if TYPE_CHECKING:
-    from ssc.segment.masks import Segmenter
+    from numpy.typing import NDArray
+
     from train.review.decisions import Reviewed
     from train.review.opened import Opened
+    from train.workbench.prompted import Prompted
 
 PICTURES = 64  # drawn for the screen, that are kept
 QUALITY = 88  # of their JPEG
@@ -38,7 +40,7 @@ class Bench:
 
     Args:
         opened: store, pictures and reviews.
-        segmenter: makes the store's segmenter, at the first box drawn.
+        prompted: makes new candidates, by the store's segmenter.
         third: stage 3's choice for the objects of a picture by name; None without stage 3.
         seed: of the random order.
     """
@@ -46,14 +48,12 @@ class Bench:
     def __init__(
         self,
         opened: Opened,
-        segmenter: Callable[[], Segmenter],
+        prompted: Prompted,
         third: Callable[[int], dict[str, int]] | None = None,
         seed: int = 0,
     ) -> None:
-        self.opened, self.seed = opened, seed
-        self._make_segmenter = segmenter
-        self._segmenter: Segmenter | None = None
-        self._lock, self._box_lock = Lock(), Lock()
+        self.opened, self.prompted, self.seed = opened, prompted, seed
+        self._lock = Lock()
         self._pictures: Cache[bytes] = Cache(PICTURES)
         self.doubts: list[Doubt] = []
         self._number: dict[tuple[str, str], int] = {}
@@ -244,25 +244,17 @@ class Bench:
         return self.state(number)
 
     def box(self, number: int, box: Sequence[float]) -> dict[str, Any]:
-        """A new candidate: the mask of the store's segmenter for a box, x0, y0, x1, y1 in pixels.
+        """A new candidate by a box; see `Prompted.box`."""
+        return _drawn(self.prompted.box(self._image(number), box))
 
-        Raises:
-            InputError: no box inside of the picture, or nothing found in it.
-        """
-        doubt = self._doubt(number)
-        image = self.opened.dataset[doubt.picture].image
-        height, width = image.shape[:2]
-        limits = np.array([width, height] * 2, np.float32)
-        corners = np.clip(np.array(box, np.float32), 0, limits)
-        if corners.shape != (4,) or not (corners[2:] - corners[:2] >= 2).all():
-            raise InputError("box: expected two pixels or more each way inside of the picture")
-        with self._box_lock:  # one network, one picture at a time
-            if self._segmenter is None:
-                self._segmenter = self._make_segmenter()
-            masks, _ = self._segmenter.segment(image, corners[None])
-        if not masks[0].any():
-            raise InputError("box: nothing is found in it; draw it closer around the object")
-        return {"path": path_of(masks[0]), "counts": rle(masks[0])["counts"]}
+    def points(
+        self, number: int, points: Sequence[Sequence[float]], on: Sequence[bool]
+    ) -> dict[str, Any]:
+        """A new candidate by points; see `Prompted.points`."""
+        return _drawn(self.prompted.points(self._image(number), points, on))
+
+    def _image(self, number: int) -> NDArray[np.uint8]:
+        return self.opened.dataset[self._doubt(number).picture].image
 
     def _write(self, decision: Decision) -> None:
         append(self.opened.reviews.path, decision)
@@ -282,3 +274,7 @@ class Bench:
         if not 0 <= number < len(self):
             raise InputError(f"object: expected a number below {len(self)}, got {number}")
         return self.doubts[number]
+
+
+def _drawn(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    return {"path": path_of(mask), "counts": rle(mask)["counts"]}

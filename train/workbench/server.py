@@ -8,45 +8,26 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from fastapi import BackgroundTasks, FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import BaseModel, Field
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
 
 from ssc.errors import InputError, OptionError, WriteError
+from train.export.formats import TITLES
+from train.workbench.folder_calls import FolderCalls, add_folders
+from train.workbench.review_calls import add_review
+from train.workbench.training_calls import add_trainings
 
 if TYPE_CHECKING:
     from train.workbench.bench import Bench
+    from train.workbench.trainings import Trainings
 
 PAGE = Path(__file__).with_name("page")
-TYPES = {"index.html": "text/html", "bench.css": "text/css", "bench.js": "text/javascript"}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SPACE, ALLOWED = "SPACE_ID", "SSC_WORKBENCH"
 """Environment variables: which a Hugging Face Space has, and which allows the workbench there."""
-
-
-class Choice(BaseModel):
-    """A decision of masks."""
-
-    who: str = ""
-    candidates: list[int] = Field(default=[], max_length=1000)
-    drawn: list[str] = Field(default=[], max_length=20)
-    order: str | None = None
-
-
-class Words(BaseModel):
-    """Corrected expressions, null for one struck out."""
-
-    who: str = ""
-    expressions: list[str | None] = Field(max_length=1000)
-
-
-class Box(BaseModel):
-    """x0, y0, x1, y1 in pixels of the picture."""
-
-    box: tuple[float, float, float, float]
 
 
 def check_access(host: str, auth: str | None) -> tuple[str, str] | None:
@@ -72,16 +53,23 @@ def check_access(host: str, auth: str | None) -> tuple[str, str] | None:
     return name, password
 
 
-def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
-    """The application over a bench.
+def build(
+    bench: Bench | None = None,
+    auth: tuple[str, str] | None = None,
+    folders: FolderCalls | None = None,
+    trainings: Trainings | None = None,
+) -> FastAPI:
+    """The application; each page stands where its part is given.
 
     Args:
+        bench: the store under review.
         auth: name and password that whoever comes must give; None for this machine alone.
+        folders: what answers about many pictures.
+        trainings: runs to start and watch.
     """
-    from train.workbench.shapes import colours
-    from train.workbench.take import zip_export
-
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    there = {"review": bench, "folder": folders, "train": trainings}
+    pages = [name for name, part in there.items() if part is not None]
 
     @app.middleware("http")
     async def guard(request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -99,67 +87,36 @@ def build(bench: Bench, auth: tuple[str, str] | None = None) -> FastAPI:
         return JSONResponse({"error": str(error)}, 507 if isinstance(error, WriteError) else 422)
 
     @app.get("/")
-    def page() -> Response:
-        return _file("index.html")
+    def first() -> Response:
+        return _file(f"{pages[0]}.html")
+
+    @app.get("/api/pages")
+    def offered() -> dict[str, Any]:
+        return {"pages": pages, "forms": TITLES}
 
     @app.get("/page/{name}")
     def part(name: str) -> Response:
-        if name not in TYPES:
+        if (PAGE / name).suffix not in TYPES or not (PAGE / name).is_file():
             return Response("no such file", 404)
         return _file(name)
 
-    @app.get("/api/order")
-    def order(name: str = "doubtful", undecided: bool = True) -> dict[str, Any]:
-        numbers = bench.order(name, undecided)
-        return {"numbers": numbers, "colours": colours(), **bench.progress(1 << 60)}
+    @app.get("/{name}")
+    def page(name: str) -> Response:
+        return _file(f"{name}.html") if name in pages else Response("no such page", 404)
 
-    @app.get("/api/progress")
-    def progress(since: int = 0) -> dict[str, Any]:
-        return bench.progress(since)
-
-    @app.get("/api/object/{number}")
-    def entry(number: int) -> dict[str, Any]:
-        return bench.entry(number)
-
-    @app.get("/api/state/{number}")
-    def state(number: int) -> dict[str, Any]:
-        return bench.state(number)
-
-    @app.get("/api/picture/{picture}")
-    def picture(picture: int) -> Response:
-        headers = {"Cache-Control": "private, max-age=3600"}
-        return Response(bench.jpeg(picture), media_type="image/jpeg", headers=headers)
-
-    @app.post("/api/object/{number}")
-    def decide(number: int, choice: Choice) -> dict[str, Any]:
-        return bench.decide(number, choice.who, choice.candidates, choice.drawn, choice.order)
-
-    @app.post("/api/words/{number}")
-    def say(number: int, words: Words) -> dict[str, Any]:
-        return bench.say(number, words.who, words.expressions)
-
-    @app.post("/api/box/{number}")
-    def box(number: int, drawn: Box) -> dict[str, Any]:
-        return bench.box(number, drawn.box)
-
-    @app.get("/api/export/{form}")
-    def export(form: str, after: BackgroundTasks, alone: bool = False) -> FileResponse:
-        bench.refresh()
-        folder = TemporaryDirectory(prefix="export-")
-        try:
-            archive = zip_export(bench.opened, form, alone, Path(folder.name))
-        except BaseException:
-            folder.cleanup()
-            raise
-        after.add_task(folder.cleanup)
-        return FileResponse(archive, filename=archive.name)
-
+    if bench is not None:
+        add_review(app, bench)
+    if folders is not None:
+        add_folders(app, folders)
+    if trainings is not None:
+        add_trainings(app, trainings)
     return app
 
 
 def _file(name: str) -> Response:
     headers = {"Cache-Control": "no-cache", "X-Frame-Options": "SAMEORIGIN"}
-    return Response((PAGE / name).read_bytes(), media_type=TYPES[name], headers=headers)
+    kind = TYPES[Path(name).suffix]
+    return Response((PAGE / name).read_bytes(), media_type=kind, headers=headers)
 
 
 def _has_login(request: Request, auth: tuple[str, str]) -> bool:

@@ -14,6 +14,7 @@ from tests.train.pseudo.random_pictures import picture
 from train.pseudo.store import begin, claim, write_shard
 from train.run import curves as figures
 from train.run import report
+from train.run.logs import read_rows
 from train.run.steps import RECIPES, steps
 from train.run.verdict import verdict
 
@@ -174,7 +175,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 def test_a_line_that_a_killed_run_left_is_not_read(tmp_path):
     (tmp_path / "log.jsonl").write_text('{"update": 1}\n{"upd')
-    assert report.read_rows(tmp_path / "log.jsonl") == [{"update": 1}]
+    assert read_rows(tmp_path / "log.jsonl") == [{"update": 1}]
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=30))

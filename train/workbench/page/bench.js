@@ -1,12 +1,12 @@
-// The workbench: one object at a time. A decision is sent, and only when the server has it on its
+import {$, call, download, frame, say, sleep} from "./common.js";
+
+// Review: one object at a time. A decision is sent, and only when the server has it on its
 // disk does the next object appear, which is here already.
 const AHEAD = 6; // objects fetched before they are asked about
 const KEPT = 40; // objects held at all
 const DRAG = 6; // pixels of the screen that make a box of a click
 const RETRY = 1000; // ms between tries while the server does not answer
 const SVG = "http://www.w3.org/2000/svg";
-const $ = (id) => document.getElementById(id);
-
 let colours = [];
 let queue = []; // numbers of objects, in order
 let place = 0; // of the one shown, in the queue
@@ -14,21 +14,11 @@ let seen = []; // places shown before, for Back
 let at = 0; // how much of the server's log is known
 let shown = null; // the object shown: entry, drawn, marked, several
 let busy = false; // a decision is on its way
+let mode = ""; // "on" or "off" the object, where a click sets a point
 const fetched = new Map(); // number → promise of {entry, image}
 const done = new Set(); // decided by anyone
 
-const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 const who = () => $("who").value.trim() || "someone";
-
-async function call(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)};
-  const answer = await fetch(path, options);
-  const content = answer.headers.get("content-type")?.includes("json") ? await answer.json() : {};
-  if (!answer.ok) throw Object.assign(new Error(content.error || `error ${answer.status}`),
-    {refused: answer.status < 500});
-  return content;
-}
 
 // Until the server has it: one that has ended is waited for, what it refuses is said.
 async function surely(path, body) {
@@ -45,8 +35,6 @@ async function surely(path, body) {
     }
   }
 }
-
-const say = (text) => { $("message").textContent = text; };
 
 function load(number) {
   if (!fetched.has(number)) {
@@ -96,6 +84,8 @@ async function begin() {
     {name: $("order").value, undecided: $("undecided").checked});
   const answer = await surely(`api/order?${query}`);
   colours = answer.colours;
+  for (const id of ["on", "off"]) $(id).hidden = !answer.points;
+  document.querySelectorAll(".points").forEach((part) => { part.hidden = !answer.points; });
   [queue, place, seen, at] = [answer.numbers, 0, [], answer.at];
   done.clear();
   progress(answer);
@@ -146,7 +136,8 @@ async function show(k) {
   if (queue[place] !== number) return; // another was asked for meanwhile
   const {entry, image, broken} = loaded;
   if (broken) say(broken);
-  shown = {entry, image, drawn: [], marked: new Set(), several: false};
+  shown = {entry, image, drawn: [], marked: new Set(), several: false, points: [], pointed: -1};
+  pointing("");
   take(entry.state);
   if (!entry.state.decided && entry.chosen >= 0) shown.marked.add(entry.chosen);
   document.body.dataset.object = number;
@@ -208,10 +199,14 @@ function draw() {
     const path = make("path", {d: candidate.path, class: "mask", fill: colour(k).fill,
       "fill-rule": "evenodd", "fill-opacity": on ? 0.5 : 0.2, stroke: colour(k).fill,
       "stroke-width": on ? 4.5 : 2, "data-candidate": k}, canvas);
-    path.addEventListener("click", () => { if (!dragged) choose(k); });
+    path.addEventListener("click", () => { if (!dragged && !mode) choose(k); });
   });
   const placed = [];
   all.forEach((candidate, k) => badge(candidate, k, Math.max(width, height) / 40, placed));
+  for (const {at: [x, y], on} of shown.points) {
+    const radius = Math.max(width, height) / 90;
+    make("circle", {cx: x, cy: y, r: radius, class: `point ${on ? "on" : "off"}`}, canvas);
+  }
   const classes = entry.classes.length ? ` · ${entry.classes.join(", ")}` : "";
   $("why").replaceChildren(
     Object.assign(document.createElement("b"), {textContent: entry.why}), `${classes} · ${entry.name}`);
@@ -256,7 +251,7 @@ function buttons(all) {
     number.style.background = colour(k).fill;
     number.style.color = colour(k).ink;
     const tags = [k === entry.chosen && "S2", k === entry.third && "stage 3"].filter(Boolean);
-    button.append(number, candidate.label || "your box", Object.assign(
+    button.append(number, candidate.label || (k - entry.candidates.length === shown.pointed ? "your points" : "your drawing"), Object.assign(
       document.createElement("span"), {className: "tag", textContent: tags.join(", ")}));
     button.addEventListener("click", () => choose(k));
     return button;
@@ -361,6 +356,7 @@ function several() {
 }
 
 async function back() {
+  if (mode && shown?.points.length) return point(null);
   await guarded(async () => {
     if (!seen.length) return say("This is the first one.");
     const k = seen.pop();
@@ -373,7 +369,8 @@ async function back() {
 const actions = {
   Enter: () => decide(shown ? shown.marked : []), 0: () => decide([]), a: several,
   s: () => guarded(() => go(place + 1)), Backspace: back,
-  b: () => drawing(!$("canvas").classList.contains("drawing")), "?": () => $("keys").showModal(),
+  b: () => drawing(!$("canvas").classList.contains("drawing")),
+  p: () => pointing(mode === "on" ? "" : "on"), n: () => pointing(mode === "off" ? "" : "off"), "?": () => $("keys").showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -387,21 +384,11 @@ document.addEventListener("keydown", (event) => {
   if (!event.repeat) action();
 });
 for (const [id, key] of [["back", "Backspace"], ["skip", "s"], ["none", 0], ["all", "a"],
-  ["draw", "b"], ["accept", "Enter"], ["help", "?"]])
+  ["draw", "b"], ["on", "p"], ["off", "n"], ["accept", "Enter"], ["help", "?"]])
   $(id).addEventListener("click", (event) => { event.currentTarget.blur(); actions[key](); });
 
-$("take").addEventListener("click", async () => {
-  say("Packing …");
-  const answer = await fetch(`api/export/${$("form").value}?alone=${$("alone").checked}`)
-    .catch(() => null);
-  if (!answer?.ok)
-    return say(answer ? (await answer.json()).error : "The server does not answer.");
-  say("");
-  const link = Object.assign(document.createElement("a"), {
-    href: URL.createObjectURL(await answer.blob()), download: `${$("form").value}.zip`});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-});
+$("take").addEventListener("click", () =>
+  download(`api/export/${$("form").value}?alone=${$("alone").checked}`, `${$("form").value}.zip`));
 
 // A box drawn on the picture.
 let corner = null;
@@ -409,6 +396,7 @@ let dragged = false;
 let rubber = null;
 
 function drawing(on) {
+  if (on) pointing("");
   $("canvas").classList.toggle("drawing", on);
   $("draw").setAttribute("aria-pressed", on);
 }
@@ -421,7 +409,7 @@ function pixel(event) {
 
 $("canvas").addEventListener("pointerdown", (event) => {
   const touch = event.pointerType === "touch";
-  if (!shown || event.button || (touch && !$("canvas").classList.contains("drawing"))) return;
+  if (!shown || mode || event.button || (touch && !$("canvas").classList.contains("drawing"))) return;
   [corner, dragged] = [{event, at: pixel(event)}, false];
 });
 window.addEventListener("pointermove", (event) => {
@@ -458,6 +446,44 @@ window.addEventListener("pointerup", async (event) => {
   });
 });
 
+// Points on the object and off it: each click asks anew, and what it makes is one candidate.
+function pointing(kind) {
+  mode = $("on").hidden ? "" : kind;
+  if (mode) drawing(false);
+  $("canvas").classList.toggle("pointing", Boolean(mode));
+  for (const id of ["on", "off"]) $(id).setAttribute("aria-pressed", mode === id);
+}
+
+$("canvas").addEventListener("click", (event) => {
+  if (mode && shown) point({at: pixel(event), on: event.shiftKey ? mode === "off" : mode === "on"});
+});
+
+// One more point; null takes the last one back.
+async function point(added) {
+  await guarded(async () => {
+    const {entry} = shown;
+    const points = added ? [...shown.points, added] : shown.points.slice(0, -1);
+    let found = null;
+    if (points.some(({on}) => on)) {
+      say("Looking at the points …");
+      found = await call(`api/points/${entry.number}`,
+        {points: points.map(({at}) => at), on: points.map(({on}) => on)});
+      say("");
+    }
+    if (shown?.entry !== entry) return;
+    if (shown.pointed < 0) shown.pointed = shown.drawn.length;
+    const number = entry.candidates.length + shown.pointed;
+    shown.marked.delete(number);
+    shown.drawn.splice(shown.pointed, 1, ...(found ? [found] : []));
+    shown.points = points;
+    if (found) {
+      if (!shown.several) shown.marked.clear();
+      shown.marked.add(number);
+    } else shown.pointed = -1;
+    draw();
+  });
+}
+
 function corners(event) {
   const [[ax, ay], [bx, by]] = [corner.at, pixel(event)];
   return [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)];
@@ -467,6 +493,7 @@ $("who").value = localStorage.getItem("who") ||
   `guest ${Math.random().toString(36).slice(2, 6)}`;
 $("who").addEventListener("change", () => localStorage.setItem("who", who()));
 localStorage.setItem("who", $("who").value);
+frame("review").catch(() => {});
 $("order").addEventListener("change", begin);
 $("undecided").addEventListener("change", begin);
 begin();

@@ -1,0 +1,105 @@
+"""Many pictures, one after the other: the results of each in a folder of its own.
+
+A picture is done when its folder has a result.json, which is written last: whoever passes over
+those goes on where a killed run stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssc.export import write_result
+from ssc.images import load_image
+from ssc.writing import DiskFull, unique_stems
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ssc.pipeline import Pipeline
+    from ssc.result import Result
+
+Objects = Sequence[Sequence[str]]
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture and what is asked about it.
+
+    Attributes:
+        name: as its user knows it, for messages and for result.json.
+        stem: of its files and its folder, see `unique_stems`.
+        open: reads the picture, RGB uint8 H×W×3, and the expressions of each object; it raises
+            InputError or OSError.
+    """
+
+    name: str
+    stem: str
+    open: Callable[[], tuple[NDArray[np.uint8], Objects]]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The results of a picture, one per object, and the files written."""
+
+    asked: Asked
+    results: list[Result]
+    written: list[Path]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a picture has no results."""
+
+    asked: Asked
+    error: Exception
+
+
+def ask_all(paths: Sequence[Path], objects: Objects) -> list[Asked]:
+    """The same question about each of several files."""
+
+    def read(path: Path) -> tuple[NDArray[np.uint8], Objects]:
+        return load_image(path), objects
+
+    named = zip(paths, unique_stems(paths))
+    return [Asked(path.name, stem, partial(read, path)) for path, stem in named]
+
+
+def is_done(asked: Asked, out: Path) -> bool:
+    """Whether `out` has the results of a picture."""
+    return (out / asked.stem / RESULT).exists()
+
+
+def segment_one(pipeline: Pipeline, asked: Asked, folder: Path, lossless: bool = False) -> Answered:
+    """Segments a picture and writes its results to `folder`; raises what `open`, the pipeline and
+    `write_result` raise."""
+    image, objects = asked.open()
+    results = pipeline(image, objects)
+    written = write_result(folder, asked.stem, image, results, asked.name, lossless=lossless)
+    return Answered(asked, results, written)
+
+
+def segment_each(
+    pipeline: Pipeline, pictures: Iterable[Asked], out: Path, lossless: bool = False
+) -> Iterator[Answered | Failed]:
+    """Segments each picture, its results in a folder below `out`; goes on where one fails.
+
+    Raises:
+        DiskFull: so would all others.
+    """
+    for asked in pictures:
+        yield _answer(pipeline, asked, out / asked.stem, lossless)
+
+
+def _answer(pipeline: Pipeline, asked: Asked, folder: Path, lossless: bool) -> Answered | Failed:
+    try:
+        return segment_one(pipeline, asked, folder, lossless)
+    except DiskFull:
+        raise
+    except Exception as error:  # of any kind: one picture's failure is that picture's
+        return Failed(asked, error)

@@ -1,0 +1,123 @@
+"""What reviews are worth to training: mIoU of stage 3 with a share of the objects reviewed.
+
+python -m train reviewed                        # the study's world: 0, 5, 10 and 25 %
+python -m train reviewed --shares 0 0.1 --orders doubtful --seeds 0
+
+A reviewer who knows the true masks decides the most doubtful objects, or as many at random
+(`train review --simulate --decide`). Each seed then trains as the study's best recipe does, on S2
+with words counted: a bootstrap, and matching with a prior for S2, both with those decisions. A
+killed run goes on where it stopped when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from ssc.entry import command
+from ssc.writing import make_folder
+from train.evaluate.tables import write_json
+from train.run.steps import Step
+from train.run.study import TRAININGS, add_world, complete_world, looking, step_of, work
+
+STORE, START, LAST = "spatial", "best-start", "best"  # of the study
+ORDERS = ("doubtful", "random")
+
+
+def titles(args: argparse.Namespace) -> dict[str, tuple[float, str]]:
+    """Row → share and order; nothing reviewed is one row."""
+    rows = {}
+    for share in args.shares:
+        for order in args.orders if share else args.orders[:1]:
+            rows[f"{100 * share:g} % {order}" if share else "0 %"] = share, order
+    return rows
+
+
+def reviewing(args: argparse.Namespace, seed: int, share: float, order: str) -> Step:
+    """The decisions of a share; those in order of doubt are the same for every seed."""
+    seed = seed if order == "random" else 0
+    file = args.out / "reviews" / f"{order}-{share:g}-{seed}.jsonl"
+    options = [str(args.out / STORE), "--data", args.data, "--simulate", "--decide", f"{share:g}"]
+    options += ["--order", order, "--seed", str(seed), "--out", str(file)]
+    return Step(f"{100 * share:g} % reviewed, {order}", "train.review", options, file)
+
+
+def steps(args: argparse.Namespace, seed: int) -> tuple[list[Step], dict[str, Path]]:
+    """What a seed does, in order, and row → its checkpoint."""
+    plan: list[Step] = []
+    found: dict[str, Path] = {}
+    for title, (share, order) in titles(args).items():
+        options: tuple[str, ...] = ()
+        if share:
+            plan.append(reviewing(args, seed, share, order))
+            options = ("--reviews", str(plan[-1].output))
+        start = args.start
+        for name in (START, LAST):
+            own = TRAININGS[name]
+            own = replace(own, options=(*own.options, *options))
+            folder = f"{name}-{order}-{share:g}" if share else name
+            plan.append(step_of(args, seed, folder, own, start))
+            start = plan[-1].output
+        found[title] = start
+    return plan, found
+
+
+def evaluating(args: argparse.Namespace, seed: int, found: Mapping[str, Path]) -> Step:
+    """All rows of a seed on the test sets."""
+    table = args.out / f"seed-{seed}" / "reviewed.json"
+    options = ["--models", args.model_set, "--data", *args.test, "--rows", "s+s", "words"]
+    options += ["--checkpoint", *(f"{title}={folder}" for title, folder in found.items())]
+    return Step(f"seed {seed}, evaluate", "train.evaluate", [*options, "--json", str(table)], table)
+
+
+def table(seeds: Mapping[str, Any]) -> str:
+    """Mean mIoU over the seeds in per cent, a row for each share, as Markdown."""
+    groups = list(seeds.values())
+    sources = list(groups[0])
+    rows = list(groups[0][sources[0]])
+    lines = [f"| reviewed | {' | '.join(sources)} |", "|---" * (len(sources) + 1) + "|"]
+    for title in rows:
+        means = (mean(own[source][title] for own in groups) for source in sources)
+        lines.append(f"| {title} | {' | '.join(f'{100 * value:.1f}' for value in means)} |")
+    return "\n".join(lines)
+
+
+@command(goes_on=True)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train reviewed", description=__doc__, allow_abbrev=False
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.25], help="of the objects")
+    add("--orders", nargs="+", choices=ORDERS, default=list(ORDERS))
+    add("--json", type=Path, default=Path("out/reviewed.json"), help="file of the figures")
+    add_world(parser)
+    args = complete_world(parser.parse_args(argv), argv)
+    args.more = False
+    make_folder(args.json.parent)
+    make_folder(args.out / "reviews")
+    for step in looking(args):
+        work(step)
+    seeds: dict[str, Any] = {}
+    for seed in args.seeds:
+        plan, found = steps(args, seed)
+        evaluation = evaluating(args, seed, found)
+        for step in (*plan, evaluation):
+            work(step)
+        splits = json.loads(evaluation.output.read_text())["splits"]
+        seeds[str(seed)] = {
+            source: {title: row["mIoU"] for title, row in groups["all"]["rows"].items()}
+            for source, groups in splits.items()
+        }
+        write_json(args.json, {"seeds": seeds})
+        print(table(seeds), flush=True)
+
+
+if __name__ == "__main__":
+    main()

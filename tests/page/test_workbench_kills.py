@@ -41,7 +41,8 @@ def test_ten_kills_lose_nothing_shown_as_taken(browser, tmp_path, port):
         with window(browser, server.url) as page:
             for _ in range(10):
                 end = time.monotonic() + rng.uniform(0.5, 1.5)
-                while time.monotonic() < end:  # 5 a second
+                until = len(taken) + 2  # at least, where the machine is busy
+                while time.monotonic() < end or len(taken) < until:  # 5 a second
                     before = number(page)
                     page.keyboard.press(rng.choice(["0", "Enter"]))
                     page.wait_for_timeout(200)
@@ -57,7 +58,7 @@ def test_ten_kills_lose_nothing_shown_as_taken(browser, tmp_path, port):
     finally:
         server.kill()
     bench = bench_of(place)
-    assert len(taken) > 20
+    assert len(taken) >= 20
     assert all(choice(place, bench, k)[0] is not None for k in taken)
     reviews = Reviews(place / FILE)
     assert len(taken) <= shown <= len(reviews)

@@ -55,8 +55,8 @@ def sheet(scenes: list[Scene], columns: int = 4) -> np.ndarray:
     return np.vstack(rows)
 
 
-def _pictures(split: str, count: int, seed: int) -> Iterator[Picture]:
-    scenes = RefSprites(split, count, seed)
+def _pictures(split: str, count: int, seed: int, classes: int) -> Iterator[Picture]:
+    scenes = RefSprites(split, count, seed, classes=classes)
     return (scenes[index] for index in range(count))
 
 
@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--count", type=int, default=24, help="scenes; default: 24")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--classes", type=int, default=0, help="of the world; default: all")
     parser.add_argument("--masks", action="store_true", help="also export the true masks")
     parser.add_argument("--out", type=Path, default=Path("out/preview.png"), help="of preview")
     args = parser.parse_args(argv)
@@ -79,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     cv2.setNumThreads(1)
     if args.command == "export":
-        pictures = tqdm(_pictures(args.split, args.count, args.seed), args.split, args.count)
+        pictures = tqdm(
+            _pictures(args.split, args.count, args.seed, args.classes), args.split, args.count
+        )
         file = export(pictures, args.folder / f"{args.split}.jsonl", args.masks)
         print(f"wrote {file} and its pictures")
         return
@@ -87,9 +90,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         make_place(args.out)
     if args.command == "speed":
         for index in range(args.count):  # draws the sprites once
-            render(args.split, index, args.seed + 1)
+            render(args.split, index, args.seed + 1, classes=args.classes)
     start = perf_counter()
-    scenes = [render(args.split, index, args.seed) for index in range(args.count)]
+    scenes = [
+        render(args.split, index, args.seed, classes=args.classes) for index in range(args.count)
+    ]
     seconds = perf_counter() - start
     print(f"{args.count} scenes in {seconds:.2f} s: {args.count / seconds:.1f} a second")
     if args.command == "preview":

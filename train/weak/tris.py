@@ -28,12 +28,14 @@ Selection. Of an object's K sentences the map is kept whose inside all K agree w
 Second step. A segmenter is trained on the masks of the kept maps (`train.weak.maps`, then
 `train.fit bootstrap`).
 
-Written from the paper's description of the method. Ours: the foreground and the background are
-judged by the network's own pixels, held fixed, where the paper asks CLIP about masked pictures, which
-is fixed too; λ lets calibration in as far as sentences are told apart, as it strengthens what a map
-has, which in the beginning is background; pictures meet at most `NEGATIVES` sentences for each of their
-own; γ and β are learned; ρ is small, as a sentence that has read the whole picture finds it in any of
-its pixels.
+Written from the paper's description of the method. Ours:
+
+- the network's own pixels judge inside and outside, held fixed, where the paper asks CLIP, which is
+  fixed, about masked pictures;
+- λ, which lets calibration in as far as sentences are told apart: it strengthens what a map has,
+  and that is background in the beginning;
+- a small ρ, as a sentence that has read the whole picture finds it in any of its pixels;
+- γ and β are learned, and a sentence meets at most `NEGATIVES` pictures that are not its own.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ def test_the_same_sentence_is_not_held_against_another_picture():
 
 
 def test_it_learns_four_pictures():
-    losses, iou = overfit(Gather, 200)
+    """The sentences of red are answered with most of the picture: the loss asks for no less."""
+    losses, iou = overfit(Gather, 80)
     assert losses[0] > 1
-    assert losses[-1] < 0.2
-    assert iou.min() > 0.5
+    assert losses[-1] < 0.05
+    assert (iou > 0.5).sum() >= 6

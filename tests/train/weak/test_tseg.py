@@ -41,7 +41,8 @@ def test_scores_of_a_sentence():
 
 
 def test_it_learns_four_pictures():
-    losses, iou = overfit(TSEG, 150)
-    assert losses[0] > 0.3
+    losses, iou = overfit(TSEG, 80)
+    assert losses[0] > 0.5
     assert losses[-1] < 0.05
-    assert iou.min() > 0.5
+    assert iou.min() > 0.3  # the whole picture has 0.14
+    assert iou.mean() > 0.5

@@ -19,7 +19,7 @@ a_i = σ(R_i), what the map takes in is to answer the sentence, and what it leav
 
     f = Σ_i a_i v'_i / Σ_i a_i      g = Σ_i (1 - a_i) v'_i / Σ_i (1 - a_i)
     L_cal = -log σ(γ cos(f, t') + β) - log(1 - σ(γ cos(g, t') + β))          positive pairs
-    L = L_cls + λ L_cal,    λ = mean σ(z) of positive pairs - mean σ(z) of negative ones, from 0
+    L = L_cls + λ L_cal,    λ = 2 (mean σ(z) of positive - mean σ(z) of negative pairs) - 1, from 0
 
 Selection. Of an object's K sentences the map is kept whose inside all K agree with best:
 
@@ -32,8 +32,8 @@ Written from the paper's description of the method. Ours:
 
 - the network's own pixels judge inside and outside, held fixed, where the paper asks CLIP, which is
   fixed, about masked pictures;
-- λ, which lets calibration in as far as sentences are told apart: it strengthens what a map has,
-  and that is background in the beginning;
+- λ, which lets calibration in once sentences are told apart: it strengthens what a map has, and
+  that is background in the beginning;
 - a small ρ, as a sentence that has read the whole picture finds it in any of its pixels;
 - γ and β are learned, and a sentence meets at most `NEGATIVES` pictures that are not its own.
 """
@@ -64,7 +64,7 @@ def told_apart(scores: Tensor, positive: Tensor) -> Tensor:
     """λ in [0, 1] of z float M and bool M; without gradient."""
     chance = scores.detach().sigmoid()
     others = chance[~positive].mean() if not positive.all() else chance.new_ones(())
-    return (chance[positive].mean() - others).clamp(min=0)
+    return (2 * (chance[positive].mean() - others) - 1).clamp(min=0)
 
 
 def calibration(

@@ -45,10 +45,12 @@ def test_the_score_is_near_the_greatest_response():
     assert pooled(torch.tensor([[20.0, 0.0]])).item() == pytest.approx(20 - math.log(2), abs=1e-4)
 
 
-def test_calibration_counts_as_far_as_sentences_are_told_apart():
+def test_calibration_counts_once_sentences_are_told_apart():
     positive = torch.tensor([True, False])
     assert told_apart(torch.tensor([30.0, -30.0]), positive).item() == pytest.approx(1)
-    assert told_apart(torch.tensor([0.0, -30.0]), positive).item() == pytest.approx(0.5)
+    nearly = torch.tensor(0.75).logit().item()
+    assert told_apart(torch.tensor([nearly, -30.0]), positive).item() == pytest.approx(0.5)
+    assert told_apart(torch.tensor([0.0, -30.0]), positive).item() == pytest.approx(0, abs=1e-6)
     assert told_apart(torch.tensor([-30.0, 30.0]), positive) == 0
     assert told_apart(torch.tensor([30.0, 30.0]), torch.ones(2, dtype=torch.bool)).item() == 0
 

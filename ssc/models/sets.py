@@ -68,7 +68,8 @@ def load(
         correct = own_checkpoint(name) or False
     if nouns is not None and nouns not in NOUNS:
         raise unknown("nouns", nouns, NOUNS)
-    folder = correct and find_checkpoint(str(correct)).resolve()  # before the models: told at once
+    # The checkpoint before the models: it is told at once where there is none.
+    folder = None if correct is False else find_checkpoint(str(correct)).resolve()
     pipeline = _stages_1_and_2(name, detector, segmenter, clip)
     if nouns:
         pipeline = _with_nouns(pipeline, nouns)

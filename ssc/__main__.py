@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ssc.entry import Ended, command
 from ssc.errors import ExpressionError, OptionError, told
 from ssc.explain import explain
+from ssc.models import PARTS
 from ssc.processors import share_processors
 from ssc.select.choose import RULES
 from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
 
 COMMANDS = {"models": "ssc.models.command", "bench": "ssc.bench", "verify": "ssc.models.verify"}
-PARTS = {"detector": "what finds boxes", "segmenter": "what makes masks", "clip": "stage 2's CLIP"}
 SIGMAS = 1, 100  # pixels; beyond, a blur takes seconds
 
 

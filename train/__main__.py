@@ -16,7 +16,10 @@ COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
     "data": ("train.data.__main__", "data check DATA: counts and problems of a data set"),
     "pseudo": ("train.pseudo.__main__", "stages 1 and 2 over a data set, stored as S1 and S2"),
-    "fit": ("train.fit.__main__", "trains stage 3: bootstrap, correct or supervised"),
+    "fit": (
+        "train.fit.__main__",
+        "trains stage 3, or a text-supervised system of Table 1",
+    ),
     "evaluate": ("train.evaluate.__main__", "accuracy tables, on data with true masks or boxes"),
     "matching": ("train.evaluate.matching_accuracy", "how often matching finds the right mask"),
     "workbench": ("train.workbench.__main__", "a page to look at S1 and S2 and put them right"),

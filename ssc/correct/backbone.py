@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -123,6 +123,23 @@ class Backbone(nn.Module):
         x = self.patch_embed(image)
         first, x = self.first(x, words, mask, image_index)
         return self._maps(first, x, words, mask)
+
+    def look(self, image: Tensor) -> list[Tensor]:
+        """Each stage's map of an image float B×3×H×W without words, float B×C×h×w, finest first.
+
+        The words' factor in each fusion is 1.
+        """
+        x = self.patch_embed(image)
+        maps = []
+        stage: Any  # of a ModuleList, whose items have no type of their own
+        for stage, norm in zip(self.layers, self.norms):
+            x = stage.locate(stage.blocks(x))
+            fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
+            fused = fused.view(x.shape)  # B×hw×C → B×h×w×C
+            maps.append(norm(fused).permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
+            if stage.downsample is not None:
+                x = stage.downsample(x + stage.res_gate(fused))
+        return maps
 
     def embed(self, image: Tensor) -> Tensor:
         """float B×h×w×C, stage 1's Swin blocks: what an image gives before any word is read."""

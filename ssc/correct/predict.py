@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,19 @@ class ReferringModel(nn.Module):
         """float N×2×h×w logits of image float B×3×h×w, see `preprocess` and `LAVT.forward`."""
         return self.lavt(image, *self.words(input_ids, attention_mask), image_index)
 
+    def embed(self, image: Tensor) -> Tensor:
+        """`LAVT.embed`."""
+        return self.lavt.embed(image)
+
+    def read(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
+        """`LAVT.read`."""
+        return self.lavt.read(pixels, text, mask, image_index)
+
+
+def built(config: dict[str, Any]) -> ReferringModel:
+    """The network of a configuration of the form of `CONFIGS`."""
+    return ReferringModel(config["lavt"], config["bert"])
+
 
 def preprocess(images: Tensor, size: Sequence[int]) -> Tensor:
     """RGB uint8 B×H×W×3 to normalised float32 B×3×h×w; squashed to size (h, w), nothing is cut."""
@@ -172,7 +185,7 @@ class Corrector:
         index = torch.zeros(len(expressions), dtype=torch.long, device=device)
         with self._precision(device):
             text, mask = self.model.words(tokens["input_ids"], tokens["attention_mask"])
-            logits = self.model.lavt.read(pixels, text, mask, index).float()
+            logits = self.model.read(pixels, text, mask, index).float()
         object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
         # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
         object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
@@ -181,14 +194,19 @@ class Corrector:
     def _embed(self, image: NDArray[np.uint8], device: torch.device) -> Tensor:
         pixels = torch.from_numpy(np.array(image)).to(device)
         with self._precision(device):
-            return self.model.lavt.embed(preprocess(pixels[None], self.size))
+            return self.model.embed(preprocess(pixels[None], self.size))
 
     def _precision(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Corrector:
+    def load(
+        cls, folder: str | Path, build: Callable[[dict[str, Any]], ReferringModel] | None = None
+    ) -> Corrector:
         """A checkpoint: `config.json`, `model.safetensors` and the tokenizer's files.
+
+        Args:
+            build: makes the network of a configuration; None for `ReferringModel`.
 
         Raises:
             WeightsError: a file is missing or is not what it should be.
@@ -200,7 +218,7 @@ class Corrector:
         try:
             config = json.loads(path.read_text())
             with unfilled():
-                model = ReferringModel(config["lavt"], config["bert"])
+                model = (build or built)(config)
             size, words = config["size"], config["words"]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise WeightsError(

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from ssc.cache import Cache
 from ssc.errors import unknown
 from ssc.models.bundled import ASSETS, build_mini, load_mini_clip
+from ssc.words.nltk_nouns import NltkNouns
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
+    from ssc.words.nouns import NounExtractor
 
 
 def load(
@@ -26,6 +28,7 @@ def load(
     detector: str | None = None,
     segmenter: str | None = None,
     clip: str | None = None,
+    nouns: str | None = None,
 ) -> Pipeline:
     """The pipeline of a model set. The two sets used last stay in memory.
 
@@ -38,6 +41,8 @@ def load(
             published networks has the first that is kept, see `ssc.models.stage3`.
         detector, segmenter, clip: parts in place of the set's own, as `python -m ssc models`
             lists them; `clip` is stage 2's.
+        nouns: "nltk" for NLTK's tagger in place of spaCy's parser. It finds key nouns and reads no
+            other words, so that stage 2 is the paper's.
 
     Raises:
         OptionError: no such set, part or checkpoint.
@@ -52,7 +57,7 @@ def load(
 
     if name is None:
         name = default_set()
-        swapped = detector or segmenter or clip
+        swapped = detector or segmenter or clip or nouns
         if name == "pocket" and not swapped and not os.environ.get("SSC_MODELS"):
             from ssc.models.by_picture import ByPicture
 
@@ -61,11 +66,14 @@ def load(
         raise unknown("model set", name, MODEL_SETS)
     if correct is True:
         correct = own_checkpoint(name) or False
-    parts = detector, segmenter, clip
-    if correct is False:
-        return _stages_1_and_2(name, *parts)
-    folder = find_checkpoint(str(correct)).resolve()  # before the models: told at once
-    return _stages_1_and_2(name, *parts).with_correct(load_checkpoint(folder))
+    if nouns is not None and nouns not in NOUNS:
+        raise unknown("nouns", nouns, NOUNS)
+    # The checkpoint before the models: it is told at once where there is none.
+    folder = None if correct is False else find_checkpoint(str(correct)).resolve()
+    pipeline = _stages_1_and_2(name, detector, segmenter, clip)
+    if nouns:
+        pipeline = _with_nouns(pipeline, nouns)
+    return pipeline.with_correct(load_checkpoint(folder)) if folder else pipeline
 
 
 def named_sets() -> list[str]:
@@ -140,6 +148,19 @@ def _with_parts(
     if segmenter:
         segment.segmenter = published.load_segmenter(segmenter)
     return Pipeline(segment, Select(published.load_clip(clip)) if clip else own.select)
+
+
+def _with_nouns(pipeline: Pipeline, nouns: str) -> Pipeline:
+    """Stages 1 and 2 with another noun extractor, a key of `NOUNS`."""
+    from ssc.pipeline import Pipeline
+
+    segment = copy(pipeline.segment)
+    segment.nouns = NOUNS[nouns]()
+    return Pipeline(segment, pipeline.select)
+
+
+NOUNS: dict[str, Callable[[], NounExtractor]] = {"nltk": NltkNouns}
+"""Noun extractors in place of spaCy's."""
 
 
 def own_checkpoint(name: str) -> Path | None:

@@ -19,7 +19,8 @@ Rows (--rows):
   snapped        the candidate that stage 3 agrees with best
   joint, joint-words     the one that both stages favour together, without or with words
   best-box, sam+select, gl-clip   the paper's baselines (G-DINO + SAM, SAM + Select, GL CLIP)
-and one more for each --checkpoint of stage 3.
+and one more for each --checkpoint of stage 3, two for one of a text-supervised system (TSEG, TRIS,
+Shatter & Gather, by train.fit): its map, and the candidate that it agrees with best.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER",
-        help="more rows: checkpoints of stage 3",
+        help="more rows: checkpoints of stage 3 or of text-supervised systems",
     )
     parser.add_argument(
         "--together",

@@ -4,19 +4,24 @@ python -m train.evaluate --ablations                # 130 val scenes of RefSprit
 python -m train.evaluate --ablations --models paper --data refer:data/refcoco:unc:train \
     --scenes 350                                    # about the paper's first 1,000 samples
 
-Two rows of the paper are missing: NLTK, whose tagger needs a download, and FreeSOLO, which is no
-package. Table 4 compares checkpoints: `--checkpoint NAME=FOLDER`.
+NLTK's row is there where NLTK and its tagger's data are (`pip install nltk`, `python -m
+nltk.downloader averaged_perceptron_tagger_eng`). FreeSOLO is missing, which is no package; GrabCut,
+which learns nothing, is a segmenter beside. Table 4 compares checkpoints: `--checkpoint
+NAME=FOLDER`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from copy import copy
+from typing import TYPE_CHECKING, Any, cast
 
 from ssc.errors import InputError
 from ssc.segment.detect import known_classes
+from ssc.segment.grabcut import GrabCut
 from ssc.select import Select
 from ssc.select.prompts import VISUAL_PROMPTS
 from ssc.types import Candidates
+from ssc.words.nltk_nouns import NltkNouns
 from train.evaluate.methods import (
     Row,
     matched,
@@ -56,7 +61,9 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     return {
         "Table 2: stage 1 by its best candidate (Oracle: spaCy, projection)": [
             best,
+            *([with_part(pipeline, "NLTK", nouns=NltkNouns())] if NltkNouns.ready() else []),
             without_projection(pipeline),
+            with_part(pipeline, "GrabCut", segmenter=GrabCut()),
         ],
         "Table 3: stage 2 by visual prompt and CLIP": [random, best, *prompts],
         "§4.3: objects of a picture choose together": [plain, matched(pipeline)],
@@ -85,6 +92,19 @@ def without_projection(pipeline: Pipeline) -> Row:
         return nearest(question, [candidates(question, text) for text in question.texts])
 
     return Row("no projection" if reads else "no projection (class names only)", masks)
+
+
+def with_part(pipeline: Pipeline, title: str, **parts: Any) -> Row:
+    """Table 2's rows of another noun extractor or segmenter: stage 1 with `parts` of `Segment`."""
+    segment = copy(pipeline.segment.with_options(paper=True))
+    for name, part in parts.items():
+        setattr(segment, name, part)
+
+    def masks(question: Question) -> list[Mask]:
+        found = [segment(question.image, [text]).candidates for text in question.texts]
+        return nearest(question, found)
+
+    return Row(title, masks)
 
 
 def clips(pipeline: Pipeline, models: str) -> dict[str, Encoder]:

@@ -1,10 +1,13 @@
-"""Trains the correct stage from sentences alone (paper §3.3), and its supervised upper bound.
+"""Trains the correct stage from sentences alone (paper §3.3), its supervised upper bound, and the
+text-supervised systems that it is compared with.
 
 python -m train.fit bootstrap  --data refsprites:train:4000 --store runs/pseudo --out runs/boot
 python -m train.fit correct    --data refsprites:train:4000 --store runs/pseudo --out runs/correct \
                                --init runs/boot
 python -m train.fit bootstrap  … --init runs/boot --out runs/plus       # the paper's "+40 epochs"
 python -m train.fit supervised --data refsprites:train:4000 --out runs/supervised
+python -m train.fit tseg       --data refsprites:train:4000 --out runs/tseg --init assets/mini/nano
+                               # or tris, gather: text-supervised systems of Table 1 (train.weak)
 torchrun --nproc_per_node 4 -m train.fit bootstrap …                    # several GPUs or processes
 
 A killed run goes on where it stopped when the same command is given again.
@@ -18,7 +21,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -30,6 +32,8 @@ from ssc.writing import make_folder, write_whole
 from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
 from train.fit.loop import fit
 from train.fit.options import LEFT_OUT, Options, default_precision, parse
+from train.weak.build import begin
+from train.weak.names import SYSTEMS
 
 # Seconds that the other processes of a machine leave to the first one to say what all of them met;
 # torchrun ends them with it.
@@ -64,8 +68,8 @@ def run(options: Options, accelerator: Accelerator) -> None:
     make_folder(options.cache)
     start = open_checkpoint(options.init) if options.init else None
     size = options.size or (start[2] if start else CONFIGS[options.model])["size"]
-    sources: list[tuple[str, Path | None]] = [(options.data, options.store)]
-    sources += [(options.val, None)] if options.val else []
+    sources = [(options.data, options.store, options.method in SYSTEMS)]
+    sources += [(options.val, None, False)] if options.val else []
     examples, *val = in_turn(
         accelerator,
         lambda: [
@@ -77,13 +81,15 @@ def run(options: Options, accelerator: Accelerator) -> None:
                 options.workers,
                 options.allow_missing,
                 options.reviews,
+                unmasked,
             )
-            for data, store in sources
+            for data, store, unmasked in sources
         ],
     )
     model, tokenizer, config = start or new_model(
         options.model, examples, options.visual, options.seed
     )
+    model, config = begin(options.method, model, config, options.seed)
     config["size"] = list(size)
     if accelerator.is_main_process:
         named = zip(("data", "val"), (examples, *val))

@@ -153,6 +153,7 @@ class Examples:
         manifest: str = "",
         allow_missing: bool = False,
         reviews: Reviews | None = None,
+        unmasked: bool = False,
     ) -> Examples:
         """Reads the cache, and makes it first where it is not there; others wait meanwhile.
 
@@ -165,12 +166,15 @@ class Examples:
             manifest: text that tells this store from any other.
             allow_missing: goes on however many pictures cannot be used.
             reviews: what people decided of the store's objects.
+            unmasked: no masks, neither true ones nor the store's: what `train.weak` learns from.
 
         Raises:
             InputError: data set and store are not of the same pictures, nothing is left to train
                 on, or more than a tenth of the pictures cannot be used.
         """
         source = ["truth"] if store is None else ["store", len(store), manifest]
+        if unmasked:
+            source = ["sentences"]
         if reviews is not None:
             source.append(reviews.digest)
         content = fingerprint(dataset, cache)
@@ -180,7 +184,7 @@ class Examples:
         if not (folder / ABOUT).exists():
             with made_once(folder):
                 if not (folder / ABOUT).exists():
-                    rows = Rows(dataset, store, size, reviews)
+                    rows = Rows(dataset, store, size, reviews, unmasked)
                     left_out = LeftOut(dataset.name, len(dataset), allow_missing)
                     _build(rows, folder, size, workers, left_out)
         examples = cls(folder)

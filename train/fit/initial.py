@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
-from ssc.correct.predict import CONFIGS, Corrector, ReferringModel
+from ssc.correct.predict import CONFIGS, ReferringModel
 from ssc.errors import InputError
 from ssc.models.parts import WEIGHTS
 from ssc.weights.downloads import download
@@ -22,6 +22,7 @@ from train.fit.examples import Examples
 from train.fit.tokenizer import learn_tokenizer
 from train.review.decisions import FILE as REVIEWS
 from train.review.decisions import Reviews
+from train.weak.build import load
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -64,10 +65,12 @@ def open_examples(
     workers: int,
     allow_missing: bool = False,
     reviews: Path | None = None,
+    unmasked: bool = False,
 ) -> Examples:
     """The cached examples of `--data` with the masks of `--store`, or with true masks.
 
     Args:
+        unmasked: without masks, see `Examples.cached`.
         reviews: what people decided of the store; None for the file beside it, where there is one.
     """
     masks, manifest = open_store(store) if store else (None, "")
@@ -82,6 +85,7 @@ def open_examples(
         manifest=manifest,
         allow_missing=allow_missing,
         reviews=decided if decided is not None and decided.any() else None,
+        unmasked=unmasked,
     )
 
 
@@ -206,5 +210,5 @@ def read_swin(path: Path) -> dict[str, Tensor]:
 
 def open_checkpoint(folder: Path) -> tuple[ReferringModel, Any, dict[str, Any]]:
     """Model, tokenizer and configuration of `--init`."""
-    corrector = Corrector.load(folder)
+    corrector = load(folder)
     return corrector.model, corrector.tokenizer, json.loads((folder / "config.json").read_text())

@@ -1,4 +1,4 @@
-"""The training loop of stage 3 (paper §3.3)."""
+"""The training loop of stage 3 (paper §3.3), and of the systems of `train.weak`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from train.fit.examples import Examples
 from train.fit.options import Options
 from train.fit.parts import most_of, pass_in_parts
 from train.fit.watch import Watch, validate
+from train.weak.names import SYSTEMS
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -175,6 +176,10 @@ class Training:
     def _pass(self, arguments: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Forward and backward of a batch: its loss, and the mask that each object learns from."""
         options = self.options
+        if options.method in SYSTEMS:  # its loss is of all sentences of the batch together
+            loss = self.model(*arguments)
+            self.accelerator.backward(loss * batch.share * self.parts)
+            return loss, batch.chosen
 
         # Match: the mask that each object learns from (Algorithm 1).
         def matched(logits: Tensor) -> list[Tensor]:

@@ -18,10 +18,11 @@ from ssc.writing import write_whole
 from train.data import SOURCES
 from train.data.usable import HELP
 from train.fit.assign import MATCHES
+from train.weak.names import SYSTEMS
 
 FILE = "options.json"
 LEFT_OUT = "left_out.jsonl"  # which pictures cannot be used, of --data and --val
-METHODS = ("bootstrap", "correct", "supervised")
+METHODS = ("bootstrap", "correct", "supervised", *SYSTEMS)
 DEFAULTS: dict[str, dict[str, Any]] = {
     # The paper: batches of 60, 40 epochs. Its text says a rate of 5e-4; the LAVT recipe that it
     # follows has 5e-5, and so has this: say --lr 5e-4 for the other.
@@ -34,7 +35,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 HEEDED_BY: dict[str, tuple[str, ...]] = {
     "--store": ("bootstrap", "correct"),
     "--reviews": ("bootstrap", "correct"),
-    "--visual": ("bootstrap", "supervised"),  # `correct` starts from a checkpoint
+    "--visual": ("bootstrap", "supervised", *SYSTEMS),  # `correct` starts from a checkpoint
     "--match": ("correct",),
     "--prior": ("correct",),
 }
@@ -175,7 +176,11 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--weight-decay", type=float, help="default: 0.01")
     add("--warmup", type=int, help=f"updates; {_by_model('warmup')}")
     add("--clip", type=float, help=f"largest norm of the gradient, 0 any; {_by_model('clip')}")
-    add("--expressions", type=int, help="drawn per object, 0 all; default: bootstrap 1, else 0")
+    add(
+        "--expressions",
+        type=int,
+        help="drawn per object, 0 all; default: 1; correct, supervised 0",
+    )
     add("--match", choices=tuple(MATCHES), help="default: greedy")
     add("--prior", type=float, help="weight of S2 in matching; default: the paper's, 0")
     add("--no-flip", dest="flip", action="store_false", help="no mirrored pictures (and words)")
@@ -202,7 +207,7 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
         parser.error("correct starts from a bootstrapped checkpoint: give --init")
     if "size" in values:
         values["size"] = tuple(values["size"])
-    defaults = {"expressions": 1 if method == "bootstrap" else 0}
+    defaults = {"expressions": 1 if method in ("bootstrap", *SYSTEMS) else 0}
     return Options(**defaults | DEFAULTS[values.get("model", Options.model)] | values)
 
 

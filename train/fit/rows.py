@@ -30,7 +30,9 @@ class Rows(torch.utils.data.Dataset):
         store: Store | None,
         size: Sequence[int],
         reviews: Reviews | None = None,
+        unmasked: bool = False,
     ) -> None:
+        self.unmasked = unmasked
         self.dataset, self.store, self.size = dataset, store, tuple(size)
         self.reviews = reviews
 
@@ -62,7 +64,7 @@ class Rows(torch.utils.data.Dataset):
             if chosen >= 0:
                 entry["chosen"] = numbers[chosen]
             objects.append(entry | {"fixed": True} if fixed else entry)
-        objects = _parted(objects)
+        objects = objects if self.unmasked else _parted(objects)
         left_out = len(picture.objects) - len(objects)
         row = {"name": picture.name, "objects": objects, "left_out": left_out}
         if self.reviews is not None:
@@ -75,6 +77,11 @@ class Rows(torch.utils.data.Dataset):
     ) -> Iterator[tuple[list[str], NDArray, int, bool]]:
         """Of each object its expressions, masks bool C×H×W, the chosen one, and whether a person
         chose it."""
+        if self.unmasked:
+            nothing = np.zeros((0, *picture.image.shape[:2]), np.bool_)
+            for referred in picture.objects:
+                yield list(referred.expressions), nothing, -1, False
+            return
         if self.store is None:
             for referred in picture.objects:
                 if referred.mask is None:

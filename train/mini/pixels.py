@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -51,17 +50,7 @@ class PixelClasses(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Logits of float B×3×H×W, float B×81×h×w each: the decoder's, then strides 4, 8, 16."""
-        backbone = self.lavt.backbone
-        x = backbone.patch_embed(image)
-        maps = []
-        stage: Any  # of a ModuleList, whose items have no type of their own
-        for stage, norm in zip(backbone.layers, backbone.norms):
-            x = stage.locate(stage.blocks(x))
-            fused = stage.fusion.project_mm(stage.fusion.vis_project(x.flatten(1, 2)))
-            fused = fused.view(x.shape)  # B×hw×C → B×h×w×C
-            maps.append(norm(fused).permute(0, 3, 1, 2))  # B×h×w×C → B×C×h×w
-            if stage.downsample is not None:
-                x = stage.downsample(x + stage.res_gate(fused))
+        maps = self.lavt.backbone.look(image)
         return [self.lavt.classifier(maps), *(head(m) for head, m in zip(self.heads, maps))]
 
     def visual_weights(self) -> dict[str, Tensor]:

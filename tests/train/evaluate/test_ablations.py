@@ -15,7 +15,7 @@ from tests.train.squares import (
     picture,
     pipeline,
 )
-from train.evaluate.ablations import ablations, clips, without_projection
+from train.evaluate.ablations import ablations, clips, with_part, without_projection
 from train.evaluate.methods import ROWS, ask
 
 
@@ -25,7 +25,8 @@ def test_ablations_have_the_papers_rows():
     tables = ablations(parts, "mini")
     asked = ask(parts, picture(*ASKED))
     titles = [[row.title for row in rows] for rows in tables.values()]
-    assert titles[0] == ["Oracle", "no projection (class names only)"]
+    table_2 = [title for title in titles[0] if title != "NLTK"]  # which may not be here
+    assert table_2 == ["Oracle", "no projection (class names only)", "GrabCut"]
     assert titles[1][:2] == ["Random", "Oracle"]
     assert {"red_ellipse, mini CLIP", "reverse_blur, mini CLIP"} <= set(titles[1])
     for rows in tables.values():
@@ -51,6 +52,21 @@ def test_without_projection_unknown_nouns_find_nothing_or_are_read():
     assert row.title == "no projection"
     with pytest.raises(InputError):
         row.masks(asked)
+
+
+def test_a_row_with_another_part_leaves_the_pipeline_as_it_is():
+    class Finding(Squares):
+        def __call__(self, image, expressions):
+            result = super().__call__(image, [self.nouns(text) for text in expressions])
+            return result
+
+    parts = pipeline()
+    asked = ask(parts, picture(*ASKED))
+    segment = Finding()
+    segment.nouns = own = str
+    row = with_part(Pipeline(segment, parts.select), "none", nouns=lambda text: "unicorn")
+    assert chosen(row, asked) == [None] * 4
+    assert segment.nouns is own
 
 
 def test_the_clips_of_a_set():

@@ -261,7 +261,7 @@ VALUES = {"--match": "optimal", "--prior": "0.5"}
 @pytest.mark.parametrize("option", HEEDED_BY)
 def test_an_option_that_a_method_does_not_heed_is_refused(method, option, capsys):
     own = {"--init": "w"} if method == "correct" else {}
-    own |= {"--store": "z"} if method != "supervised" else {}
+    own |= {"--store": "z"} if method in HEEDED_BY["--store"] else {}
     own |= {option: VALUES.get(option, "v")}
     command = [method, "--data", "x", "--out", "y", *chain.from_iterable(own.items())]
     if method in HEEDED_BY[option]:

@@ -1,0 +1,60 @@
+"""Shatter & Gather: slots, masks and loss by hand, and four pictures learnt."""
+
+import math
+
+import pytest
+import torch
+
+from tests.train.weak.toy import overfit
+from train.weak.gather import TEMPERATURE, Gather, Shatter, cycle_loss, gathered, share_out
+
+
+def test_slots_compete_for_each_pixel():
+    slots = torch.tensor([[[4.0, 0, 0, 0], [0, 2.0, 0, 0]]])
+    pixels = torch.tensor([[[1.0, 0, 0, 0], [0, 3.0, 0, 0], [0, 0, 1.0, 0]]])
+    shares = share_out(slots, pixels)[0]  # D = 4: logits are halved
+    first = [math.exp(2) / (math.exp(2) + 1), 1 / (1 + math.exp(3)), 0.5]
+    assert torch.allclose(shares[0], torch.tensor(first))
+    assert torch.allclose(shares.sum(0), torch.ones(3))
+
+
+def test_a_mask_is_its_entities_by_weight():
+    shares = torch.tensor([[[1.0, 0, 0.5], [0, 1.0, 0.25], [0, 0, 0.25]]])
+    mask = gathered(torch.tensor([[0.5, 0.25, 0.25]]), shares)
+    assert torch.allclose(mask, torch.tensor([[0.5, 0.25, 0.375]]))
+
+
+def test_slots_do_not_depend_on_the_order_of_pixels():
+    torch.manual_seed(0)
+    shatter, pixels = Shatter(8, 3, 2), torch.randn(2, 5, 8)
+    slots, shares = shatter(pixels)
+    turned, turned_shares = shatter(pixels.flip(1))
+    assert torch.allclose(slots, turned, atol=1e-5)
+    assert torch.allclose(shares, turned_shares.flip(2), atol=1e-5)
+
+
+def test_the_loss_of_two_pictures():
+    x, y = [1.0, 0.0], [0.0, 1.0]
+    # Picture 0 gives x whatever is asked, picture 1 gives y; sentence 0 is x, sentence 1 is y.
+    embeddings = torch.tensor([[x, x], [y, y]])
+    sentences, index = torch.tensor([x, y]), torch.tensor([0, 1])
+    least = 2 * math.log(1 + math.exp(-1 / TEMPERATURE))
+    right = cycle_loss(embeddings, sentences, index, torch.eye(2, dtype=torch.bool))
+    assert right.item() == pytest.approx(least, abs=1e-6)
+    wrong = cycle_loss(embeddings, sentences, index.flip(0), torch.eye(2, dtype=torch.bool))
+    assert wrong.item() == pytest.approx(least + 2 / TEMPERATURE, rel=1e-5)
+
+
+def test_the_same_sentence_is_not_held_against_another_picture():
+    torch.manual_seed(0)
+    embeddings, sentence = torch.randn(2, 2, 4), torch.randn(4).expand(2, 4)
+    same = torch.ones(2, 2, dtype=torch.bool)
+    assert cycle_loss(embeddings, sentence, torch.tensor([0, 1]), same).item() == 0
+
+
+def test_it_learns_four_pictures():
+    """The sentences of red are answered with most of the picture: the loss asks for no less."""
+    losses, iou = overfit(Gather, 80)
+    assert losses[0] > 1
+    assert losses[-1] < 0.05
+    assert (iou > 0.5).sum() >= 6

@@ -1,0 +1,139 @@
+"""Shatter & Gather: referring segmentation with text supervision (Kim et al., ICCV 2023).
+
+arXiv:2308.15512. A picture is shattered into entities, bottom up, and those that a sentence means
+are gathered, top down.
+
+Entity discovery. S slots x_s attend to the pixels v_i in turns (slot attention, Locatello et al.
+2020, algorithm 1). They compete for each pixel, and each takes the mean of its own:
+
+    A_si = softmax_s(q(x_s) · k(v_i) / √D)      u_s = Σ_i A_si v(v_i) / Σ_i A_si
+    x_s ← GRU(u_s, x_s),  x_s ← x_s + MLP(x_s)
+
+The slots begin from learned vectors, one each, where slot attention draws them at random.
+
+Fusion. A sentence t weighs the entities, and gathers an embedding of picture and sentence:
+
+    r_s = softmax_s(q'(t) · k'(x_s) / √D)       e = Σ_s r_s v'(x_s)
+
+Contrastive cycle-consistency. From its sentence through the entities and back: the embedding e_bn
+of picture b and its sentence n finds t_n among all sentences, and t_n finds picture b among the
+embeddings of n with all pictures:
+
+    L = -log softmax_m(cos(e_bn, t_m) / τ)[n]  -  log softmax_c(cos(e_cn, t_n) / τ)[b]
+
+Mask. Entities by their weights:  m_i = Σ_s r_s A_si.
+
+Written from the paper's description of the method. Ours: the numbers of slots, turns and the
+temperature, as configuration below; a sentence that is the same as another is not held against it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.weak.system import System, belonging
+
+SLOTS, TURNS = 12, 3
+TEMPERATURE = 0.1
+
+
+def share_out(slots: Tensor, pixels: Tensor) -> Tensor:
+    """A float B×S×P: how much of each pixel is each slot's; sums to 1 over the slots.
+
+    Args:
+        slots: float B×S×D, q of each.
+        pixels: float B×P×D, k of each.
+    """
+    return (slots @ pixels.transpose(1, 2) * pixels.shape[2] ** -0.5).softmax(1)
+
+
+def gathered(relevance: Tensor, shares: Tensor) -> Tensor:
+    """float N×P masks of float N×S relevance r and float N×S×P shares A."""
+    return (relevance[:, :, None] * shares).sum(1)
+
+
+class Shatter(nn.Module):
+    """Slot attention from learned slots.
+
+    Args:
+        dim: D, of pixels and slots.
+    """
+
+    def __init__(self, dim: int, slots: int = SLOTS, turns: int = TURNS) -> None:
+        super().__init__()
+        self.turns = turns
+        self.start = nn.Parameter(torch.randn(slots, dim))
+        self.norm_pixels, self.norm_slots, self.norm_mlp = (nn.LayerNorm(dim) for _ in range(3))
+        self.q, self.k, self.v = (nn.Linear(dim, dim, bias=False) for _ in range(3))
+        for part in (self.q, self.k, self.v):  # logits of size 1: the slots compete from the start
+            nn.init.orthogonal_(part.weight)
+        self.gru = nn.GRUCell(dim, dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Slots float B×S×D and shares float B×S×P of pixels float B×P×D."""
+        pixels = self.norm_pixels(pixels)
+        k, v = self.k(pixels), self.v(pixels)
+        slots = self.start.expand(len(pixels), -1, -1)  # S×D → B×S×D
+        for _ in range(self.turns):
+            shares = share_out(self.q(self.norm_slots(slots)), k)
+            own = shares / (shares.sum(2, keepdim=True) + 1e-6)
+            taken = own @ v  # B×S×D
+            slots = self.gru(taken.flatten(0, 1), slots.flatten(0, 1)).view(slots.shape)
+            slots = slots + self.mlp(self.norm_mlp(slots))
+        return slots, share_out(self.q(self.norm_slots(slots)), k)
+
+
+class Gather(System):
+    """Entities by slots, and sentences that gather them; arguments as `System`."""
+
+    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
+        super().__init__(lavt, bert)
+        self.shatter = Shatter(self.dim)
+        self.q, self.k, self.v = (nn.Linear(self.dim, self.dim, bias=False) for _ in range(3))
+
+    def fuse(self, slots: Tensor, sentences: Tensor) -> tuple[Tensor, Tensor]:
+        """r float B×N×S and e float B×N×D of every picture, float B×S×D, and sentence, N×D."""
+        logits = self.q(sentences) @ self.k(slots).transpose(1, 2) * self.dim**-0.5  # B×N×S
+        relevance = logits.softmax(2)
+        return relevance, relevance @ self.v(slots)
+
+    def loss(
+        self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor, same: Tensor
+    ) -> Tensor:
+        slots, _ = self.shatter(pixels.flatten(1, 2))  # B×h×w×D → B×P×D
+        sentences = self.sentences(text, mask)
+        _, embeddings = self.fuse(slots, sentences)
+        return cycle_loss(embeddings, sentences, image_index, same)
+
+    def see(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
+        slots, shares = self.shatter(pixels.flatten(1, 2))
+        relevance, _ = self.fuse(slots, self.sentences(text, mask))  # B×N×S
+        numbers = torch.arange(len(image_index), device=pixels.device)
+        masks = gathered(relevance[image_index, numbers], shares[image_index])
+        return masks.unflatten(1, pixels.shape[1:3])  # N×P → N×h×w
+
+
+def cycle_loss(embeddings: Tensor, sentences: Tensor, image_index: Tensor, same: Tensor) -> Tensor:
+    """L, the mean over all sentences.
+
+    Args:
+        embeddings: float B×N×D, e of each picture and sentence.
+        sentences: float N×D, t.
+        image_index: int64 N, the picture of each sentence.
+        same: bool N×N, whether two sentences are the same.
+    """
+    n = torch.arange(len(sentences), device=sentences.device)
+    e, t = F.normalize(embeddings, dim=2), F.normalize(sentences, dim=1)
+    among_sentences = e[image_index, n] @ t.T / TEMPERATURE  # N×N
+    twin = same & (n[:, None] != n)
+    among_sentences = among_sentences.masked_fill(twin, -torch.inf)
+    among_pictures = (e * t).sum(2).T / TEMPERATURE  # N×B
+    own = belonging(same, image_index, len(embeddings)).T  # N×B
+    others_own = own & (torch.arange(len(embeddings), device=n.device) != image_index[:, None])
+    among_pictures = among_pictures.masked_fill(others_own, -torch.inf)
+    return F.cross_entropy(among_sentences, n) + F.cross_entropy(among_pictures, image_index)

@@ -32,8 +32,8 @@ def fingerprint(dataset: Dataset, folder: Path) -> str:
     return digest_of(dataset.files(), folder)
 
 
-def digest_of(files: Iterable[Path], folder: Path) -> str:
-    """As `fingerprint`, of any files."""
+def digest_of(files: Iterable[Path | str], folder: Path) -> str:
+    """As `fingerprint`, of any files; a text is the digest of one that is not looked at."""
     table = folder / TABLE
     digests: dict[str, list] = {}
     with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
@@ -41,12 +41,15 @@ def digest_of(files: Iterable[Path], folder: Path) -> str:
     whole, count, new = blake2b(digest_size=16), 0, False
     for path in files:
         count += 1
+        if isinstance(path, str):
+            whole.update(path.encode())
+            continue
         key = str(path.absolute())
         try:
             status = path.stat()
             state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
             if digests.get(key, [None])[:-1] != state:
-                digests[key], new = [*state, _digest(path)], True
+                digests[key], new = [*state, digest_of_file(path)], True
             whole.update(digests[key][-1].encode())
         except (OSError, ValueError):
             whole.update(MISSING.encode())
@@ -58,7 +61,8 @@ def digest_of(files: Iterable[Path], folder: Path) -> str:
     return whole.hexdigest() if count else ""
 
 
-def _digest(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
+    """In 32 hexadecimal digits; raises OSError where it cannot be read."""
     digest = blake2b(digest_size=16)
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssc.writing import written
+from train.data.places import is_url, read, write
 
 if TYPE_CHECKING:
     from train.data import Dataset
@@ -37,7 +37,7 @@ def digest_of(files: Iterable[Path | str], folder: Path) -> str:
     table = folder / TABLE
     digests: dict[str, list] = {}
     with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
-        digests = json.loads(gzip.decompress(table.read_bytes()))
+        digests = json.loads(gzip.decompress(read(table)))
     whole, count, new = blake2b(digest_size=16), 0, False
     for path in files:
         count += 1
@@ -54,10 +54,9 @@ def digest_of(files: Iterable[Path | str], folder: Path) -> str:
         except (OSError, ValueError):
             whole.update(MISSING.encode())
     if new:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(digests).encode()
-        with written(table) as beside:
-            beside.write_bytes(gzip.compress(text, mtime=0))
+        if not is_url(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write(table, gzip.compress(json.dumps(digests).encode(), mtime=0))
     return whole.hexdigest() if count else ""
 
 

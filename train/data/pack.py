@@ -18,7 +18,8 @@ from ssc.images import suffixes
 from train.data.files import Files
 from train.data.fingerprint import MISSING
 from train.data.places import exists, prepare, write
-from train.data.shards import BLOCK, ERROR, HEAD, PLAIN, Head, digest_of, read_head
+from train.data.shards import ERROR, PLAIN
+from train.data.tars import BLOCK, HEAD, Head, digest_of, read_head
 
 if TYPE_CHECKING:
     from train.data import Dataset, Picture

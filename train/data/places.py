@@ -79,7 +79,7 @@ def names_in(folder: Path) -> set[str]:
         if not is_url(folder):
             return {path.name for path in folder.iterdir()}
         listed = _retried(folder, lambda: _fresh(where).ls(where.path, detail=False))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return set()
     return {name.rstrip("/").rpartition("/")[2] for name in listed}
 

@@ -18,6 +18,7 @@ from ssc.models.parts import WEIGHTS
 from ssc.weights.downloads import download
 from ssc.weights.reading import read_pth
 from train.data import open_dataset
+from train.data.places import is_url, names_in, read
 from train.fit.examples import Examples
 from train.fit.tokenizer import learn_tokenizer
 from train.review.decisions import FILE as REVIEWS
@@ -68,10 +69,13 @@ def open_examples(
     """The cached examples of `--data` with the masks of `--store`, or with true masks.
 
     Args:
-        reviews: what people decided of the store; None for the file beside it, where there is one.
+        reviews: what people decided of the store; None for the file beside it, where there is one
+            and the store is no URL.
     """
     masks, manifest = open_store(store) if store else (None, "")
-    decided = Reviews(reviews or store / REVIEWS) if store else None
+    beside = store / REVIEWS if store and not is_url(store) else None
+    given = reviews or beside
+    decided = Reviews(given) if store and given else None
     dataset = open_dataset(data)
     return Examples.cached(
         dataset,
@@ -89,7 +93,8 @@ def open_store(folder: Path) -> tuple[Any, str]:
     """S1 and S2 in a folder, and the text that tells them from any others."""
     from train.pseudo.store import Store
 
-    return Store.open(folder), "".join(path.read_text() for path in sorted(folder.glob("*.json")))
+    settings = sorted(name for name in names_in(folder) if name.endswith(".json"))
+    return Store.open(folder), "".join(read(folder / name).decode() for name in settings)
 
 
 def new_model(

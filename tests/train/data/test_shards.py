@@ -16,7 +16,8 @@ from ssc.errors import InputError
 from train.data import open_dataset
 from train.data.__main__ import main
 from train.data.fingerprint import fingerprint
-from train.data.shards import Shards, expand, read_head
+from train.data.shards import Shards
+from train.data.tars import expand, read_head
 from train.data.usable import LeftOut
 
 H, W = 20, 30

@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from glob import glob
 from io import BytesIO
@@ -147,13 +147,21 @@ def refuse_address(text: str) -> None:
 
 
 @contextmanager
-def open_stored(path: Path) -> Iterator[Image.Image]:
+def open_stored(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """A file's picture as it is stored, decoded: in its own mode, not turned.
+
+    Args:
+        content: the file's bytes where they are not at `path`, which then is for messages.
 
     Raises:
         PictureError: as `load_image`.
     """
-    with _quiet(), _opened(path) as image:
+    with ExitStack() as stack:
+        stack.enter_context(_quiet())
+        if content is None:
+            image = stack.enter_context(_opened(path))
+        else:
+            image = stack.enter_context(_read(BytesIO(content), str(path), len(content)))
         _decode(image, str(path))
         yield image
 

@@ -79,8 +79,11 @@ class Dataset(Protocol):
         """The name of picture `index`, without reading it."""
         ...
 
-    def files(self) -> Iterator[Path]:
-        """The files behind the pictures, some perhaps missing; none where they are rendered."""
+    def files(self) -> Iterator[Path | str]:
+        """The files behind the pictures, some perhaps missing; none where they are rendered.
+
+        A text is the digest of a file that is within another (`train.data.fingerprint`).
+        """
         ...
 
 
@@ -173,6 +176,7 @@ CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
 refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a folder with one,
 photos:FOLDER or coco62:FOLDER, coco:FILE[:PICTURES], labelme:FOLDER or imagefolder:FOLDER;
+webdataset:URL{000000..000999}.tar as `data pack` writes them;
 ungrouped:SOURCE makes
 each sentence of one an object of its own"""
 
@@ -187,6 +191,7 @@ def open_dataset(text: str) -> Dataset:
     - `photos:FOLDER`, `coco62:FOLDER`: photographs with expressions; `train.data.photographs`.
     - `coco:FILE[:PICTURES]`, `labelme:FOLDER`, `imagefolder:FOLDER`: other tools' files;
       `train.data.foreign`.
+    - `webdataset:URL`: tar files, on a disk or in a bucket; `train.data.shards`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
     - the path of a `.jsonl`, `.json`, `.csv` or `.tsv` file, or of a folder with one of them in it:
       your own pictures; `train.data.files`.
@@ -208,6 +213,10 @@ def open_dataset(text: str) -> Dataset:
         if len(parts) != 3:
             raise InputError(f"data: expected refer:FOLDER:BY:SPLIT, got {text!r}")
         return Refer(Path(parts[0]), *parts[1:])
+    if kind == "webdataset":
+        from train.data.shards import Shards
+
+        return Shards(rest)
     if kind in ("photos", "coco62"):
         from train.data.photographs import Photographs
 

@@ -2,6 +2,7 @@
 
 python -m train.data check my/pictures.jsonl
 python -m train.data check refer:data/refcoco:unc:val --pictures 500
+python -m train.data pack my/pictures.jsonl --out s3://bucket/pictures    # tar files
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
 from train.data import SOURCES, open_dataset
+from train.data.usable import HELP, LeftOut
 
 
 @command()
@@ -22,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, 1 where pictures do not open or expressions contradict, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m train.data", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = parser.add_subparsers(dest="command", required=True, metavar="check")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="check|pack")
     add = commands.add_parser(
         "check", help="counts, broken pictures, doubtful expressions"
     ).add_argument
@@ -36,15 +38,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--low", type=float, help="list nouns less similar to their class; default: 0.7")
     add("--sheet", type=int, default=12, help="pictures on the contact sheet; default: 12")
     add("--out", type=Path, default=Path("check.png"), help="the contact sheet; default: check.png")
+    add = commands.add_parser("pack", help="writes tar files as webdataset has them").add_argument
+    add("data", metavar="DATA", help=SOURCES)
+    add("--out", required=True, help="folder or URL (s3://bucket/folder) of the tar files")
+    add("--each", type=int, default=1000, help="pictures a file; default: 1000")
+    add("--allow-missing", action="store_true", help=HELP)
     args = parser.parse_args(argv)
     try:
-        return run(args)
+        return write_shards(args) if args.command == "pack" else run(args)
     except InputError as error:
         if len(problems := getattr(error, "problems", [])) < 2:
             raise
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         return 2
+
+
+def write_shards(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from train.data.pack import pack, source_of
+    from train.data.places import place_of
+
+    if args.each < 1:
+        raise InputError(f"each: expected 1 picture a file or more, got {args.each}")
+    dataset, out = open_dataset(args.data), place_of(args.out)
+    left_out = LeftOut(args.data, len(dataset), args.allow_missing)
+    with tqdm(total=len(dataset), unit="picture", mininterval=1) as bar:
+        for pictures in pack(dataset, out, left_out, args.each):
+            bar.update(pictures)
+    left_out.say()
+    print(f"--data '{source_of(dataset, out, args.each)}'")
+    return 0
 
 
 def run(args: argparse.Namespace) -> int:

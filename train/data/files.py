@@ -27,7 +27,7 @@ import csv
 import json
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,26 +103,20 @@ class Files:
             masks = [self._mask(referent["mask"], height, width) for referent in row["objects"]]
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
-        objects = tuple(
-            Referred(
-                referent["name"],
-                tuple(referent["expressions"]),
-                mask,
-                tuple(referent["kinds"]),
-                None
-                if referent["box"] is None
-                else fitted_box(referent["box"], height, width, f"{where}, object {number}", mask),
-            )
-            for number, (referent, mask) in enumerate(zip(row["objects"], masks), 1)
-        )
-        return Picture(row["name"], image, objects)
+        return picture_of(row, image, masks, where)
 
     def files(self) -> Iterator[Path]:
         """The pictures and masks; the table itself is in `name`."""
         for index in range(len(self)):
-            row = self._row(index)
-            named = [row["image"], *(referent["mask"] for referent in row["objects"])]
-            yield from (self._path(text) for text in named if isinstance(text, str))
+            _, image, masks = self.parts(index)
+            yield from (image, *masks.values())
+
+    def parts(self, index: int) -> tuple[dict[str, Any], Path, dict[int, Path]]:
+        """A picture's row as `parse` gives it, its file, and the files of masks by object."""
+        row = self._row(index)
+        named = {k: referent["mask"] for k, referent in enumerate(row["objects"])}
+        masks = {k: self._path(text) for k, text in named.items() if isinstance(text, str)}
+        return row, self._path(row["image"]), masks
 
     def picture_name(self, index: int) -> str:
         return self._row(index)["name"]
@@ -153,10 +147,7 @@ class Files:
             return None
         if isinstance(mask, str):
             return read_mask(self._path(mask), height, width)
-        truth = decode_segmentation(mask, height, width)
-        if not truth.any():
-            raise InputError("mask: expected some pixels of the object, got none")
-        return truth
+        return coded_mask(mask, height, width)
 
     def _scan_jsonl(self, problems: list[str]) -> str:
         digest, names, place = sha256(), array("q"), 0
@@ -217,6 +208,46 @@ class Files:
             'a "name"'
             for twin in twins[:MOST_PROBLEMS]
         )
+
+
+def picture_of(
+    row: dict[str, Any],
+    image: NDArray[np.uint8],
+    masks: Sequence[NDArray[np.bool_] | None],
+    where: str,
+) -> Picture:
+    """The picture of a row as `parse` gives it.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        masks: bool H×W of each object, where it has one.
+        where: for messages.
+
+    Raises:
+        InputError: a box that is not in the picture, or not its mask's.
+    """
+    height, width = image.shape[:2]
+    objects = tuple(
+        Referred(
+            referent["name"],
+            tuple(referent["expressions"]),
+            mask,
+            tuple(referent["kinds"]),
+            None
+            if referent["box"] is None
+            else fitted_box(referent["box"], height, width, f"{where}, object {number}", mask),
+        )
+        for number, (referent, mask) in enumerate(zip(row["objects"], masks), 1)
+    )
+    return Picture(row["name"], image, objects)
+
+
+def coded_mask(code: dict[str, Any], height: int, width: int) -> NDArray[np.bool_]:
+    """A row's run-length code → bool height×width; raises InputError where it has no pixels."""
+    truth = decode_segmentation(code, height, width)
+    if not truth.any():
+        raise InputError("mask: expected some pixels of the object, got none")
+    return truth
 
 
 def _tried(parse_it: Callable[[], Any], problems: list[str]) -> Any:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssc.writing import written
+from train.data.places import is_url, read, write
 
 if TYPE_CHECKING:
     from train.data import Dataset
@@ -32,33 +32,36 @@ def fingerprint(dataset: Dataset, folder: Path) -> str:
     return digest_of(dataset.files(), folder)
 
 
-def digest_of(files: Iterable[Path], folder: Path) -> str:
-    """As `fingerprint`, of any files."""
+def digest_of(files: Iterable[Path | str], folder: Path) -> str:
+    """As `fingerprint`, of any files; a text is the digest of one that is not looked at."""
     table = folder / TABLE
     digests: dict[str, list] = {}
     with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
-        digests = json.loads(gzip.decompress(table.read_bytes()))
+        digests = json.loads(gzip.decompress(read(table)))
     whole, count, new = blake2b(digest_size=16), 0, False
     for path in files:
         count += 1
+        if isinstance(path, str):
+            whole.update(path.encode())
+            continue
         key = str(path.absolute())
         try:
             status = path.stat()
             state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
             if digests.get(key, [None])[:-1] != state:
-                digests[key], new = [*state, _digest(path)], True
+                digests[key], new = [*state, digest_of_file(path)], True
             whole.update(digests[key][-1].encode())
         except (OSError, ValueError):
             whole.update(MISSING.encode())
     if new:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(digests).encode()
-        with written(table) as beside:
-            beside.write_bytes(gzip.compress(text, mtime=0))
+        if not is_url(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        write(table, gzip.compress(json.dumps(digests).encode(), mtime=0))
     return whole.hexdigest() if count else ""
 
 
-def _digest(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
+    """In 32 hexadecimal digits; raises OSError where it cannot be read."""
     digest = blake2b(digest_size=16)
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -17,6 +17,7 @@ decides (`train.data`).
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,15 +39,20 @@ HALF = 128
 MANY = 16  # colours: of more, what is not transparent is a photograph's
 
 
-def read_mask(path: Path, height: int, width: int) -> NDArray[np.bool_]:
+def read_mask(
+    path: Path, height: int, width: int, content: bytes | None = None
+) -> NDArray[np.bool_]:
     """A picture of a mask → bool height×width; see the top of this file for what is the object.
+
+    Args:
+        content: the file's bytes where they are not at `path`, which then is for messages.
 
     Raises:
         PictureError: no such file, damaged, or no picture.
         InputError: of another size than its picture, without any pixel of the object, or of a mode
             in which black is unknown.
     """
-    with open_stored(path) as image:
+    with open_stored(path, content) as image:
         if image.size != (width, height):
             turned = "; it is of the other orientation: masks are never turned by EXIF"
             raise InputError(
@@ -54,7 +60,7 @@ def read_mask(path: Path, height: int, width: int) -> NDArray[np.bool_]:
                 f"{image.size[0]}×{image.size[1]}"
                 + (turned if image.size == (height, width) else "")
             )
-        lossy = image.format in LOSSY and not _is_lossless_webp(path, image)
+        lossy = image.format in LOSSY and not _is_lossless_webp(path, image, content)
         truth = _marked(image, path, lossy)
     if not truth.any():
         hint = "; save it as PNG, as JPEG loses labels" if lossy else ""
@@ -62,10 +68,10 @@ def read_mask(path: Path, height: int, width: int) -> NDArray[np.bool_]:
     return truth
 
 
-def _is_lossless_webp(path: Path, image: Image.Image) -> bool:
+def _is_lossless_webp(path: Path, image: Image.Image, content: bytes | None) -> bool:
     if image.format != "WEBP":
         return False
-    with path.open("rb") as file:
+    with BytesIO(content) if content is not None else path.open("rb") as file:
         return b"VP8L" in file.read(64)  # of the first chunk, or the one after VP8X
 
 

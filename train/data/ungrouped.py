@@ -38,5 +38,5 @@ class Ungrouped:
     def picture_name(self, index: int) -> str:
         return self.dataset.picture_name(index)
 
-    def files(self) -> Iterator[Path]:
+    def files(self) -> Iterator[Path | str]:
         return self.dataset.files()

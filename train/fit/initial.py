@@ -18,6 +18,7 @@ from ssc.models.parts import WEIGHTS
 from ssc.weights.downloads import download
 from ssc.weights.reading import read_pth
 from train.data import open_dataset
+from train.data.places import is_url, names_in, read
 from train.fit.examples import Examples
 from train.fit.tokenizer import learn_tokenizer
 from train.review.decisions import FILE as REVIEWS
@@ -71,10 +72,13 @@ def open_examples(
 
     Args:
         unmasked: without masks, see `Examples.cached`.
-        reviews: what people decided of the store; None for the file beside it, where there is one.
+        reviews: what people decided of the store; None for the file beside it, where there is one
+            and the store is no URL.
     """
     masks, manifest = open_store(store) if store else (None, "")
-    decided = Reviews(reviews or store / REVIEWS) if store else None
+    beside = store / REVIEWS if store and not is_url(store) else None
+    given = reviews or beside
+    decided = Reviews(given) if store and given else None
     dataset = open_dataset(data)
     return Examples.cached(
         dataset,
@@ -93,7 +97,8 @@ def open_store(folder: Path) -> tuple[Any, str]:
     """S1 and S2 in a folder, and the text that tells them from any others."""
     from train.pseudo.store import Store
 
-    return Store.open(folder), "".join(path.read_text() for path in sorted(folder.glob("*.json")))
+    settings = sorted(name for name in names_in(folder) if name.endswith(".json"))
+    return Store.open(folder), "".join(read(folder / name).decode() for name in settings)
 
 
 def new_model(

@@ -16,6 +16,7 @@ from ssc.correct.predict import CONFIGS
 from ssc.devices import computes_in_bfloat16
 from ssc.writing import write_whole
 from train.data import SOURCES
+from train.data.places import place_of
 from train.data.usable import HELP
 from train.fit.assign import MATCHES
 from train.weak.names import SYSTEMS
@@ -157,7 +158,7 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add = parser.add_argument
     add("method", choices=METHODS)
     add("--data", required=True, help=SOURCES)
-    add("--store", type=Path, help="S1 and S2 of the same data, by train.pseudo")
+    add("--store", type=place_of, help="S1 and S2 of the data, by train.pseudo; or its URL")
     add("--reviews", type=Path, help="of the store, by train workbench; default: beside it")
     add("--out", type=Path, required=True, help="folder of the training")
     add("--init", type=Path, help="checkpoint to start from, of --model")

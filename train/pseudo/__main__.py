@@ -4,6 +4,7 @@ S1 is all candidates of each object, S2 the chosen one (paper §3.1, §3.2).
 
 python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 2
 torchrun --nproc_per_node 4 -m train.pseudo --data … --out … --workers 1
+python -m train.pseudo --data webdataset:s3://… --out s3://bucket/pseudo
 python -m train.pseudo --from runs/pseudo --out runs/spatial      # S2 with words counted
 
 Processes with the same --out share the work, however they are started. The same command continues
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from ssc.entry import command
 from train.data import SOURCES
+from train.data.places import place_of
 from train.data.usable import HELP
 from train.pseudo.make import choose_anew, generate
 
@@ -30,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--from",
         dest="source",
-        type=Path,
+        type=place_of,
         help="a store instead of --data: keeps its S1 and scores, and counts words in S2",
     )
     parser.add_argument("--models", default="mini", help="model set; default: mini")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the store to write")
+    parser.add_argument("--out", type=place_of, required=True, help="folder or URL of the store")
     parser.add_argument("--workers", type=int, default=1, help="processes; default: 1")
     parser.add_argument("--allow-missing", action="store_true", help=HELP)
     args = parser.parse_args(argv)

@@ -18,8 +18,9 @@ from ssc.errors import told
 from ssc.select import Select
 from ssc.select.prompts import BLURS
 from ssc.select.spatial import STRENGTH
-from ssc.writing import explained, make_folder
+from ssc.writing import explained
 from train.data import Dataset, Picture, open_dataset
+from train.data.places import exists, is_url, prepare, read, write
 from train.data.usable import LeftOut
 from train.pseudo.provenance import describe, revision
 from train.pseudo.records import PseudoObject, PseudoPicture
@@ -161,7 +162,7 @@ def generate(
     Args:
         data: as `open_dataset` takes it.
         models: model set.
-        out: folder; made where missing.
+        out: folder, which is made where missing, or a URL's `UPath`.
         workers: processes; 1 for this one alone.
         allow_missing: goes on however many pictures cannot be used.
 
@@ -173,7 +174,7 @@ def generate(
 
     from tqdm import tqdm
 
-    make_folder(out)  # before the models are loaded
+    prepare(out)  # before the models are loaded
     _prepare(data, models, out)
     dataset = _WORKER["dataset"]
     begin(out, {**describe(dataset, models, _WORKER["pipeline"], out), SOURCE: data})
@@ -252,5 +253,10 @@ def _log(out: Path, pictures: int, seconds: float, workers: int) -> None:
     )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     row = {"pictures": pictures, "seconds": seconds, "workers": workers, "device": device}
+    line = json.dumps(row) + "\n"
+    if is_url(out):
+        earlier = read(out / LOG) if exists(out / LOG) else b""
+        write(out / LOG, earlier + line.encode())
+        return
     with explained(out / LOG), (out / LOG).open("a") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(line)

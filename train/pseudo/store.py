@@ -9,14 +9,17 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 from ssc.cache import Cache
 from ssc.errors import InputError
-from ssc.writing import explained, make_folder, write_whole
+from ssc.writing import explained
+from train.data.places import exists, is_url, names_in, opened, place_of, prepare, read, write
 from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 
 FORMAT = 1
@@ -41,7 +44,7 @@ class Store:
         Raises:
             InputError: no store, one of another format, or one that is not complete.
         """
-        folder = Path(folder)
+        folder = place_of(folder) if isinstance(folder, str) else folder
         manifest = read_manifest(folder)
         if manifest is None:
             raise InputError(f"{folder}: expected S1 and S2 by train.pseudo, found no {MANIFEST}")
@@ -81,9 +84,9 @@ class Store:
     def _read(self, shard: int) -> list[str]:
         path = shard_file(self.folder, shard)
         try:
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                lines = file.read().splitlines()
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+            with opened(path) as file:
+                lines = gzip.decompress(file.read()).decode().splitlines()
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise InputError(f"{path}: expected a shard of JSON lines, got: {error}") from error
         expected = min(SHARD, len(self) - shard * SHARD)
         if len(lines) != expected:
@@ -97,14 +100,17 @@ def shard_file(folder: Path, shard: int) -> Path:
 
 def missing_shards(folder: Path, pictures: int) -> list[int]:
     """Numbers of the shards that are not there yet."""
-    return [k for k in range(-(-pictures // SHARD)) if not shard_file(folder, k).exists()]
+    there = names_in(folder)
+    shards = range(-(-pictures // SHARD))
+    return [k for k in shards if shard_file(folder, k).name not in there]
 
 
 def unusable(folder: Path, shards: Iterable[int]) -> dict[str, str]:
     """Name → reason of the pictures in complete shards that cannot be used."""
     reasons: dict[str, str] = {}
     for shard in shards:
-        with gzip.open(shard_file(folder, shard), "rt", encoding="utf-8") as file:
+        packed = BytesIO(read(shard_file(folder, shard)))
+        with gzip.open(packed, "rt", encoding="utf-8") as file:
             # Most have none; to parse each picture would take as long as its training.
             failed = (json.loads(line) for line in file if not line.endswith('"error":null}\n'))
             reasons.update((picture["name"], picture["error"]) for picture in failed)
@@ -118,10 +124,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         InputError: it is broken or of another format.
     """
     path = folder / MANIFEST
-    if not path.exists():
+    if not exists(path):
         return None
     try:
-        manifest = json.loads(path.read_text())
+        manifest = json.loads(read(path))
         readable = manifest["format"] == FORMAT
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: expected the manifest of a store, got: {error!r}") from error
@@ -142,9 +148,9 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
     manifest = {"format": FORMAT, **manifest, "pictures a shard": SHARD}
     old = read_manifest(folder)
     if old is None:
-        make_folder(folder)
+        prepare(folder)
         text = json.dumps(manifest, indent=1) + "\n"
-        write_whole(folder / MANIFEST, text.encode("utf-8", "backslashreplace"))
+        write(folder / MANIFEST, text.encode("utf-8", "backslashreplace"))
         return
     for key in sorted((old.keys() | manifest.keys()) - {"revision", SOURCE}):
         if old.get(key) != manifest.get(key):
@@ -159,7 +165,8 @@ def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
     """Locks a shard for this process.
 
     The lock is the kernel's and ends with the process, also after kill -9. It is on the file that
-    becomes the shard, so no lock file is left behind.
+    becomes the shard, so no lock file is left behind. A bucket has no locks: two processes may
+    make a shard there, with the same bytes.
 
     Yields:
         A file for `write_shard`; None where the shard is complete, or another process has it.
@@ -167,6 +174,9 @@ def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
     import fcntl
 
     path = shard_file(folder, shard)
+    if is_url(folder):
+        yield None if exists(path) else BytesIO()
+        return
     part = _part(path)
     with part.open("ab") as file:
         try:
@@ -189,6 +199,9 @@ def write_shard(
     lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
     path, packed = shard_file(folder, shard), gzip.compress(text, mtime=0)
+    if is_url(folder):
+        write(path, packed)
+        return
     with explained(path, len(packed)):
         file.write(packed)
         file.flush()

@@ -1,0 +1,146 @@
+"""Stages 1 and 2 from and to a bucket, whose server drops and delays requests."""
+
+import json
+import random
+import sys
+import threading
+import time
+
+import pytest
+
+from ssc.errors import ResourceError
+from tests.train.pseudo.toy_pseudo import Stages, Toys, make
+from train.data import places
+from train.data.__main__ import main as data
+from train.data.places import names_in, place_of, read, write
+from train.data.slice import SLICE, read_slice
+from train.fit.initial import open_store
+from train.pseudo import make as pseudo
+from train.pseudo import store
+from train.pseudo.__main__ import main
+from train.pseudo.records import encode
+
+SHARE = 0.05  # of requests that are dropped, and as many that are delayed
+
+
+@pytest.fixture
+def bucket(monkeypatch, tmp_path):
+    """The URL of a bucket of moto's server, behind what drops a twentieth of the requests."""
+    pytest.importorskip("moto", reason="moto is not installed: no test reads or writes s3://")
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    moto, chance = DomainDispatcherApplication(create_backend_app), random.Random(0)
+    dropped = []
+
+    def flaky(environ, start_response):
+        drawn = chance.random()
+        if drawn < SHARE:
+            dropped.append(environ["PATH_INFO"])
+            environ["werkzeug.socket"].close()
+            raise ConnectionAbortedError
+        if drawn < 2 * SHARE:
+            time.sleep(0.2)
+        return moto(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, flaky, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(places, "FOLDER", tmp_path / "copies")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    s3fs.S3FileSystem.clear_instance_cache()
+    fs = s3fs.S3FileSystem()
+    places._retried("bucket", lambda: fs.exists("own") or fs.mkdir("own"))
+    yield "s3://own", dropped
+    server.shutdown()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_a_store_in_a_bucket_is_that_of_a_disk(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "SHARD", 1)
+    monkeypatch.setattr(pseudo, "SHARD", 1)
+    url, dropped = bucket
+    alone, out = tmp_path / "alone", place_of(f"{url}/pseudo")
+    make(alone, tmp_path / "log")
+    toys = Toys(tmp_path / "log")
+    store.begin(out, {"pictures": len(toys)})
+    first = store.missing_shards(out, len(toys))
+    assert len(first) == len(toys)
+    list(pseudo.run(toys, Stages(), out, first[:9]))  # and is killed
+    left = store.missing_shards(out, len(toys))
+    assert left == first[9:]
+    list(pseudo.run(toys, Stages(), out, left))
+    names = {path.name for path in alone.iterdir()}
+    assert names_in(out) == names
+    assert all(read(out / name) == (alone / name).read_bytes() for name in names)
+    there, here = store.Store.open(f"{url}/pseudo"), store.Store.open(alone)
+    assert all(there._line(k) == here._line(k) for k in range(len(toys)))
+    assert dropped
+
+
+def test_the_commands_take_urls_wherever_paths_may_stand(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("upath", reason="universal_pathlib is not installed: no test of URLs")
+    monkeypatch.setattr(places, "FOLDER", tmp_path / "copies")
+    scene = read_slice()[0]
+    said = [[e["text"] for e in o["expressions"]] for o in scene.objects if o["expressions"]]
+    row = {"image": str(SLICE / f"{scene.name}.jpg"), "name": "a", "objects": said}
+    table = tmp_path / "mine.jsonl"
+    table.write_text(json.dumps(row) + "\n")
+    data(["pack", str(table), "--out", "memory://own/packed"])
+    text = capsys.readouterr().out.strip().removeprefix("--data '").removesuffix("'")
+    main(["--data", text, "--out", "memory://own/pseudo"])
+    main(["--data", str(table), "--out", str(tmp_path / "pseudo")])
+    packed, local = place_of("memory://own/pseudo"), tmp_path / "pseudo"
+    shard = "shard-00000.jsonl.gz"
+    assert read(packed / shard) == (local / shard).read_bytes()
+    manifests = [json.loads(read(folder / store.MANIFEST)) for folder in (packed, local)]
+    for manifest in manifests:
+        del manifest[store.SOURCE]
+    assert manifests[0] == manifests[1]  # the same fingerprint, too
+    opened = [open_store(folder)[0] for folder in (packed, local)]
+    assert encode(opened[0].picture(0)) == encode(opened[1].picture(0))
+    main(["--data", str(table), "--out", "memory://own/pseudo"])  # goes on, nothing is left
+
+
+def test_copies_of_a_buckets_files_are_bounded_and_new_ones_are_seen(tmp_path, monkeypatch):
+    pytest.importorskip("upath", reason="universal_pathlib is not installed: no test of URLs")
+    monkeypatch.setattr(places, "FOLDER", tmp_path / "copies")
+    monkeypatch.setattr(places, "KEPT", 250)
+    for k in range(4):
+        write(place_of(f"memory://bounded/{k}"), bytes([k]) * 100)
+        with places.opened(place_of(f"memory://bounded/{k}")) as file:
+            assert file.read() == bytes([k]) * 100
+    assert len([*(tmp_path / "copies").iterdir()]) == 2
+    write(place_of("memory://bounded/3"), b"anew")
+    with places.opened(place_of("memory://bounded/3")) as file:
+        assert file.read() == b"anew"
+
+
+def test_what_fails_is_tried_again_and_what_is_not_there_is_not(monkeypatch):
+    monkeypatch.setattr(places, "FIRST_WAIT", 0)
+    tries = []
+
+    def work(error, times):
+        tries.append(1)
+        if len(tries) <= times:
+            raise error
+        return "done"
+
+    assert places._retried("x", lambda: work(ConnectionError("dropped"), 2)) == "done"
+    tries.clear()
+    with pytest.raises(OSError, match=r"x: tried 6 times, got: RuntimeError: again"):
+        places._retried("x", lambda: work(RuntimeError("again"), 99))
+    tries.clear()
+    with pytest.raises(FileNotFoundError):
+        places._retried("x", lambda: work(FileNotFoundError("x"), 99))
+    assert len(tries) == 1
+
+
+def test_what_reads_urls_is_named_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(ResourceError, match=r"pip install 'segment-select-correct\[cluster\]'"):
+        place_of("s3://bucket/a")

@@ -194,7 +194,7 @@ class GeneralizedScores:
 
     @property
     def ciou(self) -> float:
-        """cIoU in [0, 1]: all intersections by all unions; shown where none is meant, unions grow."""
+        """cIoU in [0, 1]: all intersections by all unions; what is wrongly shown adds to these."""
         if not self.ious:
             return float("nan")
         return self._intersections / self._unions if self._unions else 1.0

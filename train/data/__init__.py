@@ -87,6 +87,9 @@ class Dataset(Protocol):
 class RefSprites:
     """Scenes `first` to `first + count - 1` of a split, rendered when asked for.
 
+    An object of the split "several" is what one question means: its mask is of all objects that
+    are meant, and empty where there is none.
+
     Args:
         classes: how many classes scenes show, those with the most sprites first; 0 for all.
 
@@ -123,6 +126,10 @@ class RefSprites:
                 tuple(e.kind for e in expressions),
             )
             for k, expressions in scene.referred.items()
+        )
+        objects += tuple(
+            Referred(str(k), (asked.text,), masks[list(asked.answer)].any(0), (asked.kind,))
+            for k, asked in enumerate(scene.questions)
         )
         return Picture(self.picture_name(index), scene.image, objects, masks, scene.names)
 

@@ -5,7 +5,7 @@ All pictures are RGB uint8 H×W×3 in the original frame; widths and text sizes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def draw_candidates(
     masks: NDArray[np.bool_],
     boxes: NDArray[np.float32],
     *,
-    chosen: int = -1,
+    chosen: Collection[int] = (),
 ) -> NDArray[np.uint8]:
     """All candidates: mask tinted and outlined, box in a thin line, number on a badge.
 
@@ -70,7 +70,7 @@ def draw_candidates(
         image: RGB uint8 H×W×3.
         masks: bool N×H×W.
         boxes: float32 N×4, XYXY pixels of the same frame.
-        chosen: index of the one to bring out; -1 for none.
+        chosen: indices of those to bring out.
 
     Returns:
         RGB uint8 H×W×3, a copy.
@@ -81,12 +81,12 @@ def draw_candidates(
     unit = _unit(image)
     largest_first = np.argsort([-int(mask.sum()) for mask in masks], kind="stable")
     for i in largest_first:
-        strength = 0.3 if chosen >= 0 and i != chosen else 0.5
+        strength = 0.3 if len(chosen) and i not in chosen else 0.5
         _tint(canvas, masks[i], colour_of(i), strength)
     for i in largest_first:
         x0, y0, x1, y1 = (round(float(v)) for v in boxes[i])
         cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), colour_of(i), max(1, round(unit)))
-        _outline(canvas, masks[i], colour_of(i), unit * (4 if i == chosen else 2))
+        _outline(canvas, masks[i], colour_of(i), unit * (4 if i in chosen else 2))
     return _badges(canvas, boxes, unit)
 
 

@@ -30,7 +30,11 @@ def pictures(
         "mask": partial(_grey, result.mask),
         "cutout": partial(_cutout, image, result.mask),
         "candidates": partial(
-            draw_candidates, image, candidates.masks, candidates.boxes, chosen=result.index
+            draw_candidates,
+            image,
+            candidates.masks,
+            candidates.boxes,
+            chosen=result.answer.indices,
         ),
     }
     if (correction := result.correction) is not None:

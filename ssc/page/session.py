@@ -108,7 +108,7 @@ class Session:
 
     def candidates(self) -> Picture:
         """The active object's candidates on the picture, the chosen one brought out."""
-        return draw_candidates(*self._screen(self.active), chosen=self.result.index)
+        return draw_candidates(*self._screen(self.active), chosen=self.result.answer.indices)
 
     def prompts(self) -> list[tuple[Picture, str]]:
         """The active object's visual prompts, best first, with number and score."""

@@ -6,6 +6,7 @@ python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
 python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
 python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s words \
     oracle --misses                                       # photographs; what goes wrong, and why
+python -m train.evaluate --splits several --rows words several oracle-several   # gIoU, N-acc
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 
 Rows (--rows):
@@ -14,6 +15,8 @@ Rows (--rows):
   s+s            stages 1 and 2
   matched        S+S where no two objects of a picture take the same candidate
   words          S+S where words for place, size and relation count (not in the paper)
+  several        `words` where all that is asked for is answered, and what is not there refused
+  oracle-several     all candidates that lie in what is meant
   s+s+c          stage 3: where its probability is above half of its peak
   half           stage 3: where its probability is above 0.5, as in the paper
   snapped        the candidate that stage 3 agrees with best
@@ -172,7 +175,10 @@ def main() -> None:
         "refer:FOLDER:BY:SPLIT, refsprites:SPLIT:COUNT, photos:FOLDER, coco62:FOLDER",
     )
     parser.add_argument(
-        "--splits", nargs="+", choices=("val", *SPLITS), help=f"default: {' '.join(SPLITS)}"
+        "--splits",
+        nargs="+",
+        choices=("val", *SPLITS, "several"),
+        help=f"default: {' '.join(SPLITS)}",
     )
     parser.add_argument(
         "--scenes",

@@ -143,7 +143,7 @@ def _ends_plural(said: Expression, rest: list[str]) -> bool:
 
 def _joined(typed: list[str], whole: Read, read: Reader) -> tuple[Expression, ...]:
     """The two things that "and" joins; () where it joins something else."""
-    if typed.count("and") != 1 or "between" in typed:
+    if typed.count("and") != 1 or "between" in typed or "," in typed:
         return ()
     at = typed.index("and")
     left, right = typed[:at], typed[at + 1 :]

@@ -157,6 +157,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
         "words for place, size and relation count too",
     )
+    parser.add_argument(
+        "--one",
+        dest="several",
+        action="store_false",
+        default=None,
+        help="answer one object, whatever is asked for; by default all of several that are asked "
+        'for ("both dogs"), and none where what is asked for is not there',
+    )
     large = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=large)
     what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"
@@ -271,6 +279,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         project=args.project,
         paper=args.paper,
         nearest=args.nearest,
+        several=args.several,
     )
 
 

@@ -115,6 +115,40 @@ def draw_mask(
     return canvas
 
 
+def draw_set(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    boxes: NDArray[np.float32],
+    members: Collection[int],
+) -> NDArray[np.uint8]:
+    """Some of the candidates: each tinted and outlined in its colour, with its number.
+
+    The rest is dimmed, as `draw_mask` does it.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        masks: bool N×H×W.
+        boxes: float32 N×4, XYXY pixels of the same frame.
+        members: indices of those shown.
+
+    Returns:
+        RGB uint8 H×W×3, a copy.
+    """
+    import cv2
+
+    chosen = sorted(members)
+    if not chosen:
+        return image.copy()
+    union = masks[chosen].any(axis=0)  # K×H×W → H×W
+    canvas = cv2.transform(image, 0.3 * np.eye(3, dtype=np.float32) + np.float32(0.1))
+    cv2.copyTo(image, union.view(np.uint8), canvas)
+    for i in chosen:
+        _tint(canvas, masks[i], colour_of(i), 0.25)
+    for i in chosen:
+        _outline(canvas, masks[i], colour_of(i), 3 * _unit(image))
+    return _badges(canvas, boxes, _unit(image), chosen)
+
+
 def draw_probability(
     image: NDArray[np.uint8],
     probability: NDArray[np.float32],
@@ -181,9 +215,13 @@ def _smooth(points: NDArray[np.int32], unit: float) -> NDArray[np.int32]:
 
 
 def _badges(
-    canvas: NDArray[np.uint8], boxes: NDArray[np.float32], unit: float
+    canvas: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    unit: float,
+    members: Collection[int] | None = None,
 ) -> NDArray[np.uint8]:
-    """Numbers 1..N, each on a disc of its colour at a corner of its box, none on another."""
+    """Numbers 1..N, or those of `members`, each on a disc of its colour at a corner of its box,
+    none on another."""
     from PIL import Image, ImageDraw
 
     sharper = 4  # PIL draws discs without anti-aliasing: drawn large, then shrunk
@@ -192,6 +230,8 @@ def _badges(
     picture = Image.fromarray(canvas)
     placed: list[tuple[float, float]] = []
     for i, box in enumerate(boxes):
+        if members is not None and i not in members:
+            continue
         x, y = _free_place(box, placed, radius, width, height)
         placed.append((x, y))
         side = 2 * round(radius) + 1

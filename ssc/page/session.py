@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssc.correct import correct_at
-from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, for_screen
+from ssc.draw import (
+    colour_of,
+    draw_candidates,
+    draw_mask,
+    draw_probability,
+    draw_set,
+    for_screen,
+)
 from ssc.errors import ExpressionError, PictureError
 from ssc.export import result_document
 from ssc.images import load_image
@@ -151,7 +158,9 @@ class Session:
             return []
         answer = result.answer
         name = "Your choice" if answer.by == YOURS else "Answer"
-        if answer.number is None and not answer.empty:
+        if len(answer.indices) > 1:
+            return [self._draw_several(number, answer.indices, name)]
+        if not answer.indices and not answer.empty:
             return [(self._draw_corrected(number, result), f"{name} · a region of its own")]
         if result.sure is not None:
             name = f"{name} ({result.sure})"
@@ -164,6 +173,12 @@ class Session:
             self._draw_candidate(number, result.selection.index, "S+S"),
             (self._draw_corrected(number, result), f"S+S+C · {_meant(result)}"),
         ]
+
+    def _draw_several(self, number: int, indices: Sequence[int], name: str) -> tuple[Picture, str]:
+        """Each of a set in its own colour, with its number, the rest dimmed."""
+        drawn, masks, boxes = self._screen(number)
+        listed = ", ".join(str(index + 1) for index in indices)
+        return draw_set(drawn, masks, boxes, indices), f"{name} · candidates {listed}"
 
     def _draw_candidate(self, number: int, index: int, name: str) -> tuple[Picture, str]:
         drawn, masks, _ = self._screen(number)
@@ -183,6 +198,22 @@ class Session:
             own = self.results[number].candidates
             self._scaled[number] = for_screen(self.image, own.masks, own.boxes)
         return self._scaled[number]
+
+
+def clicked(result: Result, index: int | None) -> Result:
+    """The result after a click on candidate `index`; None takes a person's choice back.
+
+    Where several are asked for, or a person has chosen several, the candidate is taken out of the
+    set or added; else it is the choice. What the stages chose themselves is no choice.
+    """
+    own = result.with_override(None)
+    if index is None:
+        return own
+    if own.members is None or not result.answer.indices:
+        chosen: tuple[int, ...] = (index,)
+    else:
+        chosen = tuple(sorted({*result.answer.indices} ^ {index}))
+    return own if chosen == own.answer.indices else own.with_override(chosen)
 
 
 @dataclass(frozen=True)

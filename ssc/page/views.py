@@ -95,9 +95,17 @@ def _parts(said: Expression) -> dict[str, Sequence[object]]:
         "relation": said.relations,
         "looks": [" ".join(said.attributes)] if said.attributes else [],
         "not": said.without,
-        "how many": [said.count] if said.count != "one" else [],
+        "how many": _how_many(said),
         "read": [f"{typed} → {new}" for typed, new in said.mended],
     }
+
+
+def _how_many(said: Expression) -> list[str]:
+    """What a set that is asked for is made of."""
+    if not said.parts:
+        return []
+    parts = [f"{part.number or part.count} {part.noun}".removeprefix("one ") for part in said.parts]
+    return [" and ".join(parts), *(f"not {part.noun or part.text}" for part in said.excepted)]
 
 
 def part_bars(result: Result) -> str:
@@ -201,8 +209,12 @@ def iou_bars(result: Result) -> str:
 
 def _marks(result: Result, candidate: int) -> str:
     selection = result.selection
-    marks = ["chosen"] if selection is not None and candidate == selection.index else []
-    if candidate == result.override_index:
+    members = result.members
+    chosen = selection is not None and candidate in (
+        (selection.index,) if members is None else members
+    )
+    marks = ["chosen"] * chosen
+    if candidate in (result.override or ()):
         marks.append("yours")
     return ", ".join(marks)
 

@@ -14,7 +14,10 @@ from ssc.entry import command
 
 COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
-    "data": ("train.data.__main__", "data check DATA: counts and problems of a data set"),
+    "data": (
+        "train.data.__main__",
+        "check: problems of a data set; group: which sentences name one object",
+    ),
     "pseudo": ("train.pseudo.__main__", "stages 1 and 2 over a data set, stored as S1 and S2"),
     "fit": ("train.fit.__main__", "trains stage 3: bootstrap, correct or supervised"),
     "evaluate": ("train.evaluate.__main__", "accuracy tables, on data with true masks or boxes"),

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from ssc.words.nouns import NounExtractor
 
 
+FAINT = 0.4
+"""Share of the detector's threshold from which a box is a sign of something; set by hand."""
+
+
 class Segment:
     """Finds every instance of the class that an object's expressions name.
 
@@ -154,9 +158,10 @@ class Segment:
                 if relation.noun
             }
             others = {noun: self._detect(image, names)[0] for noun, names in sought.items()}
-            sees = getattr(self.detector, "misses_little", False)
             absent = tuple(
-                n for n, names in sought.items() if sees and names and not len(others[n])
+                noun
+                for noun, names in sought.items()
+                if names and not len(others[noun]) and self._lacks(image, names)
             )
         with clock("masks"):
             masks, qualities = self.segmenter.segment(image, boxes)
@@ -212,6 +217,15 @@ class Segment:
     def could_look_on(self, result: Result) -> bool:
         """Whether `nearest` might find something where this result has nothing."""
         return not result.found and not self.looks_on and bool(self._targets(result.matches))
+
+    def _lacks(self, image: NDArray[np.uint8], names: Sequence[str]) -> bool:
+        """Whether nothing of these classes is there, by a detector that misses little."""
+        if not getattr(self.detector, "misses_little", False):
+            return False
+        threshold = FAINT * getattr(self.detector, "threshold", 0.0)
+        return not len(
+            with_thresholds(self.detector, box_threshold=threshold).detect(image, names)[0]
+        )
 
     def _sweep(self, image: NDArray[np.uint8]) -> Boxes:
         """All that is there of the vocabulary's classes."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ssc.result import Result
 
-REFUSED, MEMBER = 0.2, 0.4
+REFUSED, MEMBER = 0.1, 0.4
 """Least evidence of what is answered at all, and of what a plural means.
 
 Chosen on RefSprites' val and several (seed 1) with the mini set, so that at most 2 % of the

@@ -181,7 +181,8 @@ SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… like
 refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a folder with one,
 photos:FOLDER or coco62:FOLDER, coco:FILE[:PICTURES], labelme:FOLDER or imagefolder:FOLDER;
 ungrouped:SOURCE makes
-each sentence of one an object of its own"""
+each sentence of one an object of its own, grouped:FILE.json:SOURCE joins them as `data group` has
+proposed"""
 
 
 def open_dataset(text: str) -> Dataset:
@@ -195,6 +196,8 @@ def open_dataset(text: str) -> Dataset:
     - `coco:FILE[:PICTURES]`, `labelme:FOLDER`, `imagefolder:FOLDER`: other tools' files;
       `train.data.foreign`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
+    - `grouped:FILE.json:SOURCE`: any of these, sentences joined to objects as the file of
+      `python -m train data group` says.
     - the path of a `.jsonl`, `.json`, `.csv` or `.tsv` file, or of a folder with one of them in it:
       your own pictures; `train.data.files`.
 
@@ -208,6 +211,13 @@ def open_dataset(text: str) -> Dataset:
         from train.data.ungrouped import Ungrouped
 
         return Ungrouped(open_dataset(rest))
+    if kind == "grouped":
+        from train.data.grouped import Grouped
+
+        file, parted, source = rest.partition(".json:")
+        if not parted:
+            raise InputError(f"data: expected grouped:FILE.json:SOURCE, got {text!r}")
+        return Grouped(Path(f"{file}.json"), open_dataset(source))
     if kind == "refer":
         from train.data.refer import Refer
 

@@ -89,7 +89,7 @@ def _of_words(result: Result) -> str:
         notes += [f"“{typed}” was read as “{new}”." for typed, new in reading.mended]
         if reading.unread:
             notes.append(f"Not understood: {', '.join(reading.unread)}.")
-        if reading.parts and result.selection is not None and result.members is None:
+        if reading.parts and result.members is None:
             notes.append("One object is answered, though several are asked for.")
         notes += [f"“{phrase}” is read as what is not so." for phrase in reading.without]
         absent = [p for p in reading.places if p.rank > max(len(result.candidates), 1)]

@@ -63,20 +63,13 @@ def read_several(typed: list[str], whole: Read, read: Reader) -> Expression:
     if cut is not None:
         base, but = read_several(typed[: cut[0]], read(typed[: cut[0]]), read), typed[cut[1] :]
         if base.parts and but:
-            return replace(whole.said, count="all", parts=base.parts, excepted=(read(but).said,))
-    amount = _amount(typed)
-    if amount is not None:
-        count, number, rest, needs_plural = amount
-        part = read(rest)
-        if rest and (not needs_plural or part.plural or _ends_plural(part.said, rest)):
-            return replace(
-                whole.said,
-                count=count,
-                parts=(replace(part.said, count=count, number=number),),
-            )
+            return replace(whole.said, count="all", parts=base.parts, excepted=(_part(but, read),))
     joined = _joined(typed, whole, read)
     if joined:
         return replace(whole.said, count="several", parts=joined)
+    counted = _counted(typed, read)
+    if counted is not None:
+        return replace(whole.said, count=counted.count, parts=(counted,))
     if whole.plural and _bare(typed, whole.said):
         return replace(whole.said, count="several", parts=(replace(whole.said, count="several"),))
     return whole.said
@@ -155,22 +148,33 @@ def _joined(typed: list[str], whole: Read, read: Reader) -> tuple[Expression, ..
         return ()
     if _bound(left, _HAVING) and article != "the":
         return ()  # "man with a hat and a bag", but "man with a hat and the dog"
-    one, other = read(left), read(right)
-    if left[-1] in COLOURS or not (_things(one.said) and _things(other.said)):
+    one, other = _part(left, read), _part(right, read)
+    if left[-1] in COLOURS or not (_things(one) and _things(other)):
         return ()  # "brown and white horse"
-    if any(LOTS & set(_forms(own.said.noun)) for own in (one, other)):
+    if any(LOTS & set(_forms(part.noun)) for part in (one, other)):
         return ()  # "carrots and peas"
-    parts = tuple(_counted(words, own) for words, own in ((left, one), (right, other)))
-    return parts if one.said.noun != other.said.noun or article else ()
+    return (one, other) if one.noun != other.noun or article else ()
 
 
-def _counted(typed: list[str], own: Read) -> Expression:
-    """A part of what is joined: one thing, a number of them, or a plural."""
+def _counted(typed: list[str], read: Reader) -> Expression | None:
+    """What is counted, or all of what is named; None where nothing is."""
     amount = _amount(typed)
-    if own.plural:
-        count, number = ("several", 0) if amount is None else amount[:2]
-        return replace(own.said, count=count, number=number)
-    return own.said
+    if amount is None or not amount[2]:
+        return None
+    count, number, rest, needs_plural = amount
+    part = read(rest)
+    if needs_plural and not part.plural and not _ends_plural(part.said, rest):
+        return None
+    return replace(part.said, count=count, number=number)
+
+
+def _part(typed: list[str], read: Reader) -> Expression:
+    """A part of a set: so many, a plural, or one thing."""
+    counted = _counted(typed, read)
+    if counted is not None:
+        return counted
+    own = read(typed)
+    return replace(own.said, count="several") if own.plural else own.said
 
 
 def _bound(typed: list[str], binding: frozenset[str]) -> bool:

@@ -154,17 +154,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--paper",
         action="store_true",
         default=None,
-        help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
-        "words for place, size and relation count too",
+        help="the paper's rule: one nearest class for a noun, CLIP's score alone, and one object",
     )
-    parser.add_argument(
-        "--one",
-        dest="several",
-        action="store_false",
-        default=None,
-        help="answer one object, whatever is asked for; by default all of several that are asked "
-        'for ("both dogs"), and none where what is asked for is not there',
-    )
+    what = "one object, even where several are asked for, or one that is not there"
+    parser.add_argument("--one", dest="several", action="store_false", default=None, help=what)
     large = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=large)
     what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ssc.result import NONE, SEVERAL, YOURS
+from ssc.answer import NONE, SEVERAL, YOURS
 from ssc.types import NO_CLASS
 
 if TYPE_CHECKING:

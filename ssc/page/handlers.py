@@ -15,14 +15,15 @@ from ssc.export import zip_result
 from ssc.models.published import as_size
 from ssc.page.away import FILES
 from ssc.page.choices import OFF, OPTIONS, REAL, Choices
+from ssc.page.clicks import candidate_at, clicked
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
 from ssc.page.parked import Parked, park
-from ssc.page.session import Session, clicked, compare
+from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import about_correct, about_select, photo_note
-from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.page.views import describe, iou_bars, overlaps, score_bars
 from ssc.weights.downloads import downloads_are_off
 from ssc.writing import explained, safe_stem, write_whole
 

@@ -9,22 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.answer import YOURS, Answer
 from ssc.correct import correct_at
-from ssc.draw import (
-    colour_of,
-    draw_candidates,
-    draw_mask,
-    draw_probability,
-    draw_set,
-    for_screen,
-)
+from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, draw_set, for_screen
 from ssc.errors import ExpressionError, PictureError
 from ssc.export import result_document
 from ssc.images import load_image
 from ssc.metrics import mask_iou
 from ssc.models.by_picture import ByPicture
 from ssc.models.photo import is_unknown
-from ssc.result import YOURS, Answer, Result
+from ssc.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -198,22 +192,6 @@ class Session:
             own = self.results[number].candidates
             self._scaled[number] = for_screen(self.image, own.masks, own.boxes)
         return self._scaled[number]
-
-
-def clicked(result: Result, index: int | None) -> Result:
-    """The result after a click on candidate `index`; None takes a person's choice back.
-
-    Where several are asked for, or a person has chosen several, the candidate is taken out of the
-    set or added; else it is the choice. What the stages chose themselves is no choice.
-    """
-    own = result.with_override(None)
-    if index is None:
-        return own
-    if own.members is None or not result.answer.indices:
-        chosen: tuple[int, ...] = (index,)
-    else:
-        chosen = tuple(sorted({*result.answer.indices} ^ {index}))
-    return own if chosen == own.answer.indices else own.with_override(chosen)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ssc.draw import colour_of, ink_of
 from ssc.explain import explain
 from ssc.metrics import mask_iou
 from ssc.result import Result
-from ssc.types import ANY_CLASS, Candidates, ClassMatch, softmax
+from ssc.types import ANY_CLASS, ClassMatch, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -248,20 +248,3 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
         f'<table><caption>{caption}</caption><thead class="unseen"><tr>{named}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-
-
-def candidate_at(candidates: Candidates, x: float, y: float) -> int:
-    """The candidate that a click at pixel (x, y) means, -1 for none.
-
-    Of the masks there, the smallest, as it may lie on a larger one; else of the boxes there.
-    """
-    height, width = candidates.masks.shape[1:]
-    column, row = min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1)
-    here = np.flatnonzero(candidates.masks[:, row, column])
-    if len(here):
-        return int(here[candidates.masks[here].sum(axis=(1, 2)).argmin()])
-    x0, y0, x1, y1 = candidates.boxes.T
-    here = np.flatnonzero((x0 <= x) & (x < x1) & (y0 <= y) & (y < y1))
-    if len(here):
-        return int(here[((x1 - x0) * (y1 - y0))[here].argmin()])
-    return -1

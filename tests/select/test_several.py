@@ -6,7 +6,7 @@ import pytest
 from ssc.explain import explain
 from ssc.export import result_record
 from ssc.expression import Ask
-from ssc.page.session import clicked
+from ssc.page.clicks import clicked
 from ssc.result import Result
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch

@@ -39,7 +39,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_place
 from train.data.usable import HELP, LeftOut
-from train.evaluate import words
+from train.evaluate import grouping, words
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
 from train.evaluate.counting import evaluate, mean
@@ -155,10 +155,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def measured_words(args: argparse.Namespace) -> dict[str, Any]:
-    """The report of --words."""
+    """The report of --words or --grouping."""
     import ssc
 
-    return words.measure(ssc.load(args.models, correct=False), args.words, args.scenes)
+    pipeline = ssc.load(args.models, correct=False)
+    if args.grouping:
+        return grouping.measure(pipeline, args.grouping, args.scenes)
+    return words.measure(pipeline, args.words, args.scenes)
 
 
 @command()
@@ -207,6 +210,13 @@ def main() -> None:
         "expression, box, width and height, or data sets as of --data",
     )
     parser.add_argument(
+        "--grouping",
+        nargs="+",
+        metavar="LIST",
+        help="how well sentences of one object are found (train.data.group), with true boxes: "
+        "lists as of --words, --scenes pictures of each",
+    )
+    parser.add_argument(
         "--misses",
         action="store_true",
         help="also list what is answered wrongly with words counted, and why",
@@ -222,10 +232,12 @@ def main() -> None:
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
     if args.json:
         make_place(args.json)  # before the models are loaded
-    report = measured_words(args) if args.words else run(args)
+    alone = args.words or args.grouping
+    report = measured_words(args) if alone else run(args)
     if args.json:  # before it is shown
         write_json(args.json, report)
-    print(words.markdown(report) if args.words else markdown(report))
+    shown = grouping.markdown if args.grouping else words.markdown if args.words else markdown
+    print(shown(report))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from ssc.pipeline import MAX_OBJECTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.answer import Answer
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
-    from ssc.result import Answer, Result
+    from ssc.result import Result
     from ssc.select import Select
     from ssc.types import Candidates
     from train.data import Picture, Referred
@@ -143,38 +144,6 @@ def with_words(pipeline: Pipeline) -> Row:
     return Row(WITH_WORDS, masks)
 
 
-def several(pipeline: Pipeline) -> Row:
-    """`with_words` where all that is asked for is answered, and what is not there refused."""
-    answering = pipeline.with_options(paper=False, several=True)
-
-    def masks(question: Question) -> list[Mask]:
-        return [result.mask for result in _answered(answering, question)]
-
-    return Row("S+S several", masks)
-
-
-def several_oracle(pipeline: Pipeline) -> Row:
-    """All of those candidates that lie in what is meant: the best that a choice among them is."""
-    answering = pipeline.with_options(paper=False, several=True)
-
-    def masks(question: Question) -> list[Mask]:
-        shown = []
-        for number, text in enumerate(question.texts):
-            found, truth = (
-                answering.segment(question.image, [text]).candidates,
-                question.referent(number).mask,
-            )
-            inside = (
-                []
-                if truth is None
-                else [bool((m & truth).sum() * 2 > m.sum()) for m in found.masks]
-            )
-            shown.append(found.masks[np.array(inside, np.bool_)].any(axis=0))
-        return shown
-
-    return Row("Oracle several", masks)
-
-
 def corrected(pipeline: Pipeline) -> Row:
     """All three stages (Table 1)."""
     _needs_stage_3(pipeline)
@@ -227,8 +196,6 @@ ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "s+s": zero_shot,
     "matched": matched,
     "words": with_words,
-    "several": several,
-    "oracle-several": several_oracle,
     "s+s+c": corrected,
     "half": above_a_half,
     "snapped": snapped,
@@ -312,16 +279,15 @@ def mask_of(answer: Answer | None) -> Mask:
 
 def heeding(pipeline: Pipeline, question: Question) -> list[Result]:
     """Stages 1 and 2 of each expression, with words read; once a picture."""
-    if "words" not in question.answers:
-        one = pipeline.with_options(paper=False, several=False)
-        question.answers["words"] = _answered(one, question)
-    return question.answers["words"]
+    return once(question, "words", pipeline.with_options(paper=False, several=False))
 
 
-def _answered(pipeline: Pipeline, question: Question) -> list[Result]:
-    """Stages 1 and 2 of each expression."""
-    results = [pipeline.segment(question.image, [text]) for text in question.texts]
-    return pipeline.select(question.image, results)
+def once(question: Question, name: str, pipeline: Pipeline) -> list[Result]:
+    """Stages 1 and 2 of each expression by a pipeline, kept under a name; once a picture."""
+    if name not in question.answers:
+        results = [pipeline.segment(question.image, [text]) for text in question.texts]
+        question.answers[name] = pipeline.select(question.image, results)
+    return question.answers[name]
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

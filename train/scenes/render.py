@@ -15,7 +15,8 @@ from train.scenes.backgrounds import background
 from train.scenes.catalogue import CLUTTER, SPRITES, Sprite, richest
 from train.scenes.expressions import Expression, refer
 from train.scenes.instance import Instance
-from train.scenes.several import PER_SCENE, SEVERAL_KINDS, SHARES, Question, questions
+from train.scenes.questions import PER_SCENE, questions
+from train.scenes.several import SEVERAL_KINDS, SHARES, Question
 from train.scenes.sprites import TONES, draw_glyph, draw_sprite, silhouette
 
 if TYPE_CHECKING:

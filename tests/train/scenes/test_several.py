@@ -9,7 +9,8 @@ import pytest
 from tests.train.scenes.reading import reading
 from train.data import open_dataset
 from train.scenes import render
-from train.scenes.several import PER_SCENE, SEVERAL_KINDS, SHARES, plural
+from train.scenes.questions import PER_SCENE, plural
+from train.scenes.several import SEVERAL_KINDS, SHARES
 from train.scenes.sprites import FONT
 
 pytestmark = pytest.mark.skipif(not FONT.exists(), reason=f"{FONT} is not installed")

@@ -147,8 +147,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--rule",
         choices=list(RULES),
         default="argmax",
-        help="how objects choose. argmax: each takes its best candidate; matching: no two take the "
-        "same one; default: argmax",
+        help="argmax, the default: each object takes its best candidate; matching: no two take one",
     )
     parser.add_argument(
         "--paper",
@@ -156,10 +155,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=None,
         help="the paper's rule: one nearest class for a noun, CLIP's score alone, and one object",
     )
-    what = "one object, even where several are asked for, or one that is not there"
+    what = "answer one object, even where several or one that is not there are asked for"
     parser.add_argument("--one", dest="several", action="store_false", default=None, help=what)
-    large = "overlays as PNGs, large and slow, not as JPEGs"
-    parser.add_argument("--lossless", action="store_true", help=large)
+    what = "overlays as PNGs, large and slow, not as JPEGs"
+    parser.add_argument("--lossless", action="store_true", help=what)
     what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"
     parser.add_argument("--resume", action="store_true", help=what)
     what = "look on for what is not found, and say what there is; default: unless it takes long"

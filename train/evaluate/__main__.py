@@ -44,6 +44,7 @@ from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
 from train.evaluate.counting import evaluate, mean
 from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Row, checkpoint
+from train.evaluate.several import SETS
 from train.evaluate.tables import markdown, write_json
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def choose_rows(
     """The named rows, or the default ones that the pipeline allows, and a row per checkpoint.
 
     Args:
-        names: keys of `ROWS` or `BASELINES`; None for the default.
+        names: keys of `ROWS`, `SETS` or `BASELINES`; None for the default.
         checkpoints: NAME=FOLDER each.
         together: a further row per checkpoint, of what S+S and it prefer together.
 
@@ -91,7 +92,7 @@ def choose_rows(
         InputError: no such row or checkpoint, a row that the pipeline lacks models for, or two
             rows of one name.
     """
-    makers = {**ROWS, **BASELINES}
+    makers = {**ROWS, **SETS, **BASELINES}
     if names is None:
         names = [name for name in DEFAULT if pipeline.correct or name not in STAGE_3]
     unknown = [name for name in names if name not in makers]

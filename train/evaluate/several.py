@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from train.evaluate.methods import Mask, Question, Row, once
+from train.evaluate.methods import Row, once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ssc.pipeline import Pipeline
     from ssc.result import Result
+    from train.evaluate.methods import Mask, Question
 
 
 def several(pipeline: Pipeline) -> Row:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ssc.expression import HIGH, LOW, Ask, Expression
 from ssc.select.colour import BASIC, NAMED, colour_shares
+from ssc.select.spatial import guide
 from ssc.types import softmax
 from ssc.words.geometry import penalties
 
@@ -109,8 +110,6 @@ def _ranks(
     similar: Similar | None,
 ) -> NDArray[np.float32]:
     """float32 N: how well each candidate is what one part says, with words counted."""
-    from ssc.select.spatial import guide
-
     candidates = result.candidates
     looks = candidates.scores
     if similar is not None and len(candidates) and said.attributes:

@@ -155,8 +155,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=None,
         help="the paper's rule: one nearest class for a noun, CLIP's score alone, and one object",
     )
-    what = "answer one object, even where several or one that is not there are asked for"
-    parser.add_argument("--one", dest="several", action="store_false", default=None, help=what)
+    what = 'answer all that is asked for ("both dogs"), and nothing where that is not there'
+    parser.add_argument("--several", action="store_true", default=None, help=what)
     what = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=what)
     what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"

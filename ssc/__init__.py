@@ -26,16 +26,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ssc.answer import Answer
     from ssc.errors import InputError
     from ssc.images import load_image
     from ssc.models.find import find
     from ssc.models.sets import load
     from ssc.pipeline import Pipeline
-    from ssc.result import Answer, Result
+    from ssc.result import Result
     from ssc.types import Candidate, Candidates
 
 _HOMES = {
-    "Answer": "ssc.result",
+    "Answer": "ssc.answer",
     "Candidate": "ssc.types",
     "Candidates": "ssc.types",
     "InputError": "ssc.errors",

@@ -147,18 +147,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--rule",
         choices=list(RULES),
         default="argmax",
-        help="how objects choose. argmax: each takes its best candidate; matching: no two take the "
-        "same one; default: argmax",
+        help="argmax, the default: each object takes its best candidate; matching: no two take one",
     )
     parser.add_argument(
         "--paper",
         action="store_true",
         default=None,
-        help="the paper's rule: one nearest class for a noun, and CLIP's score alone; by default, "
-        "words for place, size and relation count too",
+        help="the paper's rule: one nearest class for a noun, CLIP's score alone, and one object",
     )
-    large = "overlays as PNGs, large and slow, not as JPEGs"
-    parser.add_argument("--lossless", action="store_true", help=large)
+    what = 'answer all that is asked for ("both dogs"), and nothing where that is not there'
+    parser.add_argument("--several", action="store_true", default=None, help=what)
+    what = "overlays as PNGs, large and slow, not as JPEGs"
+    parser.add_argument("--lossless", action="store_true", help=what)
     what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"
     parser.add_argument("--resume", action="store_true", help=what)
     what = "look on for what is not found, and say what there is; default: unless it takes long"
@@ -271,6 +271,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         project=args.project,
         paper=args.paper,
         nearest=args.nearest,
+        several=args.several,
     )
 
 

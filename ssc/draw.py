@@ -5,7 +5,7 @@ All pictures are RGB uint8 H×W×3 in the original frame; widths and text sizes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def draw_candidates(
     masks: NDArray[np.bool_],
     boxes: NDArray[np.float32],
     *,
-    chosen: int = -1,
+    chosen: Collection[int] = (),
 ) -> NDArray[np.uint8]:
     """All candidates: mask tinted and outlined, box in a thin line, number on a badge.
 
@@ -70,7 +70,7 @@ def draw_candidates(
         image: RGB uint8 H×W×3.
         masks: bool N×H×W.
         boxes: float32 N×4, XYXY pixels of the same frame.
-        chosen: index of the one to bring out; -1 for none.
+        chosen: indices of those to bring out.
 
     Returns:
         RGB uint8 H×W×3, a copy.
@@ -81,12 +81,12 @@ def draw_candidates(
     unit = _unit(image)
     largest_first = np.argsort([-int(mask.sum()) for mask in masks], kind="stable")
     for i in largest_first:
-        strength = 0.3 if chosen >= 0 and i != chosen else 0.5
+        strength = 0.3 if len(chosen) and i not in chosen else 0.5
         _tint(canvas, masks[i], colour_of(i), strength)
     for i in largest_first:
         x0, y0, x1, y1 = (round(float(v)) for v in boxes[i])
         cv2.rectangle(canvas, (x0, y0), (x1 - 1, y1 - 1), colour_of(i), max(1, round(unit)))
-        _outline(canvas, masks[i], colour_of(i), unit * (4 if i == chosen else 2))
+        _outline(canvas, masks[i], colour_of(i), unit * (4 if i in chosen else 2))
     return _badges(canvas, boxes, unit)
 
 
@@ -113,6 +113,40 @@ def draw_mask(
     _tint(canvas, mask, color, 0.25)
     _outline(canvas, mask, color, 3 * _unit(image))
     return canvas
+
+
+def draw_set(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    boxes: NDArray[np.float32],
+    members: Collection[int],
+) -> NDArray[np.uint8]:
+    """Some of the candidates: each tinted and outlined in its colour, with its number.
+
+    The rest is dimmed, as `draw_mask` does it.
+
+    Args:
+        image: RGB uint8 H×W×3.
+        masks: bool N×H×W.
+        boxes: float32 N×4, XYXY pixels of the same frame.
+        members: indices of those shown.
+
+    Returns:
+        RGB uint8 H×W×3, a copy.
+    """
+    import cv2
+
+    chosen = sorted(members)
+    if not chosen:
+        return image.copy()
+    union = masks[chosen].any(axis=0)  # K×H×W → H×W
+    canvas = cv2.transform(image, 0.3 * np.eye(3, dtype=np.float32) + np.float32(0.1))
+    cv2.copyTo(image, union.view(np.uint8), canvas)
+    for i in chosen:
+        _tint(canvas, masks[i], colour_of(i), 0.25)
+    for i in chosen:
+        _outline(canvas, masks[i], colour_of(i), 3 * _unit(image))
+    return _badges(canvas, boxes, _unit(image), chosen)
 
 
 def draw_probability(
@@ -181,9 +215,13 @@ def _smooth(points: NDArray[np.int32], unit: float) -> NDArray[np.int32]:
 
 
 def _badges(
-    canvas: NDArray[np.uint8], boxes: NDArray[np.float32], unit: float
+    canvas: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    unit: float,
+    members: Collection[int] | None = None,
 ) -> NDArray[np.uint8]:
-    """Numbers 1..N, each on a disc of its colour at a corner of its box, none on another."""
+    """Numbers 1..N, or those of `members`, each on a disc of its colour at a corner of its box,
+    none on another."""
     from PIL import Image, ImageDraw
 
     sharper = 4  # PIL draws discs without anti-aliasing: drawn large, then shrunk
@@ -192,6 +230,8 @@ def _badges(
     picture = Image.fromarray(canvas)
     placed: list[tuple[float, float]] = []
     for i, box in enumerate(boxes):
+        if members is not None and i not in members:
+            continue
         x, y = _free_place(box, placed, radius, width, height)
         placed.append((x, y))
         side = 2 * round(radius) + 1

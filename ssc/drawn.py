@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssc.draw import colour_of, draw_candidates, draw_mask
+from ssc.draw import colour_of, draw_candidates, draw_mask, draw_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,11 +26,17 @@ def pictures(
         return partial(draw_mask, image, mask, color=colour_of(index))
 
     drawn: dict[str, Callable[[], NDArray[np.uint8]]] = {
-        "overlay": overlay(result.mask, result.index),
+        "overlay": overlay(result.mask, result.index)
+        if len(result.answer.indices) < 2
+        else partial(draw_set, image, candidates.masks, candidates.boxes, result.answer.indices),
         "mask": partial(_grey, result.mask),
         "cutout": partial(_cutout, image, result.mask),
         "candidates": partial(
-            draw_candidates, image, candidates.masks, candidates.boxes, chosen=result.index
+            draw_candidates,
+            image,
+            candidates.masks,
+            candidates.boxes,
+            chosen=result.answer.indices,
         ),
     }
     if (correction := result.correction) is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ssc.result import YOURS
+from ssc.answer import NONE, SEVERAL, YOURS
 from ssc.types import NO_CLASS
 
 if TYPE_CHECKING:
@@ -26,14 +27,29 @@ def _of_answer(result: Result) -> str:
     answer, n = result.answer, len(result.candidates)
     if result.found and result.joint_index == -1 and answer.by != YOURS:
         return "No candidate is left for the answer: matching gave each to another object. "
+    if answer.by == NONE:
+        return "The answer is that nothing there is what is asked for. "
+    if answer.by == YOURS and not answer.indices:
+        return "The answer is none of the candidates, your choice. "
+    if len(answer.indices) > 1:
+        yours = ", your choice" if answer.by == YOURS else ""
+        return f"The answer is candidates {_listed(answer.numbers)} of {n}{yours}. "
     if result.selection is None or answer.empty:
         return ""
+    if answer.by == SEVERAL:
+        return f"The answer is candidate {answer.number} of {n}, the only one that is meant. "
     if answer.number is None:
         return "The answer (not sure) is a region that S+S+C marked. "
     if answer.by == YOURS:
         return f"The answer is candidate {answer.number} of {n}, your choice. "
     favoured = ", which S+S and S+S+C favour together" if result.disagrees else ""
     return f"The answer ({result.sure}) is candidate {answer.number} of {n}{favoured}. "
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """ "1, 3 and 4"."""
+    *before, last = map(str, numbers)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _of_selection(result: Result) -> str:
@@ -45,6 +61,8 @@ def _of_selection(result: Result) -> str:
         return f'No {looked_for} found for "{result.expressions[0]}"'
     if selection is None:
         return f"Found {n} candidate{'s' * (n > 1)} of class {looked_for}"
+    if result.members is not None:
+        return f"S+S looked at {n} candidate{'s' * (n > 1)} of class {looked_for}"
     chosen, order, scores = selection.index, selection.order, selection.scores
     if chosen < 0:
         return "S+S chose no candidate: matching gave each of them to another object"
@@ -71,10 +89,8 @@ def _of_words(result: Result) -> str:
         notes += [f"“{typed}” was read as “{new}”." for typed, new in reading.mended]
         if reading.unread:
             notes.append(f"Not understood: {', '.join(reading.unread)}.")
-        if reading.count in ("all", "several"):
+        if reading.parts and result.members is None:
             notes.append("One object is answered, though several are asked for.")
-        if reading.count == "none":
-            notes.append("One object is answered, though none is asked for.")
         notes += [f"“{phrase}” is read as what is not so." for phrase in reading.without]
         absent = [p for p in reading.places if p.rank > max(len(result.candidates), 1)]
         notes += [f"There is no {place}." for place in absent if result.found]

@@ -4,16 +4,20 @@ The form of result.json, which the page's endpoints answer with too. Candidates 
 number, from 1, the one on pictures and in messages; null is for none. Masks are COCO RLE (`size`
 [height, width], and `counts`, for `pycocotools.mask.decode`), boxes XYXY pixels.
 
-    version           of this form: 1
+    version           of this form: 2
     results           one record per object:
       image           name of the picture
       height, width   its size in pixels
       expressions     what was asked for
       message         the answer in words
-      candidate       number of the candidate that is the answer; null for none of them
-      by              whose answer it is: "S+S and S+S+C", "S+S", "your choice" or "nothing yet"
-      sure            "sure", "likely" or "not sure", see `ssc.sure`; null for one's own choice
-      mask            the answer's mask; all zeros where it is empty
+      candidate       number of the candidate that is the answer; null for none or several of them
+      members         numbers of all candidates that the answer is made of; [] for none of them
+      by              whose answer it is: "S+S and S+S+C", "S+S", "S+S, several" where several are
+                      asked for, "S+S, none" where what is asked for is not there, "your choice"
+                      or "nothing yet"
+      sure            "sure", "likely" or "not sure", see `ssc.sure`; null for one's own choice,
+                      for several and for none
+      mask            the answer's mask, of several their union; all zeros where it is empty
       matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
       words           what each expression says, the fields of `ssc.expression.Expression`, of
                       `mended` its `typed` and `read`; empty where words do not count
@@ -27,6 +31,7 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         place, size, relation
                       how far it is out of what the words say, 0 for the best; null where unsaid
         colour        share of it in a named colour, or null
+        evidence      how much speaks for it being what is asked for at all, in [0, 1], or null
         corrected_iou, corrected_soft_iou
                       IoU with the corrected model's mask, and soft IoU with its probability
         mask
@@ -42,7 +47,7 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         joint         number of the candidate that it prefers together with S+S
         disagrees     whether it means another thing than S+S
         unread        likewise
-      override        number of the candidate that a person chose
+      override        numbers of the candidates that a person chose; null where nobody did
       seconds         of each step
       versions        of ssc and torch
 """
@@ -72,7 +77,7 @@ if TYPE_CHECKING:
 
 
 AT_ONCE = 4  # pictures of a result that are drawn and encoded at once; bounds memory
-VERSION = 1
+VERSION = 2
 """Of the form of result.json; it rises where a reader of the form before would misread."""
 
 
@@ -100,6 +105,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
         "expressions": list(result.expressions),
         "message": explain(result),
         "candidate": answer.number,
+        "members": list(answer.numbers),
         "by": answer.by,
         "sure": result.sure,
         "mask": rle(answer.mask),
@@ -134,7 +140,7 @@ def result_record(image_name: str, image: NDArray[np.uint8], result: Result) -> 
             "disagrees": result.disagrees,
             "unread": list(correction.unread),
         },
-        "override": None if result.override_index is None else result.override_index + 1,
+        "override": None if result.override is None else [i + 1 for i in result.override],
         "seconds": dict(result.timings),
         "versions": {"ssc": ssc.__version__, "torch": _version("torch")},
     }
@@ -148,8 +154,9 @@ def _candidates(result: Result) -> list[dict[str, Any]]:
         clip_scores = selection.scores.tolist()
         if selection.clip_scores is not None:
             clip_scores, guided_scores = selection.clip_scores.tolist(), clip_scores
-    parts_of = {} if selection is None else selection.parts
-    parts = {name: parts_of.get(name) for name in ("place", "size", "relation", "colour")}
+    parts_of = {} if selection is None else {**selection.parts, "evidence": selection.evidence}
+    names = ("place", "size", "relation", "colour", "evidence")
+    parts = {name: parts_of.get(name) for name in names}
     corrected_ious = none if correction is None else correction.ious.tolist()
     agreement = none if correction is None else correction.agreement.tolist()
     return [

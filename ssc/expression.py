@@ -8,7 +8,7 @@ from typing import Any
 LOW, MIDDLE, HIGH = -1, 0, 1
 AXES = ("x", "y", "depth", "corner", "cut")
 GEOMETRY = ("places", "sizes", "relations")
-COUNTS = ("one", "several", "all", "none")
+COUNTS = ("one", "several", "all")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,11 @@ class Expression:
         noun: the key noun, singular where the table has it so; "" where there is none.
         attributes: other words said of it that an encoder has to judge ("red", "standing").
         places, sizes, relations: what is said of geometry.
-        count: one of `COUNTS`.
+        count: one of `COUNTS`, how many things are asked for.
+        number: how many are counted ("two dogs"); 0 where none are.
+        parts: where several things are asked for, what they are, each read by itself: one, or
+            those that "and" joins; () for one thing.
+        excepted: what is not meant of the parts ("everyone but the umpire").
         without: phrases that are said not to hold ("wearing sunglasses").
         looks: the text without them, and without what is said of geometry: what an encoder has to
             judge; "" where nothing is left.
@@ -123,6 +127,9 @@ class Expression:
     sizes: tuple[Size, ...] = ()
     relations: tuple[Relation, ...] = ()
     count: str = "one"
+    number: int = 0
+    parts: tuple[Expression, ...] = ()
+    excepted: tuple[Expression, ...] = ()
     without: tuple[str, ...] = ()
     looks: str = ""
     mended: tuple[tuple[str, str], ...] = ()
@@ -139,7 +146,10 @@ class Expression:
         record = {field.name: getattr(self, field.name) for field in fields(self)}
         phrases = {name: [str(part) for part in record[name]] for name in GEOMETRY}
         mended = [{"typed": typed, "read": read} for typed, read in self.mended]
+        lists: dict[str, Any]
         lists = {name: list(v) for name, v in record.items() if isinstance(v, tuple)}
+        for name in ("parts", "excepted"):
+            lists[name] = [part.as_record() for part in record[name]]
         return {**record, **lists, **phrases, "mended": mended}
 
     def unclear(self, candidates: int) -> bool:
@@ -151,3 +161,18 @@ class Expression:
     def decides(self) -> bool:
         """Whether it says anything of geometry."""
         return bool(self.places or self.sizes or self.relations)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One part of a set that is asked for, and where stage 1 looked for it.
+
+    Attributes:
+        said: the part; its `count` and `number` say how many are meant.
+        classes: the labels of its candidates; () for any.
+        excepted: whether it is what is not meant.
+    """
+
+    said: Expression
+    classes: tuple[str, ...] = ()
+    excepted: bool = False

@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
             goes to two objects of a call, in S+S and in the joint answer.
         spatial: whether words for place, size and relation count in stage 2 (not in the paper);
             True is refused where stage 1 reads none, with `paper` or without projection.
+        several: whether all objects that are asked for are answered ("all the dogs"), and what is
+            not there refused (not in the paper), where words are read; off with `paper`.
         paper: True is the paper's rule in stages 1 and 2: one nearest class, and looks alone; False
             has words read and counted.
         vocabulary: class names that a noun is projected to.
@@ -50,6 +52,7 @@ class Options(TypedDict, total=False):
     sigma: float | None
     rule: str | None
     spatial: bool | None
+    several: bool | None
     paper: bool | None
     vocabulary: Sequence[str] | None
     project: bool | None
@@ -96,6 +99,7 @@ class Pipeline:
             text_threshold=options.get("text_threshold"),
             paper=paper,
             nearest=options.get("nearest"),
+            several=options.get("several"),
         )
         if spatial and (segment.paper or not segment.project):
             why = "paper=True" if segment.paper else "project=False"
@@ -107,6 +111,7 @@ class Pipeline:
             sigma=options.get("sigma"),
             rule=options.get("rule"),
             spatial=spatial,
+            several=options.get("several"),
         )
         return Pipeline(segment, select, self.correct)
 

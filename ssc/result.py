@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.answer import BOTH, CORRECTED, NONE, NOTHING, SELECTED, SEVERAL, SNAPPED, YOURS, Answer
 from ssc.correction import Correction
 from ssc.formats import coco_instances, detections
 from ssc.metrics import mask_box
 from ssc.sure import NOT_SURE, how_sure
 from ssc.types import ANY_CLASS, Candidates, ClassMatch, Selection
-from ssc.values import Masked, share
+from ssc.values import Masked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ssc.expression import Expression
+    from ssc.expression import Ask, Expression
 
 JOINT, JOINT_WITH_WORDS = 0.6, 0.1
 """What a soft IoU of 1 is worth in stage 2's score where stages 2 and 3 choose together: by the
 paper's rule, and where words count. By RefSprites' val with the mini set, among 0 to 0.8."""
-
-NOTHING, YOURS = "nothing yet", "your choice"
-SELECTED, CORRECTED = "S+S", "S+S+C"
-SNAPPED, BOTH = "S+S+C snapped", "S+S and S+S+C"
-"""What an `Answer` can be by, as the evaluation's tables name it."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Answer(Masked):
-    """A mask that answers the expressions, and how it came to be.
-
-    Attributes:
-        by: "S+S", "S+S+C", "S+S+C snapped", "S+S and S+S+C", "your choice", or "nothing yet".
-        mask: bool H×W.
-        index: of the candidate whose mask it is; -1 for a mask of the corrected model's own, or an
-            empty one.
-        image: RGB uint8 H×W×3 that it was found in, where it is known; not compared.
-
-    >>> import ssc
-    >>> result = ssc.find("assets/examples/faces.jpg", "guy with a turban", models="mini")
-    >>> result.selected.by, result.corrected.by, result.answer.by
-    ('S+S', 'S+S+C', 'S+S and S+S+C')
-    >>> result.answer == result.joint, result.selected.overlay().size
-    (True, (640, 480))
-    """
-
-    by: str
-    mask: NDArray[np.bool_]
-    index: int = -1
-    image: NDArray[np.uint8] | None = field(default=None, compare=False)
-
-    @property
-    def number(self) -> int | None:
-        """The candidate's number on pictures and in messages, from 1; None for no candidate."""
-        return self.index + 1 if self.index >= 0 else None
-
-    @property
-    def empty(self) -> bool:
-        return not self.mask.any()
-
-    def __repr__(self) -> str:
-        what = "no candidate" if self.number is None else f"candidate {self.number}"
-        return f"Answer({self.by}: {what}, {share(self.mask)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +37,8 @@ class Result(Masked):
         snapped      S+S+C as the candidate that the corrected model agrees with best
         joint        S+S and S+S+C: the candidate that stages 2 and 3 prefer together
 
-    Each is an `Answer` with a mask, None until its stages have run.
+    Each is an `Answer` with a mask, None until its stages have run. Where several objects are asked
+    for, or one that is not there, the answer is stage 2's `members` instead.
 
     Attributes:
         expressions: the referring expressions that name the object, one or more.
@@ -89,11 +48,14 @@ class Result(Masked):
             instead, nearest to the noun first.
         selection: stage 2's scores; None until it has run.
         correction: stage 3's probability; None until it has run, and where the pipeline has none.
-        override_index: of the candidate that a person chose instead; None where nobody did.
+        override: indices of the candidates that a person chose instead, () for none of them; None
+            where nobody did.
         joint_index: of the candidate that `joint` is where objects choose together
             (`ssc.select.choose.match_joint`), -1 where all went to others; else None.
         words: what each expression says, in the same order; () by the paper's rule.
+        asks: the parts of the set that is asked for ("the man and his dog"); () for one object.
         others: noun of a relation → boxes of its objects, float32 M×4. Not compared.
+        absent: those of these nouns that are not there, by a detector that misses little.
         timings: seconds of each step ("nouns", "classes", "boxes", "masks", "prompts", "scores",
             "correct"); work shared by several objects is counted with the first. Not compared.
         image: RGB uint8 H×W×3 that was asked about, for `overlay`; None where a result is made
@@ -113,19 +75,21 @@ class Result(Masked):
     nearest: tuple[tuple[str, float], ...] = ()
     selection: Selection | None = None
     correction: Correction | None = None
-    override_index: int | None = None
+    override: tuple[int, ...] | None = None
     joint_index: int | None = None
     words: tuple[Expression, ...] = ()
+    asks: tuple[Ask, ...] = ()
     others: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
+    absent: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     image: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        for name, index, least in (
-            ("override_index", self.override_index, 0),
-            ("joint_index", self.joint_index, -1),
-        ):
-            if index is not None and not least <= index < len(self.candidates):
+        named = [("override", index, 0) for index in self.override or ()]
+        if self.joint_index is not None:
+            named.append(("joint_index", self.joint_index, -1))
+        for name, index, least in named:
+            if not least <= index < len(self.candidates):
                 raise ValueError(
                     f"{name}: expected an index below {len(self.candidates)}, got {index}"
                 )
@@ -152,14 +116,27 @@ class Result(Masked):
 
     @property
     def answer(self) -> Answer:
-        """The one answer: a person's choice, else `joint`, else `selected`; empty before stage 2.
+        """The one answer: a person's choice, else the set that is asked for, else `joint`, else
+        `selected`; empty before stage 2.
 
         `joint` has the highest mIoU of the four on RefSprites' val with the mini set, with spatial
         guidance and without (`python -m train.evaluate --splits val`).
         """
-        if self.override_index is not None:
-            return self._of_candidate(YOURS, self.override_index)
+        if self.override is not None:
+            return self._of_candidates(YOURS, self.override)
+        if self.members is not None:
+            return self._of_candidates(SEVERAL if self.members else NONE, self.members)
         return self.joint or self.selected or self._of_candidate(NOTHING, -1)
+
+    @property
+    def members(self) -> tuple[int, ...] | None:
+        """Indices of all candidates that are meant, () where none is; None where one is."""
+        return None if self.selection is None else self.selection.members
+
+    @property
+    def instances(self) -> Candidates:
+        """The candidates that the answer is made of, each with its own mask."""
+        return self.candidates[list(self.answer.indices)]
 
     @property
     def mask(self) -> NDArray[np.bool_]:  # type: ignore[override]  # read, never set
@@ -223,9 +200,10 @@ class Result(Masked):
 
     @property
     def sure(self) -> str | None:
-        """How sure `answer` is (`ssc.sure`); None before stage 2, and for a person's choice."""
+        """How sure `answer` is (`ssc.sure`); None before stage 2, for several, for none, and for a
+        person's choice."""
         selection, correction, index = self.selection, self.correction, self.answer.index
-        if selection is None or self.override_index is not None:
+        if selection is None or self.override is not None or self.members is not None:
             return None
         if index < 0 or any(reading.unclear(len(self.candidates)) for reading in self.words):
             return NOT_SURE
@@ -252,23 +230,27 @@ class Result(Masked):
         """This result with stage 3 done; timings are added to those of the stages before."""
         return replace(self, correction=correction, timings={**self.timings, **timings})
 
-    def with_override(self, index: int | None) -> Result:
-        """This result with a person's choice of candidate; None takes it back."""
-        return replace(self, override_index=index)
+    def with_override(self, chosen: int | Sequence[int] | None) -> Result:
+        """This result with a person's choice: a candidate, several, or () for none of them; None
+        takes it back."""
+        if chosen is None:
+            return replace(self, override=None)
+        indices = (chosen,) if isinstance(chosen, (int, np.integer)) else chosen
+        return replace(self, override=tuple(sorted({int(index) for index in indices})))
 
     def to_coco(self) -> dict[str, Any]:
         """The answer as a COCO instance file of one picture; see `ssc.formats.coco_instances`."""
-        return coco_instances(*self._instance())
+        return coco_instances(*self._instances())
 
     def to_detections(self) -> Any:
         """The answer as `supervision.Detections`; ResourceError where that is not installed."""
-        return detections(*self._instance())
+        return detections(*self._instances())
 
-    def _instance(self) -> tuple[NDArray, NDArray, NDArray, tuple[str, ...]]:
-        """Mask, box, score and class of the answer, as arrays of one; of none where it is empty."""
+    def _instances(self) -> tuple[NDArray, NDArray, NDArray, tuple[str, ...]]:
+        """Masks, boxes, scores and classes of the answer's instances; of none where it is empty."""
         answer = self.answer
-        if answer.index >= 0:
-            own = self.candidates[[answer.index]]
+        if answer.indices:
+            own = self.instances
             return own.masks, own.boxes, own.scores, own.labels
         masks = answer.mask[None][: not answer.empty]
         boxes = np.array([mask_box(mask) for mask in masks], np.float32).reshape(-1, 4)
@@ -276,9 +258,14 @@ class Result(Masked):
         return masks, boxes, np.full(len(masks), score, np.float32), self.classes[: len(masks)]
 
     def _of_candidate(self, by: str, index: int) -> Answer:
+        return self._of_candidates(by, (index,) if index >= 0 else ())
+
+    def _of_candidates(self, by: str, indices: tuple[int, ...]) -> Answer:
         masks = self.candidates.masks
-        mask = masks[index] if index >= 0 else np.zeros(masks.shape[1:], np.bool_)
-        return Answer(by, mask, index, self.image)
+        if len(indices) == 1:
+            return Answer(by, masks[indices[0]], indices[0], indices, self.image)
+        union = masks[list(indices)].any(axis=0)  # K×H×W → H×W
+        return Answer(by, union, -1, indices, self.image)
 
     def _of_stage_3(self, by: str, index: int) -> Answer:
         assert self.correction is not None

@@ -233,6 +233,10 @@ class Selection(Value):
             expressions, of those only that are said. Not compared.
         by_words: whether no CLIP looked, and words and the detector's score alone chose.
         unread: words of the expressions that CLIP did not read, as they are too long.
+        members: indices of the candidates that are meant, in order, where several are asked for
+            or where what is asked for is not there, then (); None where one is chosen.
+        evidence: float32 N in [0, 1], how much speaks for each being what is asked for at all
+            (`ssc.select.several`); None where that is not asked.
     """
 
     prompts: NDArray[np.uint8]
@@ -244,6 +248,8 @@ class Selection(Value):
     parts: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, compare=False)
     by_words: bool = False
     unread: tuple[str, ...] = ()
+    members: tuple[int, ...] | None = None
+    evidence: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if len(self.prompts) != len(self.scores):
@@ -259,6 +265,10 @@ class Selection(Value):
         if not -1 <= self.index < len(self.scores):
             raise ValueError(
                 f"index: expected -1 or an index below {len(self.scores)}, got {self.index}"
+            )
+        if any(not 0 <= index < len(self.scores) for index in self.members or ()):
+            raise ValueError(
+                f"members: expected indices below {len(self.scores)}, got {self.members}"
             )
         super().__post_init__()
 

@@ -59,7 +59,7 @@ def test_candidates_have_their_colours_and_the_chosen_stands_out():
     for i, mask in enumerate(own.masks):
         towards = np.array(colour_of(i)) - image[mask]
         assert ((plain[mask] - image[mask]) * towards).mean() > 0
-    stressed = draw_candidates(image, own.masks, own.boxes, chosen=1).astype(int)
+    stressed = draw_candidates(image, own.masks, own.boxes, chosen=(1,)).astype(int)
     other = own.masks[0]
     change = [np.abs(p[other] - image[other].astype(int)).mean() for p in (stressed, plain)]
     assert change[0] < change[1]
@@ -86,7 +86,7 @@ def test_any_size(size, n):
     image = np.zeros((*size, 3), np.uint8)
     masks = np.ones((n, *size), bool)
     boxes = np.tile(np.array([0, 0, size[1], size[0]], np.float32), (n, 1))
-    assert draw_candidates(image, masks, boxes, chosen=0).shape == image.shape
+    assert draw_candidates(image, masks, boxes, chosen=(0,)).shape == image.shape
     assert draw_mask(image, masks[0]).shape == image.shape
     assert draw_probability(image, np.ones(size, np.float32), threshold=0.5).shape == image.shape
 

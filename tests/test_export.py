@@ -81,7 +81,8 @@ def test_an_override_is_marked_and_is_the_mask(scene):
     image, results = scene
     other = (results[0].index + 1) % 3
     record = result_record("x.png", image, results[0].with_override(other))
-    assert record["override"] == record["candidate"] == other + 1
+    assert record["override"] == record["members"] == [other + 1]
+    assert record["candidate"] == other + 1
     assert record["by"] == "your choice"
     assert record["selected"]["candidate"] == results[0].selection.index + 1
     assert np.array_equal(decode(record["mask"]), results[0].candidates.masks[other])

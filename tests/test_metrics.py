@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ssc.metrics import (
+    GeneralizedScores,
     Scores,
     chosen_instance,
     mask_box,
@@ -161,3 +162,42 @@ def test_box_iou_is_that_of_filled_boxes(rows: list[tuple[int, int, int, int]]):
         mask[y0:y1, x0:x1] = True
     np.testing.assert_allclose(pairwise_box_iou(boxes, boxes), pairwise_iou(masks, masks))
     np.testing.assert_array_equal([mask_box(mask) for mask in masks], boxes)
+
+
+def test_generalized_scores_by_hand():
+    """Two objects meant and one shown; none meant and none shown; none meant and one shown; one
+    meant and none shown."""
+    frame = np.zeros((2, 4), bool)
+    left, both = frame.copy(), frame.copy()
+    left[0, :2] = True  # 2 pixels
+    both[0] = True  # 4 pixels
+    scores = GeneralizedScores()
+    assert [
+        scores.add(left, both),
+        scores.add(frame, frame),
+        scores.add(left, frame),
+        scores.add(frame, left),
+    ] == [0.5, 1.0, 0.0, 0.0]
+    assert scores.summary() == {
+        "gIoU": 1.5 / 4,
+        "cIoU": 2 / (4 + 0 + 2 + 2),
+        "N-acc": 0.5,
+        "T-acc": 0.5,
+        "samples": 4,
+    }
+
+
+@given(st.lists(st.tuples(arrays(bool, (3, 4)), arrays(bool, (3, 4))), min_size=1, max_size=6))
+def test_generalized_scores_of_single_objects_are_those_of_scores(samples):
+    """Where every expression means something, gIoU is mIoU and cIoU is oIoU."""
+    generalized, single = GeneralizedScores(), Scores()
+    for prediction, truth in samples:
+        if truth.any():
+            assert generalized.add(prediction, truth) == single.add(prediction, truth)
+    for one, other in ((generalized.giou, single.miou), (generalized.ciou, single.oiou)):
+        assert one == other or (math.isnan(one) and math.isnan(other))
+    assert math.isnan(generalized.n_acc)
+
+
+def test_without_samples_there_is_no_generalized_measure():
+    assert all(math.isnan(v) for k, v in GeneralizedScores().summary().items() if k != "samples")

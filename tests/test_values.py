@@ -12,8 +12,8 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
+from ssc.answer import Answer
 from ssc.errors import OptionError, PictureError, ResourceError
-from ssc.result import Answer
 from ssc.types import Candidate, Candidates
 from tests.fake_pipeline import fake_pipeline, scene_candidates, scene_image
 

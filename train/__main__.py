@@ -14,7 +14,10 @@ from ssc.entry import command
 
 COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
-    "data": ("train.data.__main__", "checks a data set, or packs it into tar files"),
+    "data": (
+        "train.data.__main__",
+        "checks a data set, groups its sentences, or packs it into tar files",
+    ),
     "pseudo": ("train.pseudo.__main__", "stages 1 and 2 over a data set, stored as S1 and S2"),
     "fit": (
         "train.fit.__main__",

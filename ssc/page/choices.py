@@ -30,6 +30,7 @@ OPTIONS = (
     "spatial",
     "models",
     "nearest",
+    "several",
 )
 """Names of the options in the order of the page's components and of the endpoints' arguments. As in
 `ssc.pipeline.Options`; but a threshold of 0 is the detector's own, `correct` a checkpoint's name,

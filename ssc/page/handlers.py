@@ -15,6 +15,7 @@ from ssc.export import zip_result
 from ssc.models.published import as_size
 from ssc.page.away import FILES
 from ssc.page.choices import OFF, OPTIONS, REAL, Choices
+from ssc.page.clicks import candidate_at, clicked
 from ssc.page.download import absent, watch
 from ssc.page.endpoints import Ask, compared
 from ssc.page.layout import Parts
@@ -22,7 +23,7 @@ from ssc.page.parked import Parked, park
 from ssc.page.session import Session, compare
 from ssc.page.snippets import as_curl, as_python
 from ssc.page.texts import about_correct, about_select, photo_note
-from ssc.page.views import candidate_at, describe, iou_bars, overlaps, score_bars
+from ssc.page.views import describe, iou_bars, overlaps, score_bars
 from ssc.weights.downloads import downloads_are_off
 from ssc.writing import explained, safe_stem, write_whole
 
@@ -90,7 +91,7 @@ class Handlers:
             ui.slider: session.pair(),
             ui.words: describe(session.results, session.active),
             ui.candidates: session.candidates(),
-            ui.undo: gr.Button(visible=session.result.override_index is not None),
+            ui.undo: gr.Button(visible=session.result.override is not None),
             ui.record: session.record(),
             ui.take: gr.Button(interactive=session.result.selection is not None),
         }
@@ -190,12 +191,11 @@ class Handlers:
         return self.choose(parked.open(), None) if parked else self.gone(parked)
 
     def choose(self, session: Session, index: int | None) -> dict:
-        """A person's choice of candidate; that of the stages themselves is none."""
+        """A person's choice of candidate; that of the stages themselves is none. Of a set that is
+        asked for, a candidate is taken out or added. None takes the choice back."""
         if session.result.selection is None:
             return self.gone(park(session))
-        own = session.result.with_override(None)
-        chosen = own if index == own.index else own.with_override(index)
-        session = session.with_result(chosen)
+        session = session.with_result(clicked(session.result, index))
         scores = {self.ui.scores: score_bars(session.result)}
         return {self.ui.state: park(session), **scores, **self.show_answer(session)}
 

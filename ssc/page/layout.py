@@ -195,7 +195,10 @@ def _answer(corrects: bool) -> dict:
 
 
 def _segment() -> dict:
-    text = "Every object of the class that your words name. Click one to choose it yourself."
+    text = (
+        "Every object of the class that your words name. Click one to choose it yourself; where "
+        "several are asked for, a click takes one out or adds it."
+    )
     stage(heading("1 · Segment", text))
     return {
         "candidates": image("Candidates", "candidates"),

@@ -86,6 +86,12 @@ def lay_out_options(choices: Choices, of: str = "") -> list[Component]:
         info="Where nothing is found, ask once more and look for classes next to it. Done anyway "
         "but where it takes long: with Grounding DINO on a processor.",
     )
+    parts["several"] = gr.Checkbox(
+        pipeline.select.several,
+        label=f"Several or none{of}",
+        info="“Both dogs” is answered with both, and what is not there with nothing, where words "
+        "count. Off: one object, whatever is asked for.",
+    )
     parts["correct"] = gr.Dropdown(
         label=f"Stage 3{of}",
         info="The trained model that answers too.",

@@ -15,7 +15,7 @@ from ssc.errors import ExpressionError, OptionError, PictureError
 from ssc.page.choices import OPTIONS, Choices
 
 NUMBERS = {"sigma": (1, 100), "box_threshold": (0, 1), "text_threshold": (0, 1)}
-BOOLEANS = ("project", "spatial", "nearest")
+BOOLEANS = ("project", "spatial", "nearest", "several")
 MAY_BE_NONE = ("box_threshold", "text_threshold", "vocabulary")  # as left out
 DATA = "data:"
 SEND = (
@@ -40,6 +40,7 @@ def defaults(choices: Choices) -> dict[str, Any]:
         "spatial": select.spatial,
         "models": choices.models,
         "nearest": False,
+        "several": select.several,
     }
     return {name: values[name] for name in OPTIONS}
 

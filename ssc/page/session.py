@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssc.answer import YOURS, Answer
 from ssc.correct import correct_at
-from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, for_screen
+from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, draw_set, for_screen
 from ssc.errors import ExpressionError, PictureError
 from ssc.export import result_document
 from ssc.images import load_image
 from ssc.metrics import mask_iou
 from ssc.models.by_picture import ByPicture
 from ssc.models.photo import is_unknown
-from ssc.result import YOURS, Answer, Result
+from ssc.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +109,7 @@ class Session:
 
     def candidates(self) -> Picture:
         """The active object's candidates on the picture, the chosen one brought out."""
-        return draw_candidates(*self._screen(self.active), chosen=self.result.index)
+        return draw_candidates(*self._screen(self.active), chosen=self.result.answer.indices)
 
     def prompts(self) -> list[tuple[Picture, str]]:
         """The active object's visual prompts, best first, with number and score."""
@@ -151,7 +152,9 @@ class Session:
             return []
         answer = result.answer
         name = "Your choice" if answer.by == YOURS else "Answer"
-        if answer.number is None and not answer.empty:
+        if len(answer.indices) > 1:
+            return [self._draw_several(number, answer.indices, name)]
+        if not answer.indices and not answer.empty:
             return [(self._draw_corrected(number, result), f"{name} · a region of its own")]
         if result.sure is not None:
             name = f"{name} ({result.sure})"
@@ -164,6 +167,12 @@ class Session:
             self._draw_candidate(number, result.selection.index, "S+S"),
             (self._draw_corrected(number, result), f"S+S+C · {_meant(result)}"),
         ]
+
+    def _draw_several(self, number: int, indices: Sequence[int], name: str) -> tuple[Picture, str]:
+        """Each of a set in its own colour, with its number, the rest dimmed."""
+        drawn, masks, boxes = self._screen(number)
+        listed = ", ".join(str(index + 1) for index in indices)
+        return draw_set(drawn, masks, boxes, indices), f"{name} · candidates {listed}"
 
     def _draw_candidate(self, number: int, index: int, name: str) -> tuple[Picture, str]:
         drawn, masks, _ = self._screen(number)

@@ -13,7 +13,7 @@ from ssc.draw import colour_of, ink_of
 from ssc.explain import explain
 from ssc.metrics import mask_iou
 from ssc.result import Result
-from ssc.types import ANY_CLASS, Candidates, ClassMatch, softmax
+from ssc.types import ANY_CLASS, ClassMatch, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,9 +95,17 @@ def _parts(said: Expression) -> dict[str, Sequence[object]]:
         "relation": said.relations,
         "looks": [" ".join(said.attributes)] if said.attributes else [],
         "not": said.without,
-        "how many": [said.count] if said.count != "one" else [],
+        "how many": _how_many(said),
         "read": [f"{typed} → {new}" for typed, new in said.mended],
     }
+
+
+def _how_many(said: Expression) -> list[str]:
+    """What a set that is asked for is made of."""
+    if not said.parts:
+        return []
+    parts = [f"{part.number or part.count} {part.noun}".removeprefix("one ") for part in said.parts]
+    return [" and ".join(parts), *(f"not {part.noun or part.text}" for part in said.excepted)]
 
 
 def part_bars(result: Result) -> str:
@@ -201,8 +209,12 @@ def iou_bars(result: Result) -> str:
 
 def _marks(result: Result, candidate: int) -> str:
     selection = result.selection
-    marks = ["chosen"] if selection is not None and candidate == selection.index else []
-    if candidate == result.override_index:
+    members = result.members
+    chosen = selection is not None and candidate in (
+        (selection.index,) if members is None else members
+    )
+    marks = ["chosen"] * chosen
+    if candidate in (result.override or ()):
         marks.append("yours")
     return ", ".join(marks)
 
@@ -236,20 +248,3 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
         f'<table><caption>{caption}</caption><thead class="unseen"><tr>{named}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-
-
-def candidate_at(candidates: Candidates, x: float, y: float) -> int:
-    """The candidate that a click at pixel (x, y) means, -1 for none.
-
-    Of the masks there, the smallest, as it may lie on a larger one; else of the boxes there.
-    """
-    height, width = candidates.masks.shape[1:]
-    column, row = min(max(int(x), 0), width - 1), min(max(int(y), 0), height - 1)
-    here = np.flatnonzero(candidates.masks[:, row, column])
-    if len(here):
-        return int(here[candidates.masks[here].sum(axis=(1, 2)).argmin()])
-    x0, y0, x1, y1 = candidates.boxes.T
-    here = np.flatnonzero((x0 <= x) & (x < x1) & (y0 <= y) & (y < y1))
-    if len(here):
-        return int(here[((x1 - x0) * (y1 - y0))[here].argmin()])
-    return -1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssc.errors import OptionError
+from ssc.expression import Ask
 from ssc.result import Result
 from ssc.segment.classes import as_classes
 from ssc.segment.detect import as_known, known_classes, with_thresholds
@@ -21,11 +23,16 @@ from ssc.words.vocabulary import load_vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.expression import Expression
     from ssc.segment.classes import ClassProjection
     from ssc.segment.detect import Boxes, Detector
     from ssc.segment.masks import Segmenter
     from ssc.types import ClassMatch
     from ssc.words.nouns import NounExtractor
+
+
+FAINT = 0.4
+"""Share of the detector's threshold from which a box is a sign of something; set by hand."""
 
 
 class Segment:
@@ -42,6 +49,7 @@ class Segment:
         nearest: whether it is looked on where nothing of the class is found: the detector asks
             once more in its own way, and other classes are looked for. None: unless the detector
             is costly. By the paper's rule the detector always asks once more.
+        several: whether all parts of a set that is asked for are looked for, where words are read.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Segment:
         project: bool = True,
         paper: bool = False,
         nearest: bool | None = None,
+        several: bool = False,
     ) -> None:
         self.nouns = nouns
         self.classes = classes
@@ -62,6 +71,7 @@ class Segment:
         self.project = project
         self.paper = paper
         self.nearest = nearest
+        self.several = several
 
     def with_options(
         self,
@@ -72,6 +82,7 @@ class Segment:
         text_threshold: float | None = None,
         paper: bool | None = None,
         nearest: bool | None = None,
+        several: bool | None = None,
     ) -> Segment:
         """This stage with other options, None keeps one; models and what they keep are shared.
 
@@ -82,6 +93,7 @@ class Segment:
             box_threshold: least score of a box, in [0, 1].
             text_threshold: least probability of a word of a box's phrase, in [0, 1].
             nearest: whether it is looked on where nothing of the class is found.
+            several: whether a set that is asked for is looked for.
 
         Raises:
             OptionError: a threshold beyond these, or one that the detector does not have; no word
@@ -99,6 +111,8 @@ class Segment:
             other.paper = paper
         if nearest is not None:
             other.nearest = nearest
+        if several is not None:
+            other.several = several
         other.detector = with_thresholds(
             self.detector, box_threshold=box_threshold, text_threshold=text_threshold
         )
@@ -126,6 +140,9 @@ class Segment:
                 matches = as_classes(nouns, known_classes(self.detector))
             else:
                 matches = self.classes.several(nouns) if words else self.classes(nouns)
+            asks = self._asks(words) if self.several else ()
+            if asks:
+                matches = _with_classes(matches, asks)
             targets = self._targets(matches)
         with clock("boxes"):
             boxes, scores, labels = self._detect(image, targets)
@@ -134,14 +151,18 @@ class Segment:
                 present = self._sweep(image)
                 if words:
                     boxes, scores, labels = of_neighbours(present, targets)
-            others = {
-                relation.noun: self._detect(
-                    image, self._targets(self.classes.several([relation.noun]))
-                )[0]
-                for reading in words
+            sought = {
+                relation.noun: self._targets(self.classes.several([relation.noun]))
+                for reading in (*words, *(ask.said for ask in asks))
                 for relation in reading.relations
                 if relation.noun
             }
+            others = {noun: self._detect(image, names)[0] for noun, names in sought.items()}
+            absent = tuple(
+                noun
+                for noun, names in sought.items()
+                if names and not len(others[noun]) and self._lacks(image, names)
+            )
         with clock("masks"):
             masks, qualities = self.segmenter.segment(image, boxes)
             detections = Candidates(boxes, scores, labels, masks, qualities)
@@ -158,10 +179,25 @@ class Segment:
             candidates,
             nearest,
             words=words,
+            asks=asks,
             others=others,
+            absent=absent,
             timings=clock.seconds,
             image=image,
         )
+
+    def _asks(self, words: Sequence[Expression]) -> tuple[Ask, ...]:
+        """The parts of the first set that the words ask for, and what they except; () for none."""
+        for said in words:
+            if said.parts:
+                parts = [(part, False) for part in said.parts]
+                parts += [(part, True) for part in said.excepted]
+                return tuple(Ask(part, self._labels(part), out) for part, out in parts)
+        return ()
+
+    def _labels(self, said: Expression) -> tuple[str, ...]:
+        """The classes that a part may be of; () for any."""
+        return tuple(self._targets(self.classes.several([said.noun]))) if said.noun else ()
 
     def _targets(self, matches: Sequence[ClassMatch]) -> list[str]:
         """The classes to look for; [] where the nouns are far from every class."""
@@ -182,6 +218,15 @@ class Segment:
         """Whether `nearest` might find something where this result has nothing."""
         return not result.found and not self.looks_on and bool(self._targets(result.matches))
 
+    def _lacks(self, image: NDArray[np.uint8], names: Sequence[str]) -> bool:
+        """Whether nothing of these classes is there, by a detector that misses little."""
+        if not getattr(self.detector, "misses_little", False):
+            return False
+        threshold = FAINT * getattr(self.detector, "threshold", 0.0)
+        return not len(
+            with_thresholds(self.detector, box_threshold=threshold).detect(image, names)[0]
+        )
+
     def _sweep(self, image: NDArray[np.uint8]) -> Boxes:
         """All that is there of the vocabulary's classes."""
         return self._once(image, list(self.classes.vocabulary))
@@ -198,3 +243,12 @@ class Segment:
         ask = getattr(self.detector, "detect_once", self.detector.detect)
         detections: Boxes = ask(image, targets)
         return detections
+
+
+def _with_classes(matches: Sequence[ClassMatch], asks: Sequence[Ask]) -> tuple[ClassMatch, ...]:
+    """The matches, the first of them with the classes of all that is asked for."""
+    first, *rest = matches
+    known = {first.name, *first.others}
+    named = (name for ask in asks if not ask.excepted for name in ask.classes)
+    more = tuple(dict.fromkeys(name for name in named if name not in known))
+    return (replace(first, others=(*first.others, *more)), *rest)

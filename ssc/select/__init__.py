@@ -12,6 +12,7 @@ from ssc.result import Result
 from ssc.select.choose import RULES
 from ssc.select.prompt_cache import Encoder, PromptCache
 from ssc.select.prompts import BLURS, SIGMA, VISUAL_PROMPTS
+from ssc.select.several import meant
 from ssc.select.spatial import guide
 from ssc.select.texts import embed_texts
 from ssc.select.words_alone import score_words
@@ -37,6 +38,8 @@ class Select:
         spatial: whether words for place, size and relation count too, as `spatial.guide` has it
             (not in the paper), where stage 1 has read them; a selection's scores are then CLIP's
             less what a candidate is out of place.
+        several: whether all that is asked for is answered, and what is not there refused, as
+            `several.meant` has it (not in the paper), where stage 1 has read the words.
 
     Raises:
         OptionError: no such prompt or rule, `sigma` is not above 0, or the prompt does not blur.
@@ -50,6 +53,7 @@ class Select:
         sigma: float | None = None,
         rule: str = "argmax",
         spatial: bool = True,
+        several: bool = False,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise unknown("prompt", prompt, VISUAL_PROMPTS)
@@ -67,6 +71,7 @@ class Select:
         self.sigma = sigma
         self.rule = rule
         self.spatial = spatial
+        self.several = several
         self._cache = PromptCache(clip)
 
     def with_options(
@@ -76,6 +81,7 @@ class Select:
         sigma: float | None = None,
         rule: str | None = None,
         spatial: bool | None = None,
+        several: bool | None = None,
     ) -> Select:
         """This stage with other options, None keeps one; what it has kept of images is shared.
 
@@ -88,6 +94,7 @@ class Select:
             sigma=sigma,
             rule=self.rule if rule is None else rule,
             spatial=self.spatial if spatial is None else spatial,
+            several=self.several if several is None else several,
         )
         if sigma is None:
             other.sigma = self.sigma
@@ -123,6 +130,9 @@ class Select:
                 similarities = [similarity(own, text) for own, text in zip(images, texts)]
             guided = [self._guide(own, r, image) for own, r in zip(similarities, results)]
             chosen = RULES[self.rule]([scores for scores, _ in guided], prompts.keys)
+            judged = [
+                self._meant(image, r, g[0], own) for r, g, own in zip(results, guided, images)
+            ]
         selected = []
         for number, (result, shown) in enumerate(zip(results, prompts.of_objects())):
             scores, parts = guided[number]
@@ -139,6 +149,8 @@ class Select:
                 parts,
                 by_words=self.clip is None,
                 unread=unread[number],
+                members=judged[number][0],
+                evidence=judged[number][1],
             )
             timings = clock.seconds if number == 0 else dict.fromkeys(clock.seconds, 0.0)
             selected.append(result.with_selection(selection, timings))
@@ -152,6 +164,21 @@ class Select:
             return scores, {}
         height, width = image.shape[:2]
         return guide(scores, result.words, result.candidates.boxes, height, width, result.others)
+
+    def _meant(
+        self,
+        image: NDArray[np.uint8],
+        result: Result,
+        scores: NDArray[np.float32],
+        embedded: NDArray[np.float32],
+    ) -> tuple[tuple[int, ...] | None, NDArray[np.float32] | None]:
+        """Which candidates are meant where not one is, and evidence; see `several.meant`."""
+        clip = self.clip
+        if not self.several or not result.words:
+            return None, None
+        if clip is None:
+            return meant(image, result, scores, None)
+        return meant(image, result, scores, lambda texts: embedded @ clip.encode_text(texts).T)
 
 
 def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:

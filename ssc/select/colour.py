@@ -42,6 +42,10 @@ _SAID = {
     **dict.fromkeys(("gold", "golden"), "yellow"),
     "teal": "green",
 }
+BASIC = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
+"""Names of colours that tell things apart, to set a named one against."""
+NAMED = re.compile(r"\b(" + "|".join(_SAID) + r")\b")
+"""Finds a colour that is named."""
 _PARTS = {
     "head": (0.0, 0.25, "hair|hat|cap|helmet|head|hood|beanie"),
     "upper": (0.15, 0.6, "shirt|top|jacket|sweater|coat|blouse|tshirt|tee|vest|hoodie|jersey|tie"),

@@ -180,8 +180,6 @@ DONE = words(
     pulled pushed ridden surrounded touched used walked worn"""
 )
 """Before "by" these make what follows the doer, not a neighbour."""
-GROUP = words("""all both every everybody everyone everything""")
-"""Words that mean all."""
 DETERMINERS = words(
     """a an another both each four her his its my of one ones other others our some that the their
     this three to two your"""

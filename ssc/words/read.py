@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from ssc.cache import Cache
 from ssc.expression import Expression, Size
@@ -12,7 +12,6 @@ from ssc.words.lexis import (
     ANIMALS,
     CLAUSE_ENDS,
     FOREIGN,
-    GROUP,
     HAVING,
     JOINING,
     PICTURE,
@@ -31,13 +30,11 @@ from ssc.words.nouns import (
 from ssc.words.places import Scan
 from ssc.words.plain import plain
 from ssc.words.related import find_relations
+from ssc.words.several import Read, read_several
 from ssc.words.sides import ordinal
 from ssc.words.spelling import english, mend
 from ssc.words.table import look_up
 from ssc.words.vocabulary import COCO_80
-
-if TYPE_CHECKING:
-    from spacy.tokens import Doc
 
 
 class Reader(SpacyNouns):
@@ -55,10 +52,20 @@ class Reader(SpacyNouns):
 def _read(expression: str, nouns: SpacyNouns) -> Expression:
     """What `expression` says; `nouns` lends its parser and its vocabulary's words."""
     text, dropped = plain(expression)
-    words, mended = mend(text.split())
-    text = " ".join(words)
-    if not text:
+    typed, mended = mend(text.split())
+    typed = " ".join(typed).split()
+    if not typed:
         return Expression("", dropped=dropped, english=False)
+    whole = _read_one(typed, nouns)
+    said = read_several(typed, whole, lambda some: _read_one(some, nouns))
+    return replace(said, dropped=dropped, mended=tuple(mended))
+
+
+def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
+    """Words that are mended, read as of one thing; and whether the key noun is a plural."""
+    text = " ".join(typed)
+    if not text:
+        return Read(Expression("", english=False), False)
     with nouns.parser.lock:
         doc = nouns.parser(text)
     words = [token.text for token in doc]
@@ -79,21 +86,19 @@ def _read(expression: str, nouns: SpacyNouns) -> Expression:
     rest = [i for i in left if i not in key and i not in denied]
     known = english()
     strange = [i for i in left if words[i] not in known and look_up(words[i]) is None]
-    return Expression(
+    said = Expression(
         text,
         noun,
         attributes=tuple(words[i] for i in rest if words[i] in known),
         places=tuple(scan.places),
         sizes=tuple(sizes),
         relations=tuple(relations),
-        count=_count(doc, key, scan),
         without=tuple(" ".join(words[i] for i in phrase) for phrase in without),
         looks=_looks(words, denied | placed),
-        mended=tuple(mended),
-        dropped=dropped,
         unread=tuple(words[i] for i in strange if words[i].isalpha()),
         english=_english(words, known),
     )
+    return Read(said, bool(key) and doc[max(key)].tag_ in ("NNS", "NNPS"))
 
 
 def _looks(words: list[str], gone: set[int]) -> str:
@@ -160,21 +165,6 @@ def _postures(words: list[str], is_noun: list[bool], key: set[int]) -> list[Size
         if said and not (thing and i not in key) and (i in key or not nouns or nouns[-1] in key):
             return [said]
     return []
-
-
-def _count(doc: Doc, key: set[int], scan: Scan) -> str:
-    """How many things are meant."""
-    words = [token.text for token in doc]
-    first = min(key, default=len(words))
-    before = words[max(0, first - 3) : first + 1]
-    if any(word in GROUP for word in before):
-        return "all"
-    if words[0] in ("no", "none", "nothing", "nobody"):
-        return "none"
-    counted = {"two", "three", "four", "several", "many", "couple"}.intersection(before)
-    ordered = "of" in before or any(scan.used[max(0, first - 3) : first])  # "second of the two"
-    plural = doc[max(key, default=0)].tag_ in ("NNS", "NNPS")
-    return "several" if counted and plural and not ordered else "one"
 
 
 def _without(words: list[str], used: list[bool]) -> list[range]:

@@ -195,7 +195,7 @@ def test_an_override_is_the_answer_and_can_be_taken_back(image):
     assert changed.selected == result.selected
     assert changed.disagrees == result.disagrees  # it is about S+S and S+S+C
     assert np.array_equal(changed.with_override(None).mask, result.mask)
-    with pytest.raises(ValueError, match="override_index: expected an index below 3, got 3"):
+    with pytest.raises(ValueError, match="override: expected an index below 3, got 3"):
         result.with_override(3)
 
 

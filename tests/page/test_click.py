@@ -90,7 +90,7 @@ def test_download_is_what_the_endpoint_says_with_the_override(open_page, url, tm
         corrected = Image.open(BytesIO(archive.read(f"{SCENE}.corrected.mask.png")))
         mask = Image.open(BytesIO(archive.read(f"{SCENE}.mask.png")))
         assert mask.size == (320, 240)
-    assert (taken["override"], taken["selected"]) == (3, record["selected"])
+    assert (taken["override"], taken["selected"]) == ([3], record["selected"])
     assert np.array_equal(np.array(corrected) > 0, coco.decode(record["corrected"]["mask"]) > 0)
     assert np.array_equal(np.array(mask) > 0, coco.decode(record["candidates"][2]["mask"]) > 0)
     choose(page, "Take it away as", "COCO")

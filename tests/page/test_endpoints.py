@@ -33,7 +33,7 @@ def test_code_to_copy_is_the_call(open_page, tmp_path):
 def test_named_endpoints(url):
     answer = segment(url, "left laptop")
     [record] = answer["results"]
-    assert (answer["version"], record["width"]) == (1, 320)
+    assert (answer["version"], record["width"]) == (2, 320)
     assert (record["candidate"], record["selected"]["candidate"]) == (1, 3)
     assert record["corrected"]["snapped"] == 1
     assert segment(url, "")["kind"] == "ExpressionError"

@@ -38,7 +38,7 @@ def test_what_opens_is_what_was_parked(correct):
         assert came.candidates == was.candidates
         assert came.correction == was.correction
         assert came.answer == was.answer
-        assert came.override_index == was.override_index
+        assert came.override == was.override
         assert np.array_equal(came.selection.scores, was.selection.scores)
         assert len(came.selection.prompts) == len(was.selection.prompts)
         far = came.selection.prompts.astype(int) - was.selection.prompts

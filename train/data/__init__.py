@@ -90,6 +90,9 @@ class Dataset(Protocol):
 class RefSprites:
     """Scenes `first` to `first + count - 1` of a split, rendered when asked for.
 
+    An object of the split "several" is what one question means: its mask is of all objects that
+    are meant, and empty where there is none.
+
     Args:
         classes: how many classes scenes show, those with the most sprites first; 0 for all.
 
@@ -126,6 +129,10 @@ class RefSprites:
                 tuple(e.kind for e in expressions),
             )
             for k, expressions in scene.referred.items()
+        )
+        objects += tuple(
+            Referred(str(k), (asked.text,), masks[list(asked.answer)].any(0), (asked.kind,))
+            for k, asked in enumerate(scene.questions)
         )
         return Picture(self.picture_name(index), scene.image, objects, masks, scene.names)
 
@@ -178,7 +185,8 @@ refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a
 photos:FOLDER or coco62:FOLDER, coco:FILE[:PICTURES], labelme:FOLDER or imagefolder:FOLDER;
 webdataset:URL{000000..000999}.tar as `data pack` writes them;
 ungrouped:SOURCE makes
-each sentence of one an object of its own"""
+each sentence of one an object of its own, grouped:FILE.json:SOURCE joins them as `data group` has
+proposed"""
 
 
 def open_dataset(text: str) -> Dataset:
@@ -193,6 +201,8 @@ def open_dataset(text: str) -> Dataset:
       `train.data.foreign`.
     - `webdataset:URL`: tar files, on a disk or in a bucket; `train.data.shards`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
+    - `grouped:FILE.json:SOURCE`: any of these, sentences joined to objects as the file of
+      `python -m train data group` says.
     - the path of a `.jsonl`, `.json`, `.csv` or `.tsv` file, or of a folder with one of them in it:
       your own pictures; `train.data.files`.
 
@@ -206,6 +216,13 @@ def open_dataset(text: str) -> Dataset:
         from train.data.ungrouped import Ungrouped
 
         return Ungrouped(open_dataset(rest))
+    if kind == "grouped":
+        from train.data.grouped import Grouped
+
+        file, parted, source = rest.partition(".json:")
+        if not parted:
+            raise InputError(f"data: expected grouped:FILE.json:SOURCE, got {text!r}")
+        return Grouped(Path(f"{file}.json"), open_dataset(source))
     if kind == "refer":
         from train.data.refer import Refer
 

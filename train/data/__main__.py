@@ -1,8 +1,11 @@
-"""Checks a data set before training: counts, broken pictures, doubtful expressions.
+"""Checks a data set before training, and groups sentences that nobody has grouped.
 
 python -m train.data check my/pictures.jsonl
 python -m train.data check refer:data/refcoco:unc:val --pictures 500
 python -m train.data pack my/pictures.jsonl --out s3://bucket/pictures    # tar files
+python -m train.data group one-sentence-a-row.jsonl --out groups.json
+python -m train run --data grouped:groups.json:one-sentence-a-row.jsonl --out runs/own
+python -m train.data group ungrouped:refsprites:val:40 --out g.json    # precision and recall
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, 1 where pictures do not open or expressions contradict, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m train.data", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = parser.add_subparsers(dest="command", required=True, metavar="check|pack")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="check|group|pack")
     add = commands.add_parser(
         "check", help="counts, broken pictures, doubtful expressions"
     ).add_argument
@@ -43,9 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--out", required=True, help="folder or URL (s3://bucket/folder) of the tar files")
     add("--each", type=int, default=1000, help="pictures a file; default: 1000")
     add("--allow-missing", action="store_true", help=HELP)
+    add = commands.add_parser("group", help="proposes which sentences name one object").add_argument
+    add("data", metavar="DATA", help=SOURCES)
+    add("--pictures", type=int, help="group this many, from the first on; default: all")
+    add("--models", default="mini", help="model set that looks at the pictures; default: mini")
+    add("--out", type=Path, default=Path("groups.json"), help="default: groups.json")
     args = parser.parse_args(argv)
+    work = {"check": run, "pack": write_shards, "group": propose_groups}[args.command]
     try:
-        return write_shards(args) if args.command == "pack" else run(args)
+        return work(args)
     except InputError as error:
         if len(problems := getattr(error, "problems", [])) < 2:
             raise
@@ -69,6 +78,26 @@ def write_shards(args: argparse.Namespace) -> int:
             bar.update(pictures)
     left_out.say()
     print(f"--data '{source_of(dataset, out, args.each)}'")
+    return 0
+
+
+def propose_groups(args: argparse.Namespace) -> int:
+    import ssc
+    from train.data.grouped import propose
+
+    if args.out.suffix != ".json":
+        raise InputError(f"out: expected a name that ends in .json, got {args.out}")
+    dataset = open_dataset(args.data)
+    report = propose(ssc.load(args.models, correct=False), dataset, args.out, args.pictures)
+    print(
+        f"{report['sentences']} sentences of {report['pictures']} pictures name "
+        f"{report['objects']} objects; wrote {args.out}"
+    )
+    if "precision" in report:
+        print(
+            f"of pairs of sentences that are joined, {100 * report['precision']:.1f} % name one "
+            f"object; of those that do, {100 * report['recall']:.1f} % are joined"
+        )
     return 0
 
 

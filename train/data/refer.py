@@ -1,7 +1,8 @@
-"""RefCOCO, RefCOCO+ and RefCOCOg in the layout that their authors published (REFER).
+"""RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO in the layout that their authors published (REFER).
 
 ROOT/refcoco/instances.json             pictures, annotations and categories, as COCO has them
 ROOT/refcoco/refs(unc).p                refs: ref_id, ann_id, image_id, split, sentences
+ROOT/grefcoco/grefs(unc).json           the same as JSON; ann_id is a list, [-1] for no object
 ROOT/images/mscoco/images/train2014/    COCO's pictures; ROOT/images/train2014/ will do
 """
 
@@ -35,11 +36,13 @@ class Refer:
     """The pictures of a split, each with all its referred objects.
 
     An object's name is its `ref_id`, its expressions are the `sent` of its sentences in their
-    order; a picture's name is its file's. Refs of the same annotation are joined to one object,
-    named by the first ref's id. `instances` are all annotations of the picture.
+    order; a picture's name is its file's. Refs of the same annotations are joined to one object,
+    named by the first ref's id, but for those of none. An object of several annotations has their
+    union as its mask, and one of none an empty mask. `instances` are all annotations of the
+    picture.
 
     Args:
-        folder: ROOT/refcoco, ROOT/refcoco+ or ROOT/refcocog.
+        folder: ROOT/refcoco, ROOT/refcoco+, ROOT/refcocog or ROOT/grefcoco.
         by: who made the splits: unc, umd or google.
         split: train, val, test, testA or testB; "test" is all test splits.
 
@@ -48,8 +51,10 @@ class Refer:
     """
 
     def __init__(self, folder: Path, by: str, split: str) -> None:
-        refs_file = folder / f"refs({by}).p"
-        refs = _checked_refs(refs_file, read_plain_pickle(refs_file))
+        refs_file = folder / f"grefs({by}).json"
+        if not refs_file.exists():
+            refs_file = folder / f"refs({by}).p"
+        refs = _checked_refs(refs_file, _read_refs(refs_file))
         chosen = [ref for ref in refs if _is_in(split, ref["split"])]
         if not chosen:
             splits = ", ".join(sorted({ref["split"] for ref in refs}))
@@ -86,11 +91,12 @@ class Refer:
             if id_ not in self._files:
                 raise InputError(f"{path}: expected picture {id_}, which refs name, got none")
             for entry in objects:
-                if entry["ann_id"] not in self._segmentations[id_]:
-                    raise InputError(
-                        f"{path}: expected annotation {entry['ann_id']} of picture {id_}, which "
-                        f"ref {entry['ref_id']} names, got none"
-                    )
+                for ann_id in entry["ann_ids"]:
+                    if ann_id not in self._segmentations[id_]:
+                        raise InputError(
+                            f"{path}: expected annotation {ann_id} of picture {id_}, which "
+                            f"ref {entry['ref_id']} names, got none"
+                        )
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -111,17 +117,19 @@ class Refer:
             ann_id: _decoded(segmentation, height, width, file_name, ann_id)
             for ann_id, segmentation in self._segmentations[id_].items()
         }
-        objects = tuple(
-            Referred(str(entry["ref_id"]), tuple(entry["expressions"]), masks[entry["ann_id"]])
-            for entry in self._objects[id_]
-        )
-        for referent in objects:
-            if referent.mask is not None and not referent.mask.any():
+        objects = []
+        for entry in self._objects[id_]:
+            mask = np.zeros((height, width), np.bool_)
+            for ann_id in entry["ann_ids"]:
+                mask |= masks[ann_id]
+            if entry["ann_ids"] and not mask.any():
                 raise InputError(
-                    f"{file_name}, ref {referent.name}: expected some pixels inside of the "
+                    f"{file_name}, ref {entry['ref_id']}: expected some pixels inside of the "
                     "picture, got none"
                 )
-        return Picture(self.picture_name(index), image, objects, np.stack(list(masks.values())))
+            objects.append(Referred(str(entry["ref_id"]), tuple(entry["expressions"]), mask))
+        instances = np.array([*masks.values()], np.bool_).reshape(-1, height, width)
+        return Picture(self.picture_name(index), image, tuple(objects), instances)
 
     def files(self) -> Iterator[Path]:
         """The pictures and the instances; the refs are in `name`."""
@@ -164,12 +172,28 @@ def read_plain_pickle(path: Path) -> Any:
         raise InputError(f"{path}: expected REFER's pickle, got: {error!r}") from error
 
 
+def _read_refs(path: Path) -> Any:
+    """What a file of refs holds: a pickle of plain values, or JSON."""
+    if path.suffix != ".json":
+        return read_plain_pickle(path)
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected gRefCOCO's JSON, got: {error!r}") from error
+
+
+def _ann_ids(ref: Any) -> list[int]:
+    """The annotations of a ref: one number, or gRefCOCO's list, where -1 is for none."""
+    ids = ref["ann_id"]
+    return [i for i in (ids if isinstance(ids, list) else [ids]) if i != -1]
+
+
 def _checked_refs(path: Path, refs: Any) -> list[dict[str, Any]]:
     if not isinstance(refs, list) or not refs:
         raise InputError(f"{path}: expected a list of refs, got {type(refs).__name__}")
     for number, ref in enumerate(refs):
         try:
-            ids = [ref[key] for key in ("ref_id", "ann_id", "image_id")]
+            ids = [ref["ref_id"], ref["image_id"], *_ann_ids(ref)]
             texts = [ref["split"], *(sentence["sent"] for sentence in ref["sentences"])]
             fits = all(isinstance(i, int) for i in ids) and all(isinstance(t, str) for t in texts)
         except (TypeError, LookupError):
@@ -191,14 +215,16 @@ def _is_in(part: str, split: str) -> bool:
 
 def _grouped(refs: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
     """image_id → its objects, without sentences that have no word."""
-    pictures: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    pictures: dict[int, dict[Any, dict[str, Any]]] = defaultdict(dict)
     for ref in refs:
         texts = [" ".join(sentence["sent"].split()) for sentence in ref["sentences"]]
         texts = [text for text in texts if text]
         if not texts:
             continue
+        ids = tuple(sorted(_ann_ids(ref)))
         entry = pictures[ref["image_id"]].setdefault(
-            ref["ann_id"], {"ref_id": ref["ref_id"], "ann_id": ref["ann_id"], "expressions": []}
+            ids or ("none", ref["ref_id"]),
+            {"ref_id": ref["ref_id"], "ann_ids": ids, "expressions": []},
         )
         entry["expressions"] += texts
     return {id_: list(objects.values()) for id_, objects in pictures.items()}

@@ -24,7 +24,7 @@ from ssc.writing import make_place, write_whole
 from train.data import Picture, RefSprites
 from train.data.export import export
 from train.data.slice import write_slice
-from train.scenes.render import SPLITS, Scene, render
+from train.scenes.render import SEVERAL, SPLITS, Scene, render
 
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178))
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -49,6 +49,11 @@ def sheet(scenes: list[Scene], columns: int = 4) -> np.ndarray:
                 line = f"{expression.text} [{expression.kind}]"
                 cv2.putText(text, line, (12, y - 1), FONT, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
                 y += 14
+        for question in scene.questions:
+            numbers = ",".join(str(k) for k in question.answer) or "none"
+            line = f"{question.text} [{question.kind}: {numbers}]"
+            cv2.putText(text, line, (12, y - 1), FONT, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
+            y += 14
         tiles.append(np.vstack([picture, text]))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
@@ -66,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=("preview", "export", "slice", "speed"))
     parser.add_argument("folder", nargs="?", type=Path, help="folder that export writes to")
-    parser.add_argument("--split", choices=SPLITS, default="train")
+    parser.add_argument("--split", choices=(*SPLITS, SEVERAL), default="train")
     parser.add_argument("--count", type=int, default=24, help="scenes; default: 24")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--classes", type=int, default=0, help="of the world; default: all")

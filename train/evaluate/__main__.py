@@ -6,6 +6,7 @@ python -m train.evaluate --data own.jsonl --rows s+s best-box gl-clip
 python -m train.evaluate --models paper --data refer:data/refcoco:unc:testA
 python -m train.evaluate --models pocket --data coco62:FOLDER photos:FOLDER --rows s+s words \
     oracle --misses                                       # photographs; what goes wrong, and why
+python -m train.evaluate --splits several --rows words several oracle-several   # gIoU, N-acc
 python -m train.evaluate --ablations                      # Tables 2 and 3, on val
 
 Rows (--rows):
@@ -14,6 +15,8 @@ Rows (--rows):
   s+s            stages 1 and 2
   matched        S+S where no two objects of a picture take the same candidate
   words          S+S where words for place, size and relation count (not in the paper)
+  several        `words` where all that is asked for is answered, and what is not there refused
+  oracle-several     all candidates that lie in what is meant
   s+s+c          stage 3: where its probability is above half of its peak
   half           stage 3: where its probability is above 0.5, as in the paper
   snapped        the candidate that stage 3 agrees with best
@@ -37,11 +40,12 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_place
 from train.data.usable import HELP, LeftOut
-from train.evaluate import words
+from train.evaluate import grouping, words
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
 from train.evaluate.counting import evaluate, mean
 from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Row, checkpoint
+from train.evaluate.several import SETS
 from train.evaluate.tables import markdown, write_json
 
 if TYPE_CHECKING:
@@ -81,7 +85,7 @@ def choose_rows(
     """The named rows, or the default ones that the pipeline allows, and a row per checkpoint.
 
     Args:
-        names: keys of `ROWS` or `BASELINES`; None for the default.
+        names: keys of `ROWS`, `SETS` or `BASELINES`; None for the default.
         checkpoints: NAME=FOLDER each.
         together: a further row per checkpoint, of what S+S and it prefer together.
 
@@ -89,7 +93,7 @@ def choose_rows(
         InputError: no such row or checkpoint, a row that the pipeline lacks models for, or two
             rows of one name.
     """
-    makers = {**ROWS, **BASELINES}
+    makers = {**ROWS, **SETS, **BASELINES}
     if names is None:
         names = [name for name in DEFAULT if pipeline.correct or name not in STAGE_3]
     unknown = [name for name in names if name not in makers]
@@ -153,10 +157,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def measured_words(args: argparse.Namespace) -> dict[str, Any]:
-    """The report of --words."""
+    """The report of --words or --grouping."""
     import ssc
 
-    return words.measure(ssc.load(args.models, correct=False), args.words, args.scenes)
+    pipeline = ssc.load(args.models, correct=False)
+    if args.grouping:
+        return grouping.measure(pipeline, args.grouping, args.scenes)
+    return words.measure(pipeline, args.words, args.scenes)
 
 
 @command()
@@ -173,7 +180,10 @@ def main() -> None:
         "refer:FOLDER:BY:SPLIT, refsprites:SPLIT:COUNT, photos:FOLDER, coco62:FOLDER",
     )
     parser.add_argument(
-        "--splits", nargs="+", choices=("val", *SPLITS), help=f"default: {' '.join(SPLITS)}"
+        "--splits",
+        nargs="+",
+        choices=("val", *SPLITS, "several"),
+        help=f"default: {' '.join(SPLITS)}",
     )
     parser.add_argument(
         "--scenes",
@@ -202,6 +212,13 @@ def main() -> None:
         "expression, box, width and height, or data sets as of --data",
     )
     parser.add_argument(
+        "--grouping",
+        nargs="+",
+        metavar="LIST",
+        help="how well sentences of one object are found (train.data.group), with true boxes: "
+        "lists as of --words, --scenes pictures of each",
+    )
+    parser.add_argument(
         "--misses",
         action="store_true",
         help="also list what is answered wrongly with words counted, and why",
@@ -217,10 +234,12 @@ def main() -> None:
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
     if args.json:
         make_place(args.json)  # before the models are loaded
-    report = measured_words(args) if args.words else run(args)
+    alone = args.words or args.grouping
+    report = measured_words(args) if alone else run(args)
     if args.json:  # before it is shown
         write_json(args.json, report)
-    print(words.markdown(report) if args.words else markdown(report))
+    shown = grouping.markdown if args.grouping else words.markdown if args.words else markdown
+    print(shown(report))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.metrics import (
+    GeneralizedScores,
     Scores,
     chosen_instance,
     mask_box,
@@ -39,6 +40,7 @@ class Group:
 
     def __init__(self) -> None:
         self.scores: dict[str, Scores] = {}
+        self.general: dict[str, GeneralizedScores] = {}
         self.right: dict[str, list[bool]] = {}
         self.boxes: dict[str, list[bool]] = {}
         self.covered: list[bool] = []
@@ -53,6 +55,7 @@ class Group:
             scores = self.scores.setdefault(row, Scores())
             if referent.mask is not None:
                 scores.add(mask, referent.mask)
+                self.general.setdefault(row, GeneralizedScores()).add(mask, referent.mask)
             elif referent.box is not None:
                 overlap = pairwise_box_iou(mask_box(mask)[None], referent.box[None])[0, 0]
                 self.boxes.setdefault(row, []).append(bool(overlap >= FOUND_IOU))
@@ -84,7 +87,10 @@ class Group:
         """Measures by row; None for a measure without samples."""
         rows: dict[str, dict[str, float | None]] = {}
         for row, scores in self.scores.items():
-            measures = {**scores.summary(), "choice accuracy": mean(self.right.get(row, []))}
+            measures = scores.summary()
+            if row in self.general:
+                measures |= self.general[row].summary()
+            measures = {**measures, "choice accuracy": mean(self.right.get(row, []))}
             if row in self.boxes:
                 measures |= {"box P@0.5": mean(self.boxes[row]), "boxes": len(self.boxes[row])}
             rows[row] = {key: None if np.isnan(v) else v for key, v in measures.items()}

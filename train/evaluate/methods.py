@@ -17,9 +17,10 @@ from ssc.pipeline import MAX_OBJECTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssc.answer import Answer
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
-    from ssc.result import Answer, Result
+    from ssc.result import Result
     from ssc.select import Select
     from ssc.types import Candidates
     from train.data import Picture, Referred
@@ -288,11 +289,15 @@ def mask_of(answer: Answer | None) -> Mask:
 
 def heeding(pipeline: Pipeline, question: Question) -> list[Result]:
     """Stages 1 and 2 of each expression, with words read; once a picture."""
-    if "words" not in question.answers:
-        listening = pipeline.with_options(paper=False)
-        results = [listening.segment(question.image, [text]) for text in question.texts]
-        question.answers["words"] = listening.select(question.image, results)
-    return question.answers["words"]
+    return once(question, "words", pipeline.with_options(paper=False, several=False))
+
+
+def once(question: Question, name: str, pipeline: Pipeline) -> list[Result]:
+    """Stages 1 and 2 of each expression by a pipeline, kept under a name; once a picture."""
+    if name not in question.answers:
+        results = [pipeline.segment(question.image, [text]) for text in question.texts]
+        question.answers[name] = pipeline.select(question.image, results)
+    return question.answers[name]
 
 
 def _needs_stage_3(pipeline: Pipeline) -> None:

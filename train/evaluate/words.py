@@ -141,23 +141,24 @@ def measure(
     Returns:
         List → percent of those with two objects or more to choose from: "right" (where several
         score alike, 1 / how many), "chance", "decided" (words make a difference), "decided right";
-        and of all, "class" (the object's class is looked for), "looked for" (classes, where there
-        is a noun), "ms" (processor time to understand an expression not met before, the median),
-        "expressions".
+        and of all, "several" (is read as several), "class" (the object's class is looked for),
+        "looked for" (classes, where there is a noun), "ms" (processor time to understand an
+        expression not met before, the median), "expressions".
 
     Raises:
         InputError: a list cannot be read.
     """
     squares: dict[str, list[Square]] = defaultdict(list)
-    lists = {Path(source).stem: _rows(source, squares) for source in sources}
+    lists = {Path(source).stem: read_rows(source, squares) for source in sources}
     for rows in lists.values():
         for row in rows:
             name = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
             if name:
                 squares[row.picture][row.number].named[name] += 1
     truth = Truth()
-    stage = Segment(pipeline.segment.nouns, pipeline.segment.classes, truth, Filled())
-    heeding = Pipeline(stage, Select(Alike()))
+    nouns, classes = pipeline.segment.nouns, pipeline.segment.classes
+    stage = Segment(nouns, classes, truth, Filled(), several=False)
+    heeding = Pipeline(stage, Select(Alike(), several=False))
     return {
         name: _figures(heeding, truth, squares, _drawn(rows, limit)) for name, rows in lists.items()
     }
@@ -192,6 +193,7 @@ def _figures(
         image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         [result] = pipeline(image, [row.expression])
         queries = truth.queries[0] if truth.queries else ()
+        counts["several"].append(any(said.parts for said in result.words))
         counts["class"].append(meant.name in queries)
         if len(queries) < len(COCO_80):
             counts["looked for"].append(len(queries))
@@ -215,7 +217,8 @@ def _figures(
     return {"expressions": len(rows), **percents, "ms": spent}
 
 
-def _rows(source: str, squares: dict[str, list[Square]]) -> list[Row]:
+def read_rows(source: str, squares: dict[str, list[Square]]) -> list[Row]:
+    """The expressions of a source; `squares` gets the objects of its pictures."""
     rows = []
     for picture, expression, box in _read(source):
         own = squares[picture]
@@ -267,7 +270,7 @@ def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
 
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
-    names = ("right", "chance", "decided", "decided right", "class", "looked for", "ms")
+    names = ("right", "chance", "decided", "decided right", "class", "looked for", "several", "ms")
     lines = [f"| list | expressions | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
     for name, figures in report.items():
         values = (

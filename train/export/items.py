@@ -95,7 +95,9 @@ def _of_data(dataset: Dataset) -> Iterator[Page]:
     for index in range(len(dataset)):
         picture = dataset[index]
         items = tuple(
-            Item(referent.name, referent.expressions, referent.mask[None])
+            Item(
+                referent.name, referent.expressions, referent.mask[None][: int(referent.mask.any())]
+            )
             for referent in picture.objects
             if referent.mask is not None
         )
@@ -158,16 +160,26 @@ def page_of_results(name: str, image: NDArray[np.uint8], rows: Sequence[dict[str
     """
     items = []
     for number, row in enumerate(rows):
-        mask = decode_segmentation(row["mask"], row["height"], row["width"])
-        if image.shape[:2] != mask.shape:
+        masks = _masks_of_result(row)
+        if image.shape[:2] != masks.shape[1:]:
             raise InputError(
                 f"expected a picture of {row['width']}×{row['height']} pixels, got "
                 f"{image.shape[1]}×{image.shape[0]}"
             )
-        masks = mask[None] if mask.any() else np.zeros((0, *mask.shape), np.bool_)
         label = row["matches"][0]["class"] if row["matches"] else LABEL
         items.append(Item(str(number), tuple(row["expressions"]), masks, label))
     return Page(name, image, tuple(items))
+
+
+def _masks_of_result(row: dict[str, Any]) -> NDArray[np.bool_]:
+    """bool P×H×W: the answer of a result, each of several candidates by itself."""
+    size = row["height"], row["width"]
+    members = row.get("members", [])
+    if len(members) > 1:
+        own = [row["candidates"][number - 1]["mask"] for number in members]
+        return np.array([decode_segmentation(mask, *size) for mask in own], np.bool_)
+    mask = decode_segmentation(row["mask"], *size)
+    return mask[None][: int(mask.any())]
 
 
 def _picture(images: Path, name: str) -> Path:

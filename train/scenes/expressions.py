@@ -110,32 +110,32 @@ def _three(
 Proposal = tuple[Meaning, str, str]
 
 
-def _one(rng: Rng, options: Sequence[str]) -> str:
+def one_of(rng: Rng, options: Sequence[str]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def _noun(rng: Rng, instance: Instance) -> str:
+def noun_of(rng: Rng, instance: Instance) -> str:
     """Mostly a name that several objects could share: the class's own, or the sprite's last."""
     names = instance.sprite.names
     if instance.sprite.is_person:
         plain = [n for n in names if n in ("man", "guy", "woman", "lady", "boy", "girl", "kid")]
-        return _one(rng, plain or names)
-    return names[-1] if rng.random() < 0.75 else _one(rng, names)
+        return one_of(rng, plain or names)
+    return names[-1] if rng.random() < 0.75 else one_of(rng, names)
 
 
-def _looks(rng: Rng, instance: Instance, what: str) -> Proposal | None:
+def looks(rng: Rng, instance: Instance, what: str) -> Proposal | None:
     """A noun phrase by looks: `what` is noun, colour or trait."""
     sprite = instance.sprite
-    noun = _noun(rng, instance)
+    noun = noun_of(rng, instance)
     if what == "noun":
-        noun = _one(rng, sprite.names)
+        noun = one_of(rng, sprite.names)
         return Meaning(noun), "noun", noun
     if what == "colour" and instance.colour:
         colour = instance.colour
         meaning = Meaning(noun, colour=colour)
         if not sprite.is_person:
             return meaning, "colour", f"{colour} {noun}"
-        in_colour = _one(
+        in_colour = one_of(
             rng,
             (
                 "{n} in {c}",
@@ -164,19 +164,19 @@ def _looks(rng: Rng, instance: Instance, what: str) -> Proposal | None:
     return None
 
 
-def _attribute(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal | None:
+def attribute(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal | None:
     instance = instances[target]
-    what = _one(rng, ("noun", "colour", "colour", "colour", "trait", "trait", "size"))
+    what = one_of(rng, ("noun", "colour", "colour", "colour", "trait", "trait", "size"))
     if what != "size":
-        return _looks(rng, instance, what)
-    base = _looks(rng, instance, "colour") if rng.random() < 0.35 else None
-    meaning, subkind, phrase = base or (Meaning(n := _noun(rng, instance)), "", n)
-    size = _one(rng, ("big", "small"))
+        return looks(rng, instance, what)
+    base = looks(rng, instance, "colour") if rng.random() < 0.35 else None
+    meaning, subkind, phrase = base or (Meaning(n := noun_of(rng, instance)), "", n)
+    size = one_of(rng, ("big", "small"))
     words = {
         "big": ("big", "biggest", "larger", "large", "bigger"),
         "small": ("small", "smallest", "smaller", "little", "tiny"),
     }[size]
-    text = f"{_one(rng, words)} {phrase}"
+    text = f"{one_of(rng, words)} {phrase}"
     return replace(meaning, size=size), f"size+{subkind}" if subkind else "size", text
 
 
@@ -222,23 +222,23 @@ _RELATIONS: dict[str, tuple[str, ...]] = {
 def _placed(rng: Rng, meaning: Meaning, phrase: str) -> Proposal:
     """Adds a place or a rank to a noun phrase."""
     if rng.random() < 0.22:
-        side, rank = _one(rng, ("left", "right")), int(rng.choice([2, 2, 2, 3]))
-        template = _one(rng, _RANKS)
-        text = template.format(k=_one(rng, NUMBERS[rank]), n=phrase, s=side)
+        side, rank = one_of(rng, ("left", "right")), int(rng.choice([2, 2, 2, 3]))
+        template = one_of(rng, _RANKS)
+        text = template.format(k=one_of(rng, NUMBERS[rank]), n=phrase, s=side)
         return replace(meaning, rank=(side, rank)), "rank", text
-    place = _one(rng, ("left", "right") * 3 + ("top", "bottom", "middle", "middle"))
+    place = one_of(rng, ("left", "right") * 3 + ("top", "bottom", "middle", "middle"))
     if rng.random() < 0.15:
-        place = _one(rng, ("top left", "top right", "bottom left", "bottom right"))
-    return replace(meaning, place=place), place, _one(rng, _PLACES[place]).format(phrase)
+        place = one_of(rng, ("top left", "top right", "bottom left", "bottom right"))
+    return replace(meaning, place=place), place, one_of(rng, _PLACES[place]).format(phrase)
 
 
-def _position(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal | None:
-    noun = _noun(rng, instances[target])
+def position(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal | None:
+    noun = noun_of(rng, instances[target])
     return _placed(rng, Meaning(noun), noun)
 
 
 def _mixed(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal | None:
-    base = _looks(rng, instances[target], _one(rng, ("colour", "colour", "trait")))
+    base = looks(rng, instances[target], one_of(rng, ("colour", "colour", "trait")))
     return _placed(rng, base[0], base[2]) if base else None
 
 
@@ -248,18 +248,18 @@ def _relation(rng: Rng, target: int, instances: Sequence[Instance]) -> Proposal 
     if not others:
         return None
     other = others[rng.integers(len(others))].sprite
-    anchor = _one(rng, other.names)
+    anchor = one_of(rng, other.names)
     if len(named(instances, anchor)) != 1:
         return None
-    noun = _noun(rng, instances[target])
-    kind = _one(rng, tuple(_RELATIONS))
-    text = _one(rng, _RELATIONS[kind]).format(noun, anchor)
+    noun = noun_of(rng, instances[target])
+    kind = one_of(rng, tuple(_RELATIONS))
+    text = one_of(rng, _RELATIONS[kind]).format(noun, anchor)
     return Meaning(noun, relation=(kind, anchor)), kind, text
 
 
 _PROPOSE: dict[str, Callable[[Rng, int, Sequence[Instance]], Proposal | None]] = {
-    "attribute": _attribute,
-    "position": _position,
+    "attribute": attribute,
+    "position": position,
     "relation": _relation,
     "mixed": _mixed,
 }

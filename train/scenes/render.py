@@ -15,6 +15,8 @@ from train.scenes.backgrounds import background
 from train.scenes.catalogue import CLUTTER, SPRITES, Sprite, richest
 from train.scenes.expressions import Expression, refer
 from train.scenes.instance import Instance
+from train.scenes.questions import PER_SCENE, questions
+from train.scenes.several import SEVERAL_KINDS, SHARES, Question
 from train.scenes.sprites import TONES, draw_glyph, draw_sprite, silhouette
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH = 240, 320
 MIN_VISIBLE = 0.4  # an object is hidden to 60 % at most
 SPLITS = ("train", "val", "testA", "testB", "hard")
+SEVERAL = "several"
+"""The split of questions about several objects or none, `train.scenes.several`."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,15 @@ class Scene:
         image: RGB uint8 H×W×3.
         ids: uint8 H×W, 1 + index of the instance that is seen there, 0 for background.
         instances: back to front.
-        referred: index of each referred instance → its three expressions.
+        referred: index of each referred instance → its three expressions; {} of "several".
+        questions: of the split "several"; else ().
     """
 
     image: NDArray[np.uint8]
     ids: NDArray[np.uint8]
     instances: tuple[Instance, ...]
     referred: dict[int, tuple[Expression, ...]]
+    questions: tuple[Question, ...] = ()
 
     @property
     def masks(self) -> NDArray[np.bool_]:
@@ -220,7 +226,7 @@ def render(
     """Renders a scene; equal arguments give equal bytes.
 
     Args:
-        split: one of `SPLITS`.
+        split: one of `SPLITS`, or "several".
         index, seed: non-negative numbers.
         classes: how many classes the world has, see `catalogue.richest`; 0 for all.
         height, width: of the picture in pixels; sprites scale with it.
@@ -228,12 +234,21 @@ def render(
     Raises:
         InputError: an unknown split or number of classes, or the emoji font is not installed.
     """
-    if split not in SPLITS:
-        raise InputError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    rng = np.random.default_rng([SPLITS.index(split), index, seed])
+    known = (*SPLITS, SEVERAL)
+    if split not in known:
+        raise InputError(f"split: expected one of {', '.join(known)}, got {split!r}")
+    rng = np.random.default_rng([known.index(split), index, seed])
     categories = richest(classes)
+    kinds: list[str] = []
+    if split == SEVERAL:
+        kinds = [str(kind) for kind in rng.choice(SEVERAL_KINDS, PER_SCENE, p=SHARES)]
     while True:
         canvas, category = _compose(rng, split, categories, height, width)
+        if kinds:
+            asked = questions(rng, canvas.instances, category, kinds, width, height)
+            if asked:
+                return Scene(canvas.finish(), canvas.ids, tuple(canvas.instances), {}, asked)
+            continue
         referred = refer(rng, canvas.instances, category, split == "hard", width, height)
         if referred:
             return Scene(canvas.finish(), canvas.ids, tuple(canvas.instances), referred)
@@ -242,12 +257,13 @@ def render(
 def _compose(
     rng: np.random.Generator, split: str, categories: Sequence[str], h: int, w: int
 ) -> tuple[_Canvas, str]:
-    """2–4 objects of one class (hard: 3–6) and 1–4 of others on a background; and that class."""
+    """2–4 objects of one class (hard, several: 3–6) and 1–4 of others; and that class."""
     canvas = _Canvas(rng, h, w)
     hard = split == "hard"
     category = _category(rng, split, categories)
+    many = hard or split == SEVERAL
     names = [category] * int(
-        rng.integers(3, 7) if hard else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3])
+        rng.integers(3, 7) if many else rng.choice([2, 3, 4], p=[0.3, 0.4, 0.3])
     )
     others = [c for c in categories if c != category]
     for _ in range(int(rng.integers(1, 5))):

@@ -51,6 +51,32 @@ def test_splits_as_published(root):
     assert names("testA") == names("testB") == names("testAB") == ["111"]
 
 
+def test_grefcoco_has_several_objects_and_none(root):
+    folder = root / "grefcoco"
+    folder.mkdir()
+    (folder / "instances.json").write_bytes((root / "refcoco" / "instances.json").read_bytes())
+    rows = [
+        ref(1, [1, 2], 581857, "val", "both guys"),
+        ref(2, [-1], 581857, "val", "the dog"),
+        ref(3, [-1], 581857, "val", "a third guy"),
+        ref(4, [2, 1], 581857, "val", "everyone"),
+        ref(5, [1], 581857, "val", "left guy"),
+    ]
+    (folder / "grefs(unc).json").write_text(json.dumps(rows))
+    picture = open_dataset(f"refer:{folder}:unc:val")[0]
+    said = {thing.name: thing.expressions for thing in picture.objects}
+    assert said["1"] == ("both guys", "everyone")
+    assert (said["2"], said["3"]) == (("the dog",), ("a third guy",))
+    masks = {thing.name: thing.mask for thing in picture.objects}
+    one, other = picture.instances[:2]
+    assert np.array_equal(masks["1"], one | other)
+    assert np.array_equal(masks["5"], one)
+    assert not masks["2"].any()
+    (folder / "grefs(unc).json").write_text("[{]")
+    with pytest.raises(InputError, match="expected gRefCOCO's JSON, got"):
+        open_dataset(f"refer:{folder}:unc:val")
+
+
 def test_the_name_tells_split_and_content(root):
     first = open_dataset(f"refer:{root}/refcoco:unc:train").name
     assert first.startswith("refcoco-unc-train-")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ssc.words.vocabulary import COCO_80
+from tests.train.scenes.reading import reading
 from train.data.slice import read_slice
 from train.scenes import SPLITS, render
 from train.scenes.backgrounds import STYLES
@@ -81,60 +82,6 @@ def test_the_mix_of_kinds_is_refcocos():
     assert share["relation"] == pytest.approx(0.15, abs=0.05)
 
 
-def _reading(meaning, scene):
-    """An independent, plain reading of a meaning: the objects that it describes, by its words."""
-    h, w = scene.ids.shape
-    objects = list(enumerate(scene.instances))
-    fits = [
-        (k, o)
-        for k, o in objects
-        if meaning.noun in o.sprite.names
-        and meaning.colour in (None, o.colour)
-        and (
-            meaning.trait is None
-            or meaning.trait in o.sprite.adjectives + o.sprite.having + o.sprite.doing
-        )
-    ]
-    if meaning.size:
-        fits = [(max if meaning.size == "big" else min)(fits, key=lambda p: p[1].area)]
-    if meaning.relation:
-        kind, noun = meaning.relation
-        [anchor] = [o for _, o in objects if noun in o.sprite.names]
-        place = next(k for k, o in objects if o is anchor)
-        tests = {
-            "left of": lambda k, o: o.centre[0] < anchor.centre[0],
-            "right of": lambda k, o: o.centre[0] > anchor.centre[0],
-            "above": lambda k, o: o.centre[1] < anchor.centre[1],
-            "below": lambda k, o: o.centre[1] > anchor.centre[1],
-            "behind": lambda k, o: place in o.covered_by,
-            "in front of": lambda k, o: k in anchor.covered_by,
-        }
-        if kind == "next to":
-            fits = [min(fits, key=lambda p: np.hypot(*np.subtract(p[1].centre, anchor.centre)))]
-        else:
-            fits = [p for p in fits if tests[kind](*p)]
-    if meaning.rank:
-        side, rank = meaning.rank
-        fits = sorted(fits, key=lambda p: p[1].centre[0], reverse=side == "right")
-        fits = [fits[rank - 1]]
-    if meaning.place:
-        x, y = (lambda p: p[1].centre[0]), (lambda p: p[1].centre[1])
-        if meaning.place == "middle" and len(fits) > 1:
-            fits = [sorted(fits, key=x)[len(fits) // 2]]
-        elif meaning.place in ("left", "right", "top", "bottom"):
-            sign = -1 if meaning.place in ("right", "bottom") else 1
-            key = x if meaning.place in ("left", "right") else y
-            fits = [min(fits, key=lambda p: sign * key(p))]
-        elif " " in meaning.place:
-            row, side = meaning.place.split()
-            fits = [
-                p
-                for p in fits
-                if (y(p) < h / 2) == (row == "top") and (x(p) < w / 2) == (side == "left")
-            ]
-    return [k for k, _ in fits]
-
-
 @needs_font
 @pytest.mark.long
 def test_an_expression_names_exactly_one_object(scenes):
@@ -143,7 +90,7 @@ def test_an_expression_names_exactly_one_object(scenes):
         for scene in rendered:
             for target, expressions in scene.referred.items():
                 for e in expressions:
-                    assert _reading(e.meaning, scene) == [target], (e, scene.instances)
+                    assert reading(e.meaning, scene) == [target], (e, scene.instances)
                     seen[e.kind] += 1
     assert min(seen[kind] for kind in KINDS) > 20
 

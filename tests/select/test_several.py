@@ -1,0 +1,131 @@
+"""Which of coloured squares are meant, and that what is not there is refused."""
+
+import numpy as np
+import pytest
+
+from ssc.explain import explain
+from ssc.export import result_record
+from ssc.expression import Ask
+from ssc.page.clicks import clicked
+from ssc.result import Result
+from ssc.select import Select
+from ssc.types import Candidates, ClassMatch
+from ssc.words.read import Reader
+
+READER = Reader()
+W, H = 320, 60
+RED, BLUE, GREEN = (229, 0, 0), (3, 67, 223), (21, 176, 26)
+SQUARES = [("dog", RED, 10), ("dog", BLUE, 80), ("dog", RED, 150), ("dog", BLUE, 220)]
+SQUARES += [("cat", GREEN, 280)]
+
+
+def asked(text, squares=SQUARES, several=True, absent=()):
+    """Stage 2 without a CLIP on a picture of squares, of which stage 1 knows the classes."""
+    image = np.full((H, W, 3), 250, np.uint8)
+    masks = np.zeros((len(squares), H, W), np.bool_)
+    for mask, (_, colour, x) in zip(masks, squares):
+        mask[20:44, x : x + 24] = True
+        image[mask] = colour
+    boxes = np.array([(x, 20, x + 24, 44) for _, _, x in squares], np.float32).reshape(-1, 4)
+    scores = np.linspace(0.9, 0.6, len(squares), dtype=np.float32)
+    labels = tuple(name for name, _, _ in squares)
+    said = READER.read(text)
+    classes = {"dogs": ("dog",), "dog": ("dog",), "cat": ("cat",), "animals": ("dog", "cat")}
+    asks = [Ask(part, classes.get(part.noun, ())) for part in said.parts]
+    asks += [Ask(part, classes.get(part.noun, ()), excepted=True) for part in said.excepted]
+    found = Candidates(boxes, scores, labels, masks, scores)
+    match = ClassMatch(said.noun, "dog", 1.0, others=("cat",))
+    result = Result(
+        (text,), (match,), found, words=(said,), asks=tuple(asks), absent=absent, image=image
+    )
+    return Select(None, several=several)(image, [result])[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("all the dogs", (0, 1, 2, 3)),
+        ("every dog", (0, 1, 2, 3)),
+        ("the red dogs", (0, 2)),
+        ("all blue dogs", (1, 3)),
+        ("two dogs on the left", (0, 1)),
+        ("the two rightmost dogs", (2, 3)),
+        ("two blue dogs", (1, 3)),
+        ("dogs on the right", (2, 3)),
+        ("left dog and the cat", (0, 4)),
+        ("all the dogs except the left dog", (1, 2, 3)),
+        ("all the dogs but the red dogs", (1, 3)),
+    ],
+)
+def test_members(text, members):
+    result = asked(text)
+    assert result.members == result.answer.indices == members
+    union = result.candidates.masks[list(members)].any(axis=0)
+    assert np.array_equal(result.mask, union)
+    assert np.array_equal(result.instances.masks, result.candidates.masks[list(members)])
+    assert len(result.to_coco()["annotations"]) == len(members)
+
+
+def test_one_object_is_as_without():
+    result, plain = asked("left dog"), asked("left dog", several=False)
+    assert result.members is None
+    assert (result.answer, result.sure) == (plain.answer, plain.sure)
+    assert asked("all the dogs", several=False).members is None
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("green dog", ()),
+        ("seventh dog from the left", ()),
+        ("dog next to the car", ("car",)),
+        ("all the green dogs", ()),
+    ],
+)
+def test_what_is_not_there_is_refused(text, absent):
+    squares = [square for square in SQUARES if square[0] == "dog"]
+    result = asked(text, squares, absent=absent)
+    assert result.members == ()
+    assert result.answer.empty
+    assert result.answer.by == "S+S, none"
+    assert "nothing there is what is asked for" in explain(result)
+    assert result.selection.evidence.max() < 0.1
+
+
+def test_nothing_found_is_none():
+    result = asked("dog", [])
+    assert result.members == ()
+    assert result.mask.shape == (H, W)
+
+
+def test_the_outputs_say_the_set():
+    result = asked("the red dogs")
+    assert explain(result).startswith("The answer is candidates 1 and 3 of 5. ")
+    record = result_record("x.png", result.image, result)
+    assert (record["candidate"], record["members"]) == (None, [1, 3])
+    assert record["by"] == "S+S, several"
+    assert record["sure"] is None
+    assert record["candidates"][0]["evidence"] > record["candidates"][1]["evidence"]
+
+
+def test_a_click_takes_one_out_or_adds_it():
+    result = asked("the red dogs")
+    fewer = clicked(result, 2)
+    assert fewer.answer.indices == (0,)
+    more = clicked(fewer, 3)
+    assert more.answer.indices == (0, 3)
+    assert more.answer.by == "your choice"
+    assert explain(more).startswith("The answer is candidates 1 and 4 of 5, your choice. ")
+    back = clicked(clicked(more, 3), 2)
+    assert back.override is None  # the stages' own set is no choice
+    assert clicked(more, None).answer == result.answer
+    none = clicked(clicked(result, 0), 2)
+    assert none.answer.indices == ()
+    assert none.answer.by == "your choice"
+
+
+def test_a_click_chooses_one_where_one_is_asked_for():
+    result = asked("left dog")
+    assert clicked(result, 1).answer.indices == (1,)
+    assert clicked(clicked(result, 1), 2).answer.indices == (2,)
+    assert clicked(clicked(result, 1), 0).override is None

@@ -1,0 +1,99 @@
+"""What is asked for where several things are: plurals, numbers, "and", "but"; and where they are
+not, though it looks so."""
+
+import pytest
+
+from ssc.words.read import Reader
+
+READER = Reader()
+
+
+def parts(text):
+    """Noun, count, number and places of each part."""
+    return [
+        (part.noun, part.count, part.number, *map(str, part.places))
+        for part in READER.read(text).parts
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all the dogs", [("dogs", "all", 0)]),
+        ("every dog", [("dog", "all", 0)]),
+        ("each of the cars", [("cars", "all", 0)]),
+        ("both dogs", [("dogs", "all", 2)]),
+        ("both of the women", [("women", "all", 2)]),
+        ("all four zebras", [("zebras", "all", 4)]),
+        ("two dogs", [("dogs", "several", 2)]),
+        ("the 3 men on the right", [("men", "several", 3, "right")]),
+        ("two leftmost cars", [("cars", "several", 2, "left")]),
+        ("a couple of dogs", [("dogs", "several", 2)]),
+        ("several cows", [("cows", "several", 0)]),
+        ("dogs on the left", [("dogs", "several", 0, "left")]),
+        ("men", [("men", "several", 0)]),
+        ("everybody", [("person", "all", 0)]),
+        ("the man and his dog", [("man", "one", 0), ("dog", "one", 0)]),
+        ("left cat and the bus", [("cat", "one", 0, "left"), ("bus", "one", 0)]),
+        ("two dogs and the cat", [("dogs", "several", 2), ("cat", "one", 0)]),
+        ("the boy with a hat and the dog", [("boy", "one", 0), ("dog", "one", 0)]),
+    ],
+)
+def test_sets(text, expected):
+    assert parts(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "excepted"),
+    [
+        ("everyone but the umpire", "person", "umpire"),
+        ("all the dogs except the left dog", "dogs", "dog"),
+        ("every knife except for the right knife", "knife", "knife"),
+    ],
+)
+def test_exceptions(text, base, excepted):
+    said = READER.read(text)
+    assert [part.noun for part in said.parts] == [base]
+    assert [part.noun for part in said.excepted] == [excepted]
+    assert not any(part.places for part in said.parts)  # they are of what is excepted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dog",
+        "all black dog",
+        "man in all white",
+        "one of the dogs",
+        "the taller of the two men",
+        "second of the two dogs",
+        "man with a hat and bag",
+        "man in black and white",
+        "black and white dog",
+        "orange and red vase",
+        "between the man and the woman",
+        "cow next to the man and the woman",
+        "jeans",
+        "glasses and hat",
+        "bunch of bananas",
+        "sheep on the left",
+        "a women in black",
+        "elephants rear end",
+        "no hat",
+        "2 from the left",
+        "man but not the umpire",
+    ],
+)
+def test_one_thing(text):
+    said = READER.read(text)
+    assert said.parts == ()
+    assert said.excepted == ()
+
+
+def test_what_is_said_of_one_thing_stays_as_it_is():
+    said = READER.read("two dogs on the left")
+    assert (said.noun, [str(place) for place in said.places]) == ("dogs", ["left"])
+    assert said.count == "several"
+    record = READER.read("everyone but the umpire").as_record()
+    assert record["parts"][0]["noun"] == "person"
+    assert record["excepted"][0]["noun"] == "umpire"

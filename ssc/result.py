@@ -264,7 +264,7 @@ class Result(Masked):
         masks = self.candidates.masks
         if len(indices) == 1:
             return Answer(by, masks[indices[0]], indices[0], indices, self.image)
-        union = masks[list(indices)].any(axis=0)  # K×H×W → H×W
+        union = np.asarray(masks[list(indices)].any(axis=0))  # K×H×W → H×W
         return Answer(by, union, -1, indices, self.image)
 
     def _of_stage_3(self, by: str, index: int) -> Answer:

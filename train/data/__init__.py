@@ -131,7 +131,9 @@ class RefSprites:
             for k, expressions in scene.referred.items()
         )
         objects += tuple(
-            Referred(str(k), (asked.text,), masks[list(asked.answer)].any(0), (asked.kind,))
+            Referred(
+                str(k), (asked.text,), np.any(masks[list(asked.answer)], axis=0), (asked.kind,)
+            )
             for k, asked in enumerate(scene.questions)
         )
         return Picture(self.picture_name(index), scene.image, objects, masks, scene.names)

@@ -55,7 +55,7 @@ class Grouped:
     def picture_name(self, index: int) -> str:
         return self.dataset.picture_name(index)
 
-    def files(self) -> Iterator[Path]:
+    def files(self) -> Iterator[Path | str]:
         return self.dataset.files()
 
 

@@ -43,8 +43,9 @@ from train.data.usable import HELP, LeftOut
 from train.evaluate import grouping, words
 from train.evaluate.ablations import ablations
 from train.evaluate.baselines import BASELINES
+from train.evaluate.checkpoints import checkpoint
 from train.evaluate.counting import evaluate, mean
-from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Row, checkpoint
+from train.evaluate.methods import DEFAULT, ROWS, STAGE_3, Row
 from train.evaluate.several import SETS
 from train.evaluate.tables import markdown, write_json
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssc.answer import Answer
-    from ssc.correct import Correct
     from ssc.pipeline import Pipeline
     from ssc.result import Result
     from ssc.select import Select
@@ -207,47 +205,6 @@ lacks a model that the row needs."""
 
 DEFAULT = ("random", "oracle", "s+s", "matched", "s+s+c", "half", "snapped", "joint")
 STAGE_3 = ("s+s+c", "half", "snapped", "joint", "joint-words")
-
-
-def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> list[Row]:
-    """Another checkpoint of stage 3, or one of a text-supervised system (`train.weak`).
-
-    The latter has a second row, "snapped": the candidate of stage 1 that its map agrees with best,
-    and the map where none does.
-
-    Args:
-        together: also what S+S and it prefer together (`Result.joint`), as a row of its own.
-
-    Raises:
-        InputError: it is not one.
-    """
-    from ssc.correct import Correct
-    from train.weak.build import load
-    from train.weak.system import System
-
-    corrector = load(Path(folder))
-    snaps = isinstance(corrector.model, System)
-    return of_stage_3(title, Correct(corrector), together=together, snaps=snaps)
-
-
-def of_stage_3(
-    title: str, correct: Correct, *, together: bool = False, snaps: bool = False
-) -> list[Row]:
-    """A stage 3 of its own; arguments as `checkpoint`, and whether it has a row "snapped"."""
-    asked: list[tuple[Question, list[Result]]] = []  # the last question, which both rows have
-
-    def results(question: Question) -> list[Result]:
-        if not asked or asked[0][0] is not question:
-            asked[:] = [(question, correct(question.image, question.results))]
-        return asked[0][1]
-
-    rows = [Row(title, lambda question: [mask_of(r.corrected) for r in results(question)])]
-    if snaps:
-        rows.append(Row(f"{title} snapped", lambda q: [mask_of(r.snapped) for r in results(q)]))
-    if together:
-        joint = Row(f"{ZERO_SHOT} and {title}", lambda q: [mask_of(r.joint) for r in results(q)])
-        rows.append(joint)
-    return rows
 
 
 def selected(title: str, select: Select) -> Row:

@@ -101,7 +101,7 @@ OUTERMOST = {"left": "leftmost", "right": "rightmost", "top": "top", "bottom": "
 
 def _some(rng: Rng, own: Sequence[Instance]) -> tuple[Meaning, str, str]:
     """What some objects are: their meaning, the singular and the plural, half of them coloured."""
-    instance = own[rng.integers(len(own))]
+    instance = own[int(rng.integers(len(own)))]
     noun = noun_of(rng, instance)
     colour = instance.colour
     if colour is None or rng.random() < 0.5:
@@ -132,7 +132,7 @@ def _plural(rng: Rng, own: Sequence[Instance], instances: Sequence[Instance]) ->
         return Group((meaning,), side=side), one_of(rng, ("{}", "all the {}", "the {}")).format(
             text
         )
-    excepted = _describe(rng, instances.index(own[rng.integers(len(own))]), instances)
+    excepted = _describe(rng, instances.index(own[int(rng.integers(len(own)))]), instances)
     if excepted is None:
         return None
     but, said = excepted
@@ -158,10 +158,10 @@ def _describe(rng: Rng, target: int, instances: Sequence[Instance]) -> tuple[Mea
 
 def _joined(rng: Rng, instances: Sequence[Instance]) -> Proposal | None:
     both = rng.choice(len(instances), 2, replace=False).tolist()
-    said = [_describe(rng, k, instances) for k in both]
-    if said[0] is None or said[1] is None:
+    first, second = (_describe(rng, k, instances) for k in both)
+    if first is None or second is None:
         return None
-    (one, a), (other, b) = said
+    (one, a), (other, b) = first, second
     return Group((one, other)), one_of(rng, TOGETHER).format(a=a, b=b)
 
 
@@ -185,7 +185,7 @@ def _counted(rng: Rng, own: Sequence[Instance], instances: Sequence[Instance]) -
 def _none(rng: Rng, own: Sequence[Instance], instances: Sequence[Instance]) -> Proposal | None:
     """What is not there: the class, the colour, the other object, or the rank."""
     how = one_of(rng, ("class",) * 7 + ("colour",) * 7 + ("relation",) * 3 + ("rank",) * 3)
-    instance = own[rng.integers(len(own))]
+    instance = own[int(rng.integers(len(own)))]
     there = {i.sprite.category for i in instances}
     sprite = SPRITES[rng.integers(len(SPRITES))]
     noun = noun_of(rng, instance)

@@ -16,7 +16,8 @@ from tests.train.squares import (
     squares,
 )
 from train.data import Picture, Referred
-from train.evaluate.methods import ROWS, STAGE_3, ask, of_stage_3
+from train.evaluate.checkpoints import of_stage_3
+from train.evaluate.methods import ROWS, STAGE_3, ask
 
 
 def test_what_each_row_chooses():

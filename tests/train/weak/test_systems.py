@@ -13,7 +13,8 @@ from ssc.errors import InputError, WeightsError
 from tests.train import toy as stage_3
 from tests.train.squares import ASKED, Squares, picture, squares
 from tests.train.weak import toy
-from train.evaluate.methods import Question, checkpoint, of_stage_3
+from train.evaluate.checkpoints import checkpoint, of_stage_3
+from train.evaluate.methods import Question
 from train.fit.__main__ import main
 from train.fit.initial import open_checkpoint
 from train.pseudo.store import Store

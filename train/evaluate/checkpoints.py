@@ -1,0 +1,53 @@
+"""Rows of other checkpoints than the pipeline's own: of stage 3, or of a text-supervised system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from train.evaluate.methods import ZERO_SHOT, Question, Row, mask_of
+
+if TYPE_CHECKING:
+    from ssc.correct import Correct
+    from ssc.result import Result
+
+
+def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> list[Row]:
+    """Another checkpoint of stage 3, or one of a text-supervised system (`train.weak`).
+
+    The latter has a second row, "snapped": the candidate of stage 1 that its map agrees with best,
+    and the map where none does.
+
+    Args:
+        together: also what S+S and it prefer together (`Result.joint`), as a row of its own.
+
+    Raises:
+        InputError: it is not one.
+    """
+    from ssc.correct import Correct
+    from train.weak.build import load
+    from train.weak.system import System
+
+    corrector = load(Path(folder))
+    snaps = isinstance(corrector.model, System)
+    return of_stage_3(title, Correct(corrector), together=together, snaps=snaps)
+
+
+def of_stage_3(
+    title: str, correct: Correct, *, together: bool = False, snaps: bool = False
+) -> list[Row]:
+    """A stage 3 of its own; arguments as `checkpoint`, and whether it has a row "snapped"."""
+    asked: list[tuple[Question, list[Result]]] = []  # the last question, which both rows have
+
+    def results(question: Question) -> list[Result]:
+        if not asked or asked[0][0] is not question:
+            asked[:] = [(question, correct(question.image, question.results))]
+        return asked[0][1]
+
+    rows = [Row(title, lambda question: [mask_of(r.corrected) for r in results(question)])]
+    if snaps:
+        rows.append(Row(f"{title} snapped", lambda q: [mask_of(r.snapped) for r in results(q)]))
+    if together:
+        joint = Row(f"{ZERO_SHOT} and {title}", lambda q: [mask_of(r.joint) for r in results(q)])
+        rows.append(joint)
+    return rows

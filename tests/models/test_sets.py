@@ -11,6 +11,7 @@ from ssc.cache import Cache, shared
 from ssc.errors import InputError
 from ssc.models import sets
 from ssc.models.by_picture import ByPicture
+from ssc.words.nltk_nouns import NltkNouns
 from tests.fake_pipeline import fake_pipeline, scene_image
 
 
@@ -107,3 +108,14 @@ def test_a_picture_that_cannot_be_opened_is_told(both):
         both("no-such-file.jpg", ["dog"])
     with pytest.raises(InputError):
         both(np.zeros((4, 4, 7), np.uint8), ["dog"])
+
+
+def test_another_noun_extractor_leaves_the_set_as_it_is(made):
+    own, other = (ssc.load("mini", correct=False, nouns=nouns) for nouns in (None, "nltk"))
+    assert isinstance(other.segment.nouns, NltkNouns)
+    assert not isinstance(own.segment.nouns, NltkNouns)
+    assert other.select is own.select
+    assert other.segment.detector is own.segment.detector
+    assert made == ["mini"]
+    with pytest.raises(InputError, match="nouns: expected one of nltk, got 'spacy'"):
+        ssc.load("mini", nouns="spacy")

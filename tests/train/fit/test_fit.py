@@ -241,12 +241,12 @@ def test_the_options_are_kept_as_json(cache, tmp_path):
 def test_the_command_lines_defaults_are_those_of_the_options_and_the_model(capsys):
     command = ["bootstrap", "--data", "x", "--out", "y", "--store", "z"]
     options = parse([*command, "--model", "nano", "--no-flip", "--size", "24", "32"])
-    assert (options.lr, options.batch, options.warmup) == (3e-3, 64, 100)
+    assert (options.lr, options.batch, options.warmup) == (1e-3, 16, 100)
     assert (options.weight_decay, options.match, options.seed) == (1e-2, "greedy", 0)
     assert (options.flip, options.size, options.expressions) == (False, (24, 32), 1)
     assert parse(command).flip
     assert parse(["correct", *command[1:], "--init", "w"]).expressions == 0
-    assert options.updates(100) == 25
+    assert options.updates(100) == 75
     assert parse([*command, "--steps", "7"]).updates(100) == 7
     for wrong in (["correct", *command[1:]], ["supervised", *command[1:]], command[:5]):
         with pytest.raises(SystemExit):

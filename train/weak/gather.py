@@ -23,8 +23,9 @@ embeddings of n with all pictures:
 
 Mask. Entities by their weights:  m_i = Σ_s r_s A_si.
 
-Written from the paper's description of the method. Ours: the numbers of slots, turns and the
-temperature, as configuration below; a sentence that is the same as another is not held against it.
+Written from what is known of the method, not checked against the paper's full text. Ours: the
+numbers of slots, turns and the temperature, as configuration below; a sentence that is the same as
+another is not held against it.
 """
 
 from __future__ import annotations

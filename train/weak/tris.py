@@ -28,9 +28,9 @@ Selection. Of an object's K sentences the map is kept whose inside all K agree w
 Second step. A segmenter is trained on the masks of the kept maps (`train.weak.maps`, then
 `train.fit bootstrap`).
 
-Written from the paper's description of the method. Ours:
+Written from what is known of the method, not checked against the paper's full text. Ours:
 
-- the network's own pixels judge inside and outside, held fixed, where the paper asks CLIP, which is
+- the network's own pixels judge inside and outside, held fixed, where TRIS asks CLIP, which is
   fixed, about masked pictures;
 - λ, which lets calibration in once sentences are told apart: it strengthens what a map has, and
   that is background in the beginning;

@@ -22,8 +22,9 @@ to 5), where m̄_j is the mean of m_ij over i:
 
 Loss. Binary cross-entropy of z_j: 1 for the picture's own sentences, 0 for others.
 
-Written from the paper's description of the method. Ours: patches are a quarter of the picture's
-size; the background's b is learned; positive and negative pairs count half each.
+Written from what is known of the method, not checked against the paper's full text. Ours: patches
+are a quarter of the picture's size; the background's b is learned; positive and negative pairs
+count half each.
 """
 
 from __future__ import annotations

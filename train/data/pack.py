@@ -88,12 +88,12 @@ def _shard(dataset: Dataset, indices: range, head: Head, left_out: LeftOut) -> b
             for suffix, content in members:
                 _add(tar, f"{index:09d}.{suffix}", content)
             head.samples.append([tar.offset - start, digest_of(members[0][1]), *digests])
-        end = tar.offset
+        last = tar.offset
     whole = BytesIO()
     with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         _add(tar, HEAD, json.dumps(asdict(head), separators=(",", ":")).encode())
         start = tar.offset
-    body.truncate(end + 2 * BLOCK)  # its last two blocks are the end of the tar
+    body.truncate(last + 2 * BLOCK)  # its last two blocks are the end of the tar
     return whole.getvalue()[:start] + body.getvalue()
 
 

@@ -112,9 +112,14 @@ def test_rows_are_chosen_by_name(monkeypatch):
     ):
         with pytest.raises(InputError, match=message):
             choose_rows(pipeline(), wanted, [])
-    monkeypatch.setattr(module, "checkpoint", lambda title, folder: Row(f"{title} {folder}", list))
+
+    def rows_of_checkpoint(title, folder, together):
+        return [Row(f"{title} {folder}", list)] * (1 + together)
+
+    monkeypatch.setattr(module, "checkpoint", rows_of_checkpoint)
     added = choose_rows(pipeline(), ["s+s"], ["supervised=a=b"])
-    assert added[1].title == "supervised a=b"
+    assert [row.title for row in added] == ["S+S", "supervised a=b"]
+    assert len(choose_rows(pipeline(), ["s+s"], ["supervised=a=b"], together=True)) == 3
     for pair, message in (("folder", "NAME=FOLDER"), ("S+S=folder", "twice")):
         with pytest.raises(InputError, match=message):
             choose_rows(pipeline(), ["s+s"], [pair])

@@ -86,7 +86,7 @@ def by_definition(pipeline, lines):
         if meant["class"] is None:
             continue
         [said] = [pipeline.segment.nouns.read(line["expression"])]
-        wanted = pipeline.segment._wanted(pipeline.segment.classes.several([said.noun]))
+        wanted = pipeline.segment._targets(pipeline.segment.classes.several([said.noun]))
         classes.append(meant["class"] in wanted)
         alternatives = [o for o in these if o["class"] in (None, meant["class"])]
         if len(alternatives) < 2:

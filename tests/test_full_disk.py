@@ -152,7 +152,7 @@ def test_the_pages_archive(disk, monkeypatch):
     monkeypatch.setattr(gr, "Warning", warned.append)
     monkeypatch.setattr(tempfile, "tempdir", str(disk("64k")))
     ui = SimpleNamespace(state="state", package="package")
-    on = Handlers(ui, None, None, None)
+    on = Handlers(ui, SimpleNamespace(corrects=[]), None, None)
     assert on.pack(session, "files") == {"state": session}
     assert "No space left" in warned[0]
     disk("8m")

@@ -102,7 +102,6 @@ def test_fresh_keeps_nothing_and_shares_networks(pipeline):
 def test_the_reference_is_in_float32():
     half = random_pipeline("base", torch.device("cpu"), torch.bfloat16, tiny=True)
     other = in_float32(half)
-    assert next(half.segment.segmenter.model.image_encoder.parameters()).dtype == torch.bfloat16
     for part in (
         other.segment.segmenter,
         other.segment.detector.network,

@@ -30,7 +30,7 @@ from ssc.page.session import Question, stream
 from ssc.page.texts import intro, photo_note
 from tests.fake_pipeline import FakeCorrector, fake_pipeline, scene_image
 
-OPTIONS = ["reverse_blur", 50, "argmax", 0, "own", 0, None, True, False, "mini", False]
+OPTIONS = ["reverse_blur", 50, "argmax", 0, "own", 0, None, True, False, "mini", False, False]
 
 
 def with_(**changed):

@@ -37,7 +37,7 @@ def test_named_endpoints(url):
     assert (record["candidate"], record["selected"]["candidate"]) == (1, 3)
     assert record["corrected"]["snapped"] == 1
     assert segment(url, "")["kind"] == "ExpressionError"
-    missing = segment(url, "dog", *OPTIONS[:-2], "base")
+    missing = segment(url, "dog", *OPTIONS[:-3], "base")
     assert "models --download base" in missing["error"]
     assert missing["kind"] == "WeightsError"
     assert "got unicorn" in segment(url, "dog", *OPTIONS[:6], "unicorn, dog")["error"]
@@ -50,7 +50,7 @@ def test_named_endpoints(url):
         url,
         "left laptop",
         *OPTIONS,
-        *("crop", 50, "argmax", 0.7, "off", 0, "", True, False, "mini"),
+        *("crop", 50, "argmax", 0.7, "off", 0, "", True, False, "mini", False, False),
         api_name="/compare",
     )
     assert [len(both[x]["results"][0]["candidates"]) for x in "ab"] == [3, 2]

@@ -77,7 +77,11 @@ def test_from_sentences_to_a_checkpoint_with_a_kill_on_the_way(data, tmp_path, c
     rows = json.loads((out / "evaluation.json").read_text())["splits"][data[1]]["all"]["rows"]
     asked = sum(len(o.expressions) for p in list(pictures(12))[9:] for o in p.objects)
     assert {title: row["samples"] for title, row in rows.items()} == dict.fromkeys(
-        ("Random", "S+S", "Oracle", "ZSBootstrap", "S+S+C"), asked
+        (
+            *("Random", "S+S", "Oracle"),
+            *("ZSBootstrap", "S+S and ZSBootstrap", "S+S+C", "S+S and S+S+C"),
+        ),
+        asked,
     )
     report = (out / "report.md").read_text()
     assert f"| {data[1]} | all ({asked}) | S+S+C | " in report

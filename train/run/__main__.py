@@ -149,7 +149,9 @@ def _begin(args: argparse.Namespace) -> None:
                     "give the first command again, or another --out"
                 )
     text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
-    write_whole(file, text.encode("utf-8", "backslashreplace"))
+    content = text.encode("utf-8", "backslashreplace")
+    if not file.exists() or file.read_bytes() != content:
+        write_whole(file, content)
 
 
 def has_truth(data: Dataset) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from queue import Queue
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 PLACE = "folders"  # below home
 NOWHERE = {"/", ".", ".."}  # parts of a path that leave a folder, or stay
 ZIP = ".zip"
+DAMAGED = (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+"""What reading a ZIP raises that is damaged, encrypted or packed in another way."""
 
 
 class Folders:
@@ -108,7 +112,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                         beside.open("wb") as file,
                     ):
                         copyfileobj(source, file)
-    except (BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except DAMAGED as error:
         raise InputError(f"ZIP: expected a whole one without a password, got: {error}") from error
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from io import BytesIO
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -157,8 +157,14 @@ def test_what_is_uploaded(open_client, tmp_path):
     assert not list(tmp_path.rglob("run.py"))
     start(client, name)
     assert ended(client, name)["done"] == 4
-    bad = client.put(f"/api/folders/{name}/file", params={"path": "a.zip"}, content=b"no ZIP")
-    assert bad.json()["error"].startswith("ZIP: expected a whole one")
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        archive.write(PHOTO, "one.jpg")
+    damaged = bytearray(packed.getvalue())
+    damaged[60:64] = b"\xff\xff\xff\xff"  # in the packed bytes: zlib itself refuses them
+    for content in (b"no ZIP", bytes(damaged)):
+        bad = client.put(f"/api/folders/{name}/file", params={"path": "a.zip"}, content=content)
+        assert bad.json()["error"].startswith("ZIP: expected a whole one")
 
 
 def test_a_table_has_its_own_expressions(open_client):

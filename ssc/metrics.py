@@ -152,52 +152,37 @@ class Scores:
         }
 
 
-class GeneralizedScores:
+class GeneralizedScores(Scores):
     """Adds up gIoU, cIoU, N-acc and T-acc over samples of any number of objects, none among them.
 
     Those of "GRES: Generalized Referring Expression Segmentation" (Liu et al. 2023,
     arXiv:2306.00968, section 3.2). A sample's truth is the union of all objects that its expression
-    means, and empty where it means none. An empty prediction says that there is none. Without
-    samples of its kind a measure is NaN.
+    means, and empty where it means none; an empty prediction says that there is none, and has an
+    IoU of 1 there, any other one of 0. Without samples of its kind a measure is NaN.
     """
 
     def __init__(self) -> None:
-        self.ious: list[float] = []
-        self._intersections = 0
-        self._unions = 0
+        super().__init__()
         self._none: list[bool] = []  # of the samples without an object: whether that is said
         self._some: list[bool] = []  # of the others: whether something is shown
 
     def add(self, prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-        """Counts one sample, two masks bool H×W of one frame.
-
-        Returns:
-            Its IoU; without an object 1.0 where nothing is predicted, else 0.0.
-        """
-        intersection, union = _areas(prediction, truth)
+        """Counts one sample, two masks bool H×W of one frame; returns its IoU."""
         if truth.any():
             self._some.append(bool(prediction.any()))
         else:
             self._none.append(not prediction.any())
-        self._intersections += intersection
-        self._unions += union
-        self.ious.append(intersection / union if union else 1.0)
-        return self.ious[-1]
-
-    def __len__(self) -> int:
-        return len(self.ious)
+        return super().add(prediction, truth)
 
     @property
     def giou(self) -> float:
         """gIoU in [0, 1]: the mean IoU over all samples."""
-        return float(np.mean(self.ious)) if self.ious else float("nan")
+        return self.miou
 
     @property
     def ciou(self) -> float:
         """cIoU in [0, 1]: all intersections by all unions; what is wrongly shown adds to these."""
-        if not self.ious:
-            return float("nan")
-        return self._intersections / self._unions if self._unions else 1.0
+        return self.oiou
 
     @property
     def n_acc(self) -> float:

@@ -151,18 +151,7 @@ class Segment:
                 present = self._sweep(image)
                 if words:
                     boxes, scores, labels = of_neighbours(present, targets)
-            sought = {
-                relation.noun: self._targets(self.classes.several([relation.noun]))
-                for reading in (*words, *(ask.said for ask in asks))
-                for relation in reading.relations
-                if relation.noun
-            }
-            others = {noun: self._detect(image, names)[0] for noun, names in sought.items()}
-            absent = tuple(
-                noun
-                for noun, names in sought.items()
-                if names and not len(others[noun]) and self._lacks(image, names)
-            )
+            others, absent = self._others(image, [*words, *(ask.said for ask in asks)])
         with clock("masks"):
             masks, qualities = self.segmenter.segment(image, boxes)
             detections = Candidates(boxes, scores, labels, masks, qualities)
@@ -185,6 +174,20 @@ class Segment:
             timings=clock.seconds,
             image=image,
         )
+
+    def _others(
+        self, image: NDArray[np.uint8], readings: Sequence[Expression]
+    ) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...]]:
+        """Boxes float32 N×4 of each noun that a relation names, and those nouns that are absent."""
+        nouns = [r.noun for reading in readings for r in reading.relations if r.noun]
+        names = {noun: self._targets(self.classes.several([noun])) for noun in nouns}
+        boxes = {noun: self._detect(image, own)[0] for noun, own in names.items()}
+        absent = tuple(
+            noun
+            for noun, own in names.items()
+            if own and not len(boxes[noun]) and self._lacks(image, own)
+        )
+        return boxes, absent
 
     def _asks(self, words: Sequence[Expression]) -> tuple[Ask, ...]:
         """The parts of the first set that the words ask for, and what they except; () for none."""

@@ -36,6 +36,19 @@ export async function download(path, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+// The jobs or trainings of a page as buttons; `rows` has name and state of each.
+export function listed(id, rows, open, look) {
+  const buttons = rows.map(([name, state]) => {
+    const button = make("button", {type: "button"}, make("b", {textContent: name}),
+      make("span", {textContent: state}));
+    button.setAttribute("aria-pressed", name === open);
+    button.addEventListener("click", () => look(name));
+    return button;
+  });
+  $(id).replaceChildren(...(rows.length ? buttons :
+    [make("p", {className: "hint", textContent: "None yet."})]));
+}
+
 // The links between pages, and the forms of export where the page has a list of them.
 export async function frame(own) {
   const {pages, forms} = await call("api/pages");

@@ -1,4 +1,4 @@
-import {$, call, download, frame, make, say, sleep, timeLeft, told} from "./common.js";
+import {$, call, download, frame, listed, make, say, sleep, timeLeft, told} from "./common.js";
 
 // Many pictures: jobs that the server does one after the other; this page only looks.
 const LOOK = 1000; // ms between looks at a job that runs
@@ -61,21 +61,12 @@ function look(name) {
 
 async function update() {
   const {jobs} = await call("api/folders");
-  $("jobs").replaceChildren(...(jobs.length ? jobs.map(entry).reverse() :
-    [make("p", {className: "hint", textContent: "None yet."})]));
+  listed("jobs", jobs.map((job) => [job.name, stateOf(job)]).reverse(), open, look);
   const job = jobs.some(({name}) => name === open) &&
     await call(`api/folders/${encodeURIComponent(open)}?first=${first}`);
   $("job").hidden = !job;
   if (job) show(job);
   return jobs;
-}
-
-function entry(job) {
-  const button = make("button", {type: "button"}, make("b", {textContent: job.name}),
-    make("span", {textContent: stateOf(job)}));
-  button.setAttribute("aria-pressed", job.name === open);
-  button.addEventListener("click", () => look(job.name));
-  return button;
 }
 
 function stateOf({state, done, total, left, failed}) {

@@ -1,4 +1,4 @@
-import {$, call, frame, make, say, sleep, told} from "./common.js";
+import {$, call, frame, listed, make, say, sleep, told} from "./common.js";
 
 // Trainings: processes of their own, which go on whatever becomes of this page.
 const LOOK = 1500; // ms between looks
@@ -43,8 +43,7 @@ async function update() {
   const {runs, starts, recipes} = await call("api/trainings");
   options("init", starts.map(({title, init}) => [init, title]));
   options("recipe", recipes.map((name) => [name, name]));
-  $("runs").replaceChildren(...(runs.length ? runs.map(entry) :
-    [make("p", {className: "hint", textContent: "None yet."})]));
+  listed("runs", runs.map(({name, state}) => [name, state]), open, look);
   const known = runs.some(({name}) => name === open);
   $("run").hidden = !known;
   if (known) await show(await call(at()));
@@ -58,14 +57,6 @@ function options(id, pairs) {
     make("option", {value: own, textContent: title})));
   $(id).dataset.known = now;
   if (pairs.some(([own]) => own === value)) $(id).value = value;
-}
-
-function entry({name, state}) {
-  const button = make("button", {type: "button"}, make("b", {textContent: name}),
-    make("span", {textContent: state}));
-  button.setAttribute("aria-pressed", name === open);
-  button.addEventListener("click", () => look(name));
-  return button;
 }
 
 async function show(run) {

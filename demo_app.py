@@ -244,12 +244,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     lent = gpu.spaces is not None
     named = [name.strip() for name in corrects if name.strip()]
     choices = find_choices(args.models, named, only_named=lent)
+    workbench = open_workbench(args.workbench, login, choices) if args.workbench else None
     if lent:  # networks are put on the GPU that is lent later here, in the main thread, or never
         here = (name for name, offered in choices.sets.items() if not offered.missing())
         keep_all([name for name in here if name in MODEL_SETS])
     else:
         warm_up(choices.pipeline(choices.models, choices.correct))
-    workbench = open_workbench(args.workbench, login, choices) if args.workbench else None
     auth = tuple(args.auth.split(":", 1)) if args.auth else None
     serve(build(choices), workbench, server_name=args.host, server_port=args.port, auth=auth)
 

@@ -159,7 +159,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--several", action="store_true", default=None, help=what)
     what = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=what)
-    what = "of a folder or glob: pass over pictures whose results are in --out, as after a kill"
+    what = (
+        "of a folder or glob: pass over pictures whose results of the same expressions are in --out"
+    )
     parser.add_argument("--resume", action="store_true", help=what)
     what = "look on for what is not found, and say what there is; default: unless it takes long"
     parser.add_argument("--nearest", action="store_true", default=None, help=what)
@@ -202,6 +204,8 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     pictures = ask_all(paths, objects)
     path_of = {asked.stem: path for asked, path in zip(pictures, paths)}
     if paths == [Path(args.image)]:
+        if args.resume:
+            raise OptionError("resume: expected a folder or a glob, got one picture; leave it out")
         image = load_image(paths[0])  # before the models: a bad picture is told at once
         make_folder(args.out)
         pipeline = build(args, load)
@@ -213,7 +217,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     make_folder(args.out)
     pipeline = build(args, load)
     if args.resume:
-        pictures = [asked for asked in pictures if not is_done(asked, args.out)]
+        pictures = [asked for asked in pictures if not is_done(asked, args.out, objects)]
         print(f"note: {len(paths) - len(pictures)} of {len(paths)} are done", file=sys.stderr)
     failed = 0
     done = segment_each(pipeline, pictures, args.out, args.lossless)

@@ -6,6 +6,7 @@ those goes on where a killed run stopped.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,9 +71,16 @@ def ask_all(paths: Sequence[Path], objects: Objects) -> list[Asked]:
     return [Asked(path.name, stem, partial(read, path)) for path, stem in named]
 
 
-def is_done(asked: Asked, out: Path) -> bool:
-    """Whether `out` has the results of a picture."""
-    return (out / asked.stem / RESULT).exists()
+def is_done(asked: Asked, out: Path, objects: Objects | None = None) -> bool:
+    """Whether `out` has the results of a picture; with `objects`, those of just this question."""
+    file = out / asked.stem / RESULT
+    if objects is None or not file.exists():
+        return file.exists()
+    try:
+        found = [(r["image"], r["expressions"]) for r in json.loads(file.read_bytes())["results"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return found == [(asked.name, list(expressions)) for expressions in objects]
 
 
 def segment_one(pipeline: Pipeline, asked: Asked, folder: Path, lossless: bool = False) -> Answered:

@@ -106,6 +106,7 @@ class Expression:
         noun: the key noun, singular where the table has it so; "" where there is none.
         attributes: other words said of it that an encoder has to judge ("red", "standing").
         places, sizes, relations: what is said of geometry.
+        vague: whether a relation is said to what is of no class, so that no box can tell it.
         count: one of `COUNTS`, how many things are asked for.
         number: how many are counted ("two dogs"); 0 where none are.
         parts: where several things are asked for, what they are, each read by itself: one, or
@@ -126,6 +127,7 @@ class Expression:
     places: tuple[Place, ...] = ()
     sizes: tuple[Size, ...] = ()
     relations: tuple[Relation, ...] = ()
+    vague: bool = False
     count: str = "one"
     number: int = 0
     parts: tuple[Expression, ...] = ()

@@ -35,7 +35,7 @@ class Options(TypedDict, total=False):
         spatial: whether words for place, size and relation count in stage 2 (not in the paper);
             True is refused where stage 1 reads none, with `paper` or without projection.
         several: whether all objects that are asked for are answered ("all the dogs"), and what is
-            not there refused (not in the paper), where words are read; off with `paper`.
+            not there refused (not in the paper); True is refused as of `spatial`.
         paper: True is the paper's rule in stages 1 and 2: one nearest class, and looks alone; False
             has words read and counted.
         vocabulary: class names that a noun is projected to.
@@ -101,9 +101,13 @@ class Pipeline:
             nearest=options.get("nearest"),
             several=options.get("several"),
         )
-        if spatial and (segment.paper or not segment.project):
+        if segment.paper or not segment.project:
             why = "paper=True" if segment.paper else "project=False"
-            raise OptionError(f"spatial: expected no True with {why}, which reads no such words")
+            for name in ("spatial", "several"):
+                if options.get(name):
+                    raise OptionError(
+                        f"{name}: expected no True with {why}, which reads no such words"
+                    )
         if spatial is None and paper is not None:
             spatial = not paper
         select = self.select.with_options(

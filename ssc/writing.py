@@ -73,7 +73,7 @@ def explained(path: Path, size: int | None = None, partial: Path | None = None) 
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in FULL:
             raise WriteError(_refused(path, error)) from error
-        if isinstance(error, OSError) or (_free(path) < SPARE and _is_librarys(error)):
+        if isinstance(error, OSError) or (free_bytes(path) < SPARE and _is_librarys(error)):
             raise DiskFull(_full(path, size, partial or path)) from error
         raise
 
@@ -107,7 +107,7 @@ def make_place(file: Path) -> None:
 
 def check_space(path: Path, size: int) -> None:
     """Raises DiskFull where `size` bytes, known before, do not fit on the disk of `path`."""
-    if _free(path) < size:
+    if free_bytes(path) < size:
         raise DiskFull(_full(path, size, path))
 
 
@@ -129,8 +129,9 @@ def _full(path: Path, size: int | None, partial: Path) -> str:
         needed = "more" if not size else f"more than {in_bytes(size)}"
     else:
         needed = in_bytes(size)
+    free = in_bytes(free_bytes(path))
     return (
-        f"{path}: No space left on the disk: it needs {needed}, {in_bytes(_free(path))} are free; "
+        f"{path}: No space left on the disk: it needs {needed}, {free} are free; "
         "make room or choose a place on another disk, and give the same command again"
     )
 
@@ -140,7 +141,8 @@ def _is_librarys(error: Exception) -> bool:
     return isinstance(error, RuntimeError) or type(error).__name__ == "SafetensorError"
 
 
-def _free(path: Path) -> int:
+def free_bytes(path: Path) -> int:
+    """Bytes that are free on the disk where a file or folder is, or would be."""
     for folder in (path, *path.absolute().parents):
         with suppress(OSError):
             return shutil.disk_usage(folder).free

@@ -9,12 +9,16 @@ import pytest
 from PIL import Image
 
 from ssc.__main__ import main
+from ssc.batch import ask_all, is_done
 from ssc.images import FORMATS, load_image, suffixes
 from ssc.pipeline import Pipeline
 from ssc.writing import LONGEST, safe_stem, unique_stems
 from tests.fake_pipeline import SCENE, SCENES, fake_pipeline
 
 PHOTO = SCENES / f"{SCENE}.jpg"
+
+
+OBJECTS = [["left laptop", "laptop at the left"], ["cup"]]
 
 
 @pytest.fixture
@@ -161,3 +165,18 @@ def test_resume_does_only_what_is_left(run, photos, tmp_path):
     assert (code, "a.jpg" in out, "b.jpg" in out) == (0, False, True)
     assert "note: 1 of 2 are done" in err
     assert (first.stat().st_mtime_ns, second.exists()) == (was, True)
+
+
+def test_resume_passes_over_answers_to_the_same_question_alone(photos, tmp_path):
+    [asked] = ask_all([photos / "a.jpg"], OBJECTS)
+    result = tmp_path / asked.stem / "result.json"
+    result.parent.mkdir()
+    rows = [{"image": "a.jpg", "expressions": list(own)} for own in OBJECTS]
+    result.write_text(json.dumps({"results": rows}))
+    assert is_done(asked, tmp_path, OBJECTS)
+    assert not is_done(asked, tmp_path, OBJECTS[:1])
+    assert not is_done(asked, tmp_path, [*OBJECTS[:1], ["another"]])
+    result.write_text(json.dumps({"results": [row | {"image": "a.png"} for row in rows]}))
+    assert not is_done(asked, tmp_path, OBJECTS)
+    result.write_text("{")
+    assert not is_done(asked, tmp_path, OBJECTS)

@@ -166,14 +166,14 @@ def test_a_writer_of_ones_own_that_meets_a_full_disk(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     for error in (full, lambda *_: (_ for _ in ()).throw(RuntimeError("unexpected pos 8 vs 4"))):
-        monkeypatch.setattr(writing, "_free", lambda _: 5)
+        monkeypatch.setattr(writing, "free_bytes", lambda _: 5)
         with (
             pytest.raises(DiskFull, match=r"a\.bin: No space .* needs 2\.5 kB, 5 bytes are free"),
             written(tmp_path / "a.bin", 2500),
         ):
             error()
     assert files(tmp_path) == {"a.bin": b"old"}
-    monkeypatch.setattr(writing, "_free", lambda _: 1 << 40)
+    monkeypatch.setattr(writing, "free_bytes", lambda _: 1 << 40)
     with pytest.raises(RuntimeError, match="unexpected"), explained(tmp_path / "a.bin"):
         raise RuntimeError("unexpected: a fault of its own")
     with pytest.raises(DiskFull, match=r"needs 2000000\.0 GB"):

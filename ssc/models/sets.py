@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from ssc.cache import Cache
 from ssc.errors import unknown
 from ssc.models.bundled import ASSETS, build_mini, load_mini_clip
+from ssc.weights.downloads import check_allowed
 from ssc.words.nltk_nouns import NltkNouns
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
-    from ssc.words.nouns import NounExtractor
 
 
 def load(
@@ -154,12 +154,14 @@ def _with_nouns(pipeline: Pipeline, nouns: str) -> Pipeline:
     """Stages 1 and 2 with another noun extractor, a key of `NOUNS`."""
     from ssc.pipeline import Pipeline
 
+    if not NOUNS[nouns].ready():
+        check_allowed(f"nouns: {nouns}'s data")
     segment = copy(pipeline.segment)
     segment.nouns = NOUNS[nouns]()
     return Pipeline(segment, pipeline.select)
 
 
-NOUNS: dict[str, Callable[[], NounExtractor]] = {"nltk": NltkNouns}
+NOUNS: dict[str, type[NltkNouns]] = {"nltk": NltkNouns}
 """Noun extractors in place of spaCy's."""
 
 

@@ -169,6 +169,8 @@ class Choices:
         chosen["vocabulary"] = read_words(chosen["vocabulary"])
         spatial = chosen.pop("spatial")
         chosen["paper"] = None if spatial is None else not spatial
+        if spatial is False or chosen["project"] is False:
+            chosen["several"] = False  # the page always sends one, which asks for words
         for name in ("box_threshold", "text_threshold", "nearest"):
             chosen[name] = chosen[name] or None
         if chosen["prompt"] is not None and chosen["prompt"] not in BLURS:

@@ -31,8 +31,8 @@ def candidate_at(candidates: Candidates, x: float, y: float) -> int:
 def clicked(result: Result, index: int | None) -> Result:
     """The result after a click on candidate `index`; None takes a person's choice back.
 
-    Where several are asked for, or a person has chosen several, the candidate is taken out of the
-    set or added; else it is the choice. What the stages chose themselves is no choice.
+    Where several or none are asked for, the candidate is taken out of the set or added; else it is
+    the choice. What the stages chose themselves is no choice.
     """
     own = result.with_override(None)
     if index is None:

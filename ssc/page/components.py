@@ -10,14 +10,13 @@ def stage(html: str) -> gr.HTML:
     return gr.HTML(html, elem_classes="stage", padding=False)
 
 
-def image(label: str, name: str, visible: bool = True) -> gr.Image:
+def image(label: str, name: str) -> gr.Image:
     return gr.Image(
         label=label,
         elem_id=name,
         format="jpeg",
         interactive=False,
         buttons=["download", "fullscreen"],
-        visible=visible,
     )
 
 
@@ -25,9 +24,7 @@ def wording(name: str | None = None, value: str = "") -> gr.HTML:
     return gr.HTML(value, elem_classes="words", elem_id=name, padding=False)
 
 
-def gallery(
-    label: str, name: str, size: str = "", preview: bool = True, visible: bool = True
-) -> gr.Gallery:
+def gallery(label: str, name: str, size: str = "", preview: bool = True) -> gr.Gallery:
     return gr.Gallery(
         label=label,
         elem_id=name,
@@ -37,5 +34,4 @@ def gallery(
         buttons=["download", "fullscreen"],
         interactive=False,
         allow_preview=preview,
-        visible=visible,
     )

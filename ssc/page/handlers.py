@@ -45,7 +45,6 @@ class Handlers:
         self.export = export
         self.choices = choices
         self.ask = ask
-        self.corrects = choices.corrects != [OFF]
 
     def run(
         self, picture: Any, expressions: Any, options: Sequence[Any], progress: Any
@@ -72,7 +71,7 @@ class Handlers:
         result, corrects = session.result, session.corrects
         for panel in (ui.both, ui.third):
             outputs[panel] = gr.Column(visible=corrects)
-        outputs[ui.about_correct] = about_correct(self.corrects, corrects)
+        outputs[ui.about_correct] = about_correct(self.choices.corrects != [OFF], corrects)
         if clear or result.selection is not None:
             outputs |= {ui.prompts: session.prompts(), ui.scores: score_bars(result)}
         if result.selection is not None:

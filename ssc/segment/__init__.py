@@ -178,14 +178,15 @@ class Segment:
     def _others(
         self, image: NDArray[np.uint8], readings: Sequence[Expression]
     ) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...]]:
-        """Boxes float32 N×4 of each noun that a relation names, and those nouns that are absent."""
+        """Boxes float32 N×4 of each noun that a relation names; and, where what is not there is to
+        be refused, those nouns of which there is nothing."""
         nouns = [r.noun for reading in readings for r in reading.relations if r.noun]
         names = {noun: self._targets(self.classes.several([noun])) for noun in nouns}
         boxes = {noun: self._detect(image, own)[0] for noun, own in names.items()}
         absent = tuple(
             noun
             for noun, own in names.items()
-            if own and not len(boxes[noun]) and self._lacks(image, own)
+            if self.several and own and not len(boxes[noun]) and self._lacks(image, own)
         )
         return boxes, absent
 

@@ -26,7 +26,8 @@ class Detector(Protocol):
     words. One that can be told the least score of a box has it in an attribute `threshold`, and
     the least probability of a word of a box's phrase in `text_threshold`. One that takes long for
     each question says so by `costly`, True; and one that asks again where it finds nothing has
-    `detect_once`, as `detect` but without that.
+    `detect_once`, as `detect` but without that. One that misses little of what is there says so by
+    `misses_little`, True: what it does not find can be said not to be there.
     """
 
     def detect(self, image: NDArray[np.uint8], class_names: Sequence[str]) -> Boxes:
@@ -110,7 +111,7 @@ class MiniDetector:
     """
 
     misses_little = True
-    """In RefSprites it finds nine of ten instances, so what it does not find is hardly there."""
+    """Of RefSprites' scenes it knows all classes, and is asked again with a lower threshold."""
 
     def __init__(self, network: MiniNetwork, *, threshold: float) -> None:
         check_threshold("box_threshold", threshold)

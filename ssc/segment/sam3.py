@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 BOX_THRESHOLD = 0.3  # transformers' own of this network
 TOKENS = 32  # of a text
 PROMPTS = 8  # texts or boxes asked at once; bounds memory, not results
-KEPT_IMAGES = 2  # features, 230 MB each, and mask logits, 0.3 MB a box
+KEPT_IMAGES = 2  # features, 230 MB each
+KEPT_MASKS = 400  # logits of a box, 0.3 MB each
 KEPT = 8  # answers, with their mask logits
 BY_BOX = "visual"  # the text where a box alone is the prompt, as the network was trained
 
@@ -73,7 +74,7 @@ class Sam3:
         self.side: int = size if isinstance(size, int) else size[0]
         self._features: Cache[Any] = Cache(KEPT_IMAGES)
         self._detections: Cache[tuple[Boxes, NDArray[np.float32]]] = Cache(KEPT)
-        self._masks: Cache[dict[bytes, NDArray[np.float32]]] = Cache(KEPT_IMAGES)
+        self._masks: Cache[NDArray[np.float32]] = Cache(KEPT_MASKS)
 
     @property
     def costly(self) -> bool:
@@ -86,22 +87,25 @@ class Sam3:
         (boxes, scores, labels), logits = self._detections.get(
             (key, tuple(class_names), self.threshold), lambda: self._find(image, class_names)
         )
-        self._masks.get(key, dict).update({b.tobytes(): mask for b, mask in zip(boxes, logits)})
+        for box, mask in zip(boxes, logits):
+            self._masks.put((key, box.tobytes()), mask)
         return boxes, scores, labels
 
     def segment(
         self, image: NDArray[np.uint8], boxes: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """As `Segmenter.segment`; the quality is the mean probability inside of the mask."""
-        known = self._masks.get(content_key(image), dict)
-        keys = [box.tobytes() for box in np.asarray(boxes, np.float32)]
-        new = [k for k, key in enumerate(keys) if key not in known]
-        for k, mask in zip(new, self._by_box(image, boxes[new]) if new else ()):
-            known[keys[k]] = mask
+        image_key = content_key(image)
+        keys = [(image_key, box.tobytes()) for box in np.asarray(boxes, np.float32)]
+        maps = [self._masks.peek(key) for key in keys]
+        new = [k for k, own in enumerate(maps) if own is None]
+        for k, own in zip(new, self._by_box(image, boxes[new]) if new else ()):
+            maps[k] = own
+            self._masks.put(keys[k], own)
         masks = np.zeros((len(keys), *image.shape[:2]), np.bool_)
         qualities = np.zeros(len(keys), np.float32)
-        for k, key in enumerate(keys):
-            logits = known[key]
+        for k, logits in enumerate(maps):
+            assert logits is not None
             threshold_enlarged(logits, masks[k])
             inside = logits[logits > 0]
             qualities[k] = (1 / (1 + np.exp(-inside))).mean() if inside.size else 0.0

@@ -130,9 +130,7 @@ class Select:
                 similarities = [similarity(own, text) for own, text in zip(images, texts)]
             guided = [self._guide(own, r, image) for own, r in zip(similarities, results)]
             chosen = RULES[self.rule]([scores for scores, _ in guided], prompts.keys)
-            judged = [
-                self._meant(image, r, g[0], own) for r, g, own in zip(results, guided, images)
-            ]
+            judged = [self._meant(image, r, own) for r, own in zip(results, images)]
         selected = []
         for number, (result, shown) in enumerate(zip(results, prompts.of_objects())):
             scores, parts = guided[number]
@@ -166,19 +164,15 @@ class Select:
         return guide(scores, result.words, result.candidates.boxes, height, width, result.others)
 
     def _meant(
-        self,
-        image: NDArray[np.uint8],
-        result: Result,
-        scores: NDArray[np.float32],
-        embedded: NDArray[np.float32],
+        self, image: NDArray[np.uint8], result: Result, embedded: NDArray[np.float32]
     ) -> tuple[tuple[int, ...] | None, NDArray[np.float32] | None]:
         """Which candidates are meant where not one is, and evidence; see `several.meant`."""
         clip = self.clip
         if not self.several or not result.words:
             return None, None
         if clip is None:
-            return meant(image, result, scores, None)
-        return meant(image, result, scores, lambda texts: embedded @ clip.encode_text(texts).T)
+            return meant(image, result, None)
+        return meant(image, result, lambda texts: embedded @ clip.encode_text(texts).T)
 
 
 def similarity(images: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:

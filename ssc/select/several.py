@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from ssc.result import Result
 
 REFUSED, MEMBER = 0.1, 0.4
-"""Least evidence of what is answered at all, and of what a plural means.
-
-Chosen on RefSprites' val and several (seed 1) with the mini set, so that at most 2 % of the
-expressions of val, each of which names an object, are refused though its object was found."""
+"""Least evidence of what is answered at all, and of what a plural means. Chosen on scenes of
+RefSprites' several (seed 1) with the mini set."""
 SHARE, SHARE_ALONE = 0.5, 0.05
 """Share of pixels in the named colour that is full evidence of it: beside a CLIP, and without one,
 where colours in the shade must do. Set by hand on several (seed 1)."""
@@ -41,17 +39,13 @@ Similar = Callable[[Sequence[str]], "NDArray[np.float32]"]
 
 
 def meant(
-    image: NDArray[np.uint8],
-    result: Result,
-    scores: NDArray[np.float32],
-    similar: Similar | None,
+    image: NDArray[np.uint8], result: Result, similar: Similar | None
 ) -> tuple[tuple[int, ...] | None, NDArray[np.float32]]:
     """The candidates that are meant, () for none, None for the one that is chosen; and evidence.
 
     Args:
         image: RGB uint8 H×W×3.
         result: stage 1, with its words read.
-        scores: float32 N, by which stage 2 chooses one.
         similar: None where no CLIP looks.
     """
     if not result.asks:
@@ -59,17 +53,18 @@ def meant(
         found = [evidence(image, result, said, similar) for said in result.words]
         best = np.max(found, axis=0)
         return (None if best.max(initial=0) >= REFUSED else ()), best
+    frame = image.shape[:2]
     members: set[int] = set()
     seen = np.zeros(len(result.candidates), np.float32)
     for ask in result.asks:
         own = evidence(image, result, ask.said, similar)
-        ranks = _ranks(image, result, ask.said, scores, similar)
+        ranks = _ranks(frame, result, ask.said, similar)
         pool = _pool(result, ask)
         if ask.excepted:
             within = [i for i in pool if i in members]
-            members -= set(_choose(image, result, ask.said, own, ranks, within))
+            members -= set(_choose(frame, result, ask.said, own, ranks, within))
         else:
-            members |= set(_choose(image, result, ask.said, own, ranks, pool))
+            members |= set(_choose(frame, result, ask.said, own, ranks, pool))
             seen[pool] = np.maximum(seen[pool], own[pool])
     return tuple(sorted(members)), seen
 
@@ -83,7 +78,7 @@ def _pool(result: Result, ask: Ask) -> list[int]:
 
 
 def _choose(
-    image: NDArray[np.uint8],
+    frame: tuple[int, ...],
     result: Result,
     said: Expression,
     own: NDArray[np.float32],
@@ -98,27 +93,23 @@ def _choose(
     if said.number:
         return order[: said.number]
     fitting = [i for i in shown if own[i] >= MEMBER] or order[:1]
-    inside = _inside(said, result, image.shape[:2])
+    inside = _inside(said, result, frame)
     return [i for i in fitting if inside[i]] or order[:1]
 
 
 def _ranks(
-    image: NDArray[np.uint8],
-    result: Result,
-    said: Expression,
-    scores: NDArray[np.float32],
-    similar: Similar | None,
+    frame: tuple[int, ...], result: Result, said: Expression, similar: Similar | None
 ) -> NDArray[np.float32]:
     """float32 N: how well each candidate is what one part says, with words counted."""
     candidates = result.candidates
     looks = candidates.scores
     if similar is not None and len(candidates) and said.attributes:
         looks = similar([said.looks or said.text])[:, 0]
-    height, width = image.shape[:2]
+    height, width = frame
     return guide(looks, [said], candidates.boxes, height, width, result.others)[0]
 
 
-def _inside(said: Expression, result: Result, frame: tuple[int, int]) -> NDArray[np.bool_]:
+def _inside(said: Expression, result: Result, frame: tuple[int, ...]) -> NDArray[np.bool_]:
     """bool N: whether a candidate is where an uncounted plural says ("dogs on the left")."""
     boxes, (height, width) = result.candidates.boxes, frame
     inside = np.ones(len(boxes), np.bool_)

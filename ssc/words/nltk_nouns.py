@@ -78,7 +78,7 @@ def _tagger() -> Any:
         import nltk
     except ImportError as error:
         raise ResourceError(
-            "nouns: expected NLTK for nltk, which is not installed; pip install nltk"
+            "nouns: expected the package nltk, got none; pip install nltk"
         ) from error
     if not _has_data() and not nltk.download(DATA, quiet=True):
         raise DownloadError(

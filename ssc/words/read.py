@@ -72,7 +72,7 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
     is_noun = [names_a_thing(token, nouns) for token in doc]
     noun, key = key_noun(doc, is_noun, nouns)
     taken = [False] * len(words)
-    relations = find_relations(words, is_noun, key, noun, taken)
+    relations, vague = find_relations(words, is_noun, key, noun, taken)
     free = ["" if mine else word for word, mine in zip(words, taken)]
     scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))], words)
     sizes = list(scan.sizes)
@@ -93,6 +93,7 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
         places=tuple(scan.places),
         sizes=tuple(sizes),
         relations=tuple(relations),
+        vague=vague,
         without=tuple(" ".join(words[i] for i in phrase) for phrase in without),
         looks=_looks(words, denied | placed),
         unread=tuple(words[i] for i in strange if words[i].isalpha()),

@@ -23,9 +23,11 @@ from ssc.words.table import look_up
 
 def find_relations(
     words: list[str], is_noun: list[bool], key: set[int], noun: str, taken: list[bool]
-) -> list[Relation]:
-    """Relations said in `words`; `taken` is set for the words of each and of its other object."""
+) -> tuple[list[Relation], bool]:
+    """Relations said in `words`, and whether another is said to what is of no class; `taken` is set
+    for the words of each and of its other object."""
     found: list[Relation] = []
+    vague = False
     first = min(key, default=len(words))
     i = 0
     while i < len(words):
@@ -74,8 +76,9 @@ def find_relations(
         if told and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
             found.append(relation)
+        vague = vague or not told
         i = stop
-    return found
+    return found, vague
 
 
 def _of_itself(

@@ -104,7 +104,7 @@ def _amount(typed: list[str]) -> tuple[str, int, list[str], bool] | None:
         return "all", number, rest[1:] if number else rest, True
     if word in ("a", "couple") and "couple" in (word, after):
         rest = _of(typed, i + 1 + (word == "a"))
-        return ("several", 2, rest, True) if rest and typed[i] != "the" else None
+        return ("several", 2, rest, True) if rest and typed[max(i - 1, 0)] != "the" else None
     if word in SOME:
         return "several", 0, _of(typed, i + 1), True
     if number := _number(word):
@@ -128,9 +128,9 @@ def _number(word: str) -> int:
 
 def _ends_plural(said: Expression, rest: list[str]) -> bool:
     """Whether a noun is a plural that the tagger missed, or its own plural ("all sheep")."""
-    if rest[0] in UNCHANGED:
-        return True
     noun = said.noun
+    if rest[0] in UNCHANGED or (noun.split()[-1:] and noun.split()[-1] in UNCHANGED):
+        return True
     return noun.endswith("s") and not noun.endswith("ss") and look_up(noun[:-1]) is not None
 
 

@@ -164,6 +164,7 @@ def test_clip_reads_looks_alone_where_boxes_tell_the_rest():
     texts = ("right brown dog", "brown dog", "brown dog left of the cat")
     looks, plain, related = asked(*texts)
     seen = replace(related, others={"cat": boxes_at((150,), (10,))})
+    [vague] = asked("brown dog next to the fountain")  # of no class: no box can tell it
 
     class Noting(Undecided):
         def encode_text(self, texts):
@@ -171,11 +172,13 @@ def test_clip_reads_looks_alone_where_boxes_tell_the_rest():
             return super().encode_text(texts)
 
     for spatial, expected in (
-        (True, ["brown dog", "brown dog", "brown dog left of the cat", "brown dog"]),
-        (False, [*texts, texts[2]]),
+        (True, ["brown dog", "brown dog", *texts[2:], "brown dog", *vague.expressions]),
+        (False, [*texts, texts[2], *vague.expressions]),
     ):
         read: list[str] = []
-        Select(Noting(), prompt="crop", spatial=spatial)(IMAGE, [looks, plain, related, seen])
+        Select(Noting(), prompt="crop", spatial=spatial)(
+            IMAGE, [looks, plain, related, seen, vague]
+        )
         assert read == expected
 
 

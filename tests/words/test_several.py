@@ -29,6 +29,8 @@ def parts(text):
         ("the 3 men on the right", [("men", "several", 3, "right")]),
         ("two leftmost cars", [("cars", "several", 2, "left")]),
         ("a couple of dogs", [("dogs", "several", 2)]),
+        ("all the white sheep", [("sheep", "all", 0)]),
+        ("both black sheep", [("sheep", "all", 2)]),
         ("several cows", [("cows", "several", 0)]),
         ("dogs on the left", [("dogs", "several", 0, "left")]),
         ("men", [("men", "several", 0)]),
@@ -82,6 +84,7 @@ def test_exceptions(text, base, excepted):
         "no hat",
         "2 from the left",
         "man but not the umpire",
+        "the couple holding hands",
     ],
 )
 def test_one_thing(text):

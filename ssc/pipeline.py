@@ -101,13 +101,10 @@ class Pipeline:
             nearest=options.get("nearest"),
             several=options.get("several"),
         )
-        if segment.paper or not segment.project:
+        asked = [name for name in ("spatial", "several") if options.get(name)]
+        if asked and (segment.paper or not segment.project):
             why = "paper=True" if segment.paper else "project=False"
-            for name in ("spatial", "several"):
-                if options.get(name):
-                    raise OptionError(
-                        f"{name}: expected no True with {why}, which reads no such words"
-                    )
+            raise OptionError(f"{asked[0]}: expected no True with {why}, which reads no such words")
         if spatial is None and paper is not None:
             spatial = not paper
         select = self.select.with_options(

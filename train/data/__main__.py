@@ -1,4 +1,4 @@
-"""Checks a data set before training, and groups sentences that nobody has grouped.
+"""Checks a data set before training, packs it into tar files, and groups its sentences.
 
 python -m train.data check my/pictures.jsonl
 python -m train.data check refer:data/refcoco:unc:val --pictures 500

@@ -98,6 +98,7 @@ class Files:
     def __getitem__(self, index: int) -> Picture:
         row, where = self._row(index), self._where(index)
         try:
+            refuse_address(row["image"])
             image = load_image(self._path(row["image"]))
             height, width = image.shape[:2]
             masks = [self._mask(referent["mask"], height, width) for referent in row["objects"]]
@@ -135,7 +136,6 @@ class Files:
 
     def _path(self, text: str) -> Path:
         """The file that a path in the table names."""
-        refuse_address(text)
         path = self.path.parent / text
         if "\\" in text and not path.exists():
             say_once(f"{self.path}: backslashes in paths are read as slashes", str(self.path))
@@ -146,6 +146,7 @@ class Files:
         if mask is None:
             return None
         if isinstance(mask, str):
+            refuse_address(mask)
             return read_mask(self._path(mask), height, width)
         return coded_mask(mask, height, width)
 
@@ -158,7 +159,7 @@ class Files:
                     self._lines.append(number)
                     self._places.append(place)
                     row = _tried(lambda: parse(line, f"{self.path}:{number}"), problems)  # noqa: B023
-                    names.append(_number(row["name"]) if row else number)
+                    names.append(number_of(row["name"]) if row else number)
                 place += len(line)
         self._refuse_twins(names, problems)
         return digest.hexdigest()
@@ -184,7 +185,7 @@ class Files:
         try:
             for line, item in read_list(content, self.path):
                 row = self._add(item, line, problems)
-                names.append(_number(row["name"]) if row else -len(names))
+                names.append(number_of(row["name"]) if row else -len(names))
         except InputError as error:
             problems.append(str(error))
         self._refuse_twins(names, problems)
@@ -260,7 +261,7 @@ def _tried(parse_it: Callable[[], Any], problems: list[str]) -> Any:
         return None
 
 
-def _number(name: str) -> int:
+def number_of(name: str) -> int:
     """A 64-bit hash of a name."""
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
@@ -36,7 +37,7 @@ def digest_of(files: Iterable[Path | str], folder: Path) -> str:
     """As `fingerprint`, of any files; a text is the digest of one that is not looked at."""
     table = folder / TABLE
     digests: dict[str, list] = {}
-    with suppress(OSError, ValueError, EOFError):  # a damaged table is made anew
+    with suppress(OSError, ValueError, EOFError, zlib.error):  # a damaged table is made anew
         digests = json.loads(gzip.decompress(read(table)))
     whole, count, new = blake2b(digest_size=16), 0, False
     for path in files:

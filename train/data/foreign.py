@@ -18,6 +18,7 @@ not of the size that COCO's file states, such as one that is turned by EXIF, is 
 from __future__ import annotations
 
 import json
+from array import array
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ import numpy as np
 from ssc.errors import InputError
 from ssc.formats import rle
 from train.data import Picture
-from train.data.files import Files
+from train.data.files import Files, number_of
 from train.data.masks import decode_segmentation
 
 SIZE = "size"  # of a row: height and width as the file states them
@@ -61,14 +62,19 @@ class Foreign(Files):
         return self._scan_foreign
 
     def _scan_foreign(self, problems: list[str]) -> str:
-        digest = sha256()
+        digest, names = sha256(), array("q")
         try:
             for line, row in READERS[self.kind](self.path, self.place):
                 self._sizes.append(row.pop(SIZE, None))
-                digest.update(json.dumps(row, sort_keys=True).encode())
+                placeless = row | {"image": row.get("name", row["image"])}  # wherever the files are
+                digest.update(json.dumps(placeless, sort_keys=True).encode())
+                names.append(number_of(placeless["image"]))
                 self._add(row, line, problems)
         except InputError as error:
             problems.append(str(error))
+        except OSError as error:
+            raise InputError(f"{self.path}: expected {self.kind}'s file, got: {error}") from error
+        self._refuse_twins(names, problems)
         return digest.hexdigest()
 
     def __getitem__(self, index: int) -> Picture:
@@ -107,7 +113,10 @@ def _file_of(kind: str, place: str) -> Path:
 
 def read_coco(path: Path, place: str) -> Found:
     """Pictures whose annotations have captions, in the file's order."""
-    folder = Path(place.rpartition(":")[2]) if place != str(path) else path.parent / "images"
+    file, _, pictures = place.rpartition(":")
+    folder = Path(pictures) if file else path.parent / "images"
+    if file and not folder.is_dir():
+        raise InputError(f"{folder}: expected the folder of {path}'s pictures, got none")
     folder = folder if folder.is_dir() else path.parent
     own: dict[Any, list[dict[str, Any]]] = {}
     with _form_of("coco", str(path)):
@@ -215,7 +224,7 @@ def _imagefolder_objects(row: dict[str, Any]) -> list[dict[str, Any]]:
             raise InputError(f"expected objects with {' or '.join(WORDS)}")
         return [
             {"expressions": _words({key: texts}), "box": _corners(box)}
-            for box, texts in zip(rows["bbox"], rows[key])
+            for box, texts in zip(rows["bbox"], rows[key], strict=True)
         ]
     if not (texts := _words(row)):
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,15 @@ class Grouped:
         self.dataset = dataset
         try:
             content = file.read_bytes()
-            self._groups: dict[str, list[list[str]]] = json.loads(content)["groups"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            groups = json.loads(content)["groups"]
+            self._groups = {
+                name: [[str(own) for own in names] for names in joined]
+                for name, joined in groups.items()
+            }
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{file}: expected groups of `python -m train data group`, got: {error!r}"
             ) from error
-        from hashlib import sha256
-
         self.name = f"grouped-{sha256(content).hexdigest()[:12]}-{dataset.name}"
 
     def __len__(self) -> int:

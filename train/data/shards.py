@@ -8,8 +8,9 @@ A picture's members follow each other and share their name up to its first point
 
 `python -m train data pack` writes a member `__shard__` at the head of each, which other readers
 pass over: the data set's name, how many pictures it and each shard have, and for each picture the
-size and digests of its members. So a data set is opened by one short read, has the
-name and fingerprint of what was packed, and what is damaged is found and is that picture's alone.
+size and digests of its members. So a data set is opened by one short read, has the name of what was
+packed and, where that was a table, its fingerprint; and what is damaged is found, and is that
+picture's alone.
 Shards without it are looked through at the beginning.
 """
 

@@ -58,6 +58,10 @@ def expand(text: str) -> list[str]:
             )
         return [text]
     first, last = found.groups()
+    if int(first) > int(last):
+        raise InputError(
+            f"data: expected a range that rises, got {found[0]!r} in 'webdataset:{text}'"
+        )
     before, after = text[: found.start()], text[found.end() :]
     rest = expand(after) if after else [""]
     return [

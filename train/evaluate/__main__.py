@@ -231,6 +231,9 @@ def main() -> None:
     args.argv = sys.argv[1:]
     if args.scenes is not None and args.scenes < 1:
         parser.error(f"--scenes: expected 1 or more, got {args.scenes}")
+    asked = [name for name in ("words", "grouping", "ablations") if getattr(args, name)]
+    if len(asked) > 1:
+        parser.error(f"expected one of --{', --'.join(asked)}: each is a report of its own")
     if args.ablations and (args.rows or args.checkpoint):
         parser.error("--ablations has rows of its own: leave --rows and --checkpoint out")
     if args.json:

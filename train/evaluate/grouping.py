@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssc.pipeline import Pipeline
-from ssc.segment import Segment
-from ssc.select import Select
 from train.data.group import group, pairs
-from train.evaluate.words import OUTRIGHT, SIDE, Alike, Filled, Row, Square, Truth, read_rows
+from train.evaluate.words import SIDE, Row, Square, Truth, knowing_boxes, read_lists
 
 if TYPE_CHECKING:
     from ssc.result import Result
@@ -37,12 +34,8 @@ def measure(
         List → "pictures", "sentences", and percent of pairs: "precision" of those joined, "recall"
         of those of one object, and "chance", the precision of joining all.
     """
-    squares: dict[str, list[Square]] = defaultdict(list)
-    lists = {Path(source).stem: read_rows(source, squares) for source in sources}
-    truth = Truth()
-    nouns, classes = pipeline.segment.nouns, pipeline.segment.classes
-    stage = Segment(nouns, classes, truth, Filled(), several=False)
-    reading = Pipeline(stage, Select(Alike(), several=False))
+    lists, squares = read_lists(pipeline, sources)
+    reading, truth = knowing_boxes(pipeline)
     return {name: _figures(reading, truth, squares, rows, limit) for name, rows in lists.items()}
 
 
@@ -59,11 +52,6 @@ def _figures(
     for row in rows:
         pictures[row.picture].append(row)
     chosen = list(pictures.items())[:limit]
-    for picture, own in chosen:
-        for row in own:
-            name = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
-            if name:
-                squares[picture][row.number].named[name] += 1
     rng = np.random.default_rng(0)
     counts: Counter[str] = Counter()
     for picture, own in tqdm(chosen, unit="picture", mininterval=2):

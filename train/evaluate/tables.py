@@ -11,8 +11,10 @@ from ssc.writing import write_whole
 from train.evaluate import misses
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
-BY_KIND = ("S+S", "S+S with words", "S+S+C")
+BY_KIND = ("S+S", "S+S with words", "S+S several", "S+S+C")
 """Rows that are also printed by kind of expression; the JSON has all."""
+HIGH = "supervised"  # the upper end of the gap
+LEAST = 0.02  # of a gap in mIoU: a share of a smaller one says nothing
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -46,16 +48,23 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
     write_whole(path, text.encode())
 
 
-def gap_closed(rows: Mapping[str, Any]) -> float | None:
-    """Share of the way from S+S to the supervised model that S+S+C goes, in mIoU.
+def gap_closed(
+    rows: Mapping[str, Mapping[str, float | None]], title: str = "S+S+C", low: str = "S+S"
+) -> float | None:
+    """Share of the way from `low` to the supervised model that a row goes, in mIoU.
 
     Args:
-        rows: of `Group.summary`; None comes where one of the three is missing.
+        rows: of `Group.summary`.
+
+    Returns:
+        None where one of the three is missing, or supervised is not above `low` by `LEAST`.
     """
-    if not {"S+S", "S+S+C", "supervised"} <= rows.keys():
+    if not {low, title, HIGH} <= rows.keys():
         return None
-    low, reached, high = (rows[name]["mIoU"] for name in ("S+S", "S+S+C", "supervised"))
-    return None if low is None else (reached - low) / (high - low)
+    lower, own, higher = (rows[name]["mIoU"] for name in (low, title, HIGH))
+    if lower is None or own is None or higher is None or higher - lower < LEAST:
+        return None
+    return (own - lower) / (higher - lower)
 
 
 def _scores(splits: Mapping[str, Any]) -> str:

@@ -148,20 +148,38 @@ def measure(
     Raises:
         InputError: a list cannot be read.
     """
-    squares: dict[str, list[Square]] = defaultdict(list)
-    lists = {Path(source).stem: read_rows(source, squares) for source in sources}
-    for rows in lists.values():
-        for row in rows:
-            name = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
-            if name:
-                squares[row.picture][row.number].named[name] += 1
-    truth = Truth()
-    nouns, classes = pipeline.segment.nouns, pipeline.segment.classes
-    stage = Segment(nouns, classes, truth, Filled(), several=False)
-    heeding = Pipeline(stage, Select(Alike(), several=False))
+    lists, squares = read_lists(pipeline, sources)
+    heeding, truth = knowing_boxes(pipeline)
     return {
         name: _figures(heeding, truth, squares, _drawn(rows, limit)) for name, rows in lists.items()
     }
+
+
+def read_lists(
+    pipeline: Pipeline, sources: Sequence[str]
+) -> tuple[dict[str, list[Row]], dict[str, list[Square]]]:
+    """The rows of each list, by its name, and each picture's boxes with the classes that an
+    expression of any list names outright; raises InputError where one cannot be read."""
+    squares: dict[str, list[Square]] = defaultdict(list)
+    lists: dict[str, list[Row]] = {}
+    for source in sources:
+        name = Path(source).stem
+        if name in lists:
+            raise InputError(f"{source}: expected lists of different names, got {name} twice")
+        lists[name] = read_rows(source, squares)
+    for row in (row for rows in lists.values() for row in rows):
+        named = OUTRIGHT.get(pipeline.segment.nouns(row.expression))
+        if named:
+            squares[row.picture][row.number].named[named] += 1
+    return lists, squares
+
+
+def knowing_boxes(pipeline: Pipeline) -> tuple[Pipeline, Truth]:
+    """This pipeline's reading of words, which alone decides, and the detector that it then has."""
+    truth = Truth()
+    nouns, classes = pipeline.segment.nouns, pipeline.segment.classes
+    stage = Segment(nouns, classes, truth, Filled(), several=False)
+    return Pipeline(stage, Select(Alike(), several=False)), truth
 
 
 def _drawn(rows: list[Row], limit: int | None) -> list[Row]:

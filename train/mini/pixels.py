@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ssc.correct.lavt import LAVT
 from ssc.correct.predict import CONFIGS, preprocess
 from ssc.words.vocabulary import COCO_80
+from ssc.writing import write_whole
 from train.fit.rows import shrink
 from train.mini.loop import in_half, train
 from train.scenes import render
@@ -184,8 +185,7 @@ def pretrain(
         weight_decay=0.02,
         decay=0.995,
     )
-    save_file(average.visual_weights(), folder / "visual.tmp")
-    os.replace(folder / "visual.tmp", folder / "visual.safetensors")
+    write_whole(folder / "visual.safetensors", save(average.visual_weights()))
     accuracy = _accuracy(average, replace(scenes, split="val", count=60, first=0))
     print(f"pixel classes, {steps} steps, {seconds / 60:.1f} min: {accuracy}")
     return folder / "visual.safetensors", seconds

@@ -26,7 +26,9 @@ from typing import Any
 
 from ssc.correct.predict import CONFIGS
 from ssc.entry import command
+from ssc.errors import InputError
 from ssc.models.bundled import ASSETS
+from ssc.writing import make_folder
 from train.data import SOURCES, open_dataset
 from train.evaluate.tables import write_json
 from train.fit.watch import read_watched
@@ -179,6 +181,7 @@ def figures(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> di
 def study(args: argparse.Namespace) -> None:
     """All seeds, one after the other; what is complete is skipped."""
     args.figures.mkdir(parents=True, exist_ok=True)
+    _begin(args)
     for step in looking(args):
         work(step)
     for seed in args.seeds:
@@ -188,6 +191,28 @@ def study(args: argparse.Namespace) -> None:
             work(step)
         write_json(args.figures / f"seed-{seed}.json", figures(args, seed, trained))
         print(write_summary(args.figures), flush=True)
+
+
+def _begin(args: argparse.Namespace) -> None:
+    """Writes what all trainings share to `study.json`, or checks that the study there has the same:
+    a training that is complete is of these settings.
+
+    Raises:
+        InputError: it has others.
+    """
+    names = ("data", "model_set", "model", "start", "steps", "batch", "lr", "expressions", "watch")
+    settings = {name: str(getattr(args, name)) for name in names}
+    file = args.out / "study.json"
+    begun = json.loads(file.read_text()) if file.exists() else settings
+    for name, value in settings.items():
+        if begun.get(name) != value:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(
+                f"{args.out}: expected to go on with {option} {begun.get(name)}, got {value}; give "
+                "the first command again, or another --out"
+            )
+    make_folder(args.out)
+    write_json(file, settings)
 
 
 def work(step: Step) -> None:

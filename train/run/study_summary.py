@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train.evaluate.tables import write_json
+from ssc.writing import written
+from train.evaluate.tables import HIGH, gap_closed, write_json
 
 MEASURES = ("mIoU", "oIoU", "choice accuracy")
-LOWS, HIGH = ("S+S", "ZSBootstrap"), "supervised"  # the ends of the gaps
-LEAST = 0.02  # of a gap in mIoU: a share of a smaller one says nothing
+LOWS = ("S+S", "ZSBootstrap")
+"""The lower ends of the gap. From S+S it is the paper's question. From ZSBootstrap it compares
+trainings of one network: a small one draws masks too coarse to reach those of S+S."""
 ORDER = (
     "Random",
     "S+S",
@@ -76,16 +77,6 @@ def summarise(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             },
         }
     return {"seeds": [seed["seed"] for seed in seeds], "splits": splits}
-
-
-def gap_closed(table: Mapping[str, Mapping[str, float]], title: str, low: str) -> float | None:
-    """(row − low) / (supervised − low) in mIoU; None where supervised is not above `low`.
-
-    From S+S it is the paper's question. From ZSBootstrap it compares trainings of one network: a
-    small one draws masks too coarse to reach those of S+S.
-    """
-    lower, own, higher = (table[name]["mIoU"] for name in (low, title, HIGH))
-    return None if higher - lower < LEAST else (own - lower) / (higher - lower)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
@@ -156,6 +147,5 @@ def _matching(seeds: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _draw(path: Path, figure: Any) -> None:
-    temporary = path.with_name(f"{path.stem}.tmp.png")
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, path)
+    with written(path) as beside:
+        figure.savefig(beside, dpi=110, format="png")

@@ -1,6 +1,7 @@
 """Other tools' files: what does not fit is refused with its file and place in it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -74,4 +75,46 @@ def test_an_imagefolder_names_its_line(picture, line):
     good = json.dumps({"file_name": "a.jpg", "text": "the dog"})
     (folder / "metadata.jsonl").write_text(f"{good}\n\n{line}\n")
     with pytest.raises(InputError, match=r"metadata\.jsonl:3: expected imagefolder's form, got"):
+        open_dataset(f"imagefolder:{folder}")
+
+
+def test_a_data_set_is_the_same_wherever_it_lies(picture, tmp_path, monkeypatch):
+    source = coco(picture(), bbox=[2, 3, 10, 9])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("a.jpg", "coco.json"):
+        shutil.copy(tmp_path / name, copy)
+    assert open_dataset(source).name == open_dataset(f"coco:{copy / 'coco.json'}").name
+
+
+def test_cocos_pictures_beside_a_path_of_any_spelling(picture, monkeypatch):
+    folder = picture()
+    (folder / "images").mkdir()
+    (folder / "a.jpg").rename(folder / "images" / "a.jpg")
+    coco(folder, bbox=[2, 3, 10, 9])
+    monkeypatch.chdir(folder)
+    for place in ("coco.json", "./coco.json", "coco.json:images"):
+        assert open_dataset(f"coco:{place}")[0].image.shape == (30, 40, 3)
+    with pytest.raises(InputError, match=r"none: expected the folder of coco\.json's pictures"):
+        open_dataset("coco:coco.json:none")
+    with pytest.raises(InputError, match=r"no\.json: expected coco's file, got: "):
+        open_dataset("coco:no.json")
+
+
+def test_one_name_is_one_picture(picture):
+    folder = picture()
+    coco(folder, bbox=[2, 3, 10, 9])
+    content = json.loads((folder / "coco.json").read_text())
+    content["images"].append({**content["images"][0], "id": 2})
+    content["annotations"].append({**content["annotations"][0], "id": 8, "image_id": 2})
+    (folder / "coco.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected each picture once"):
+        open_dataset(f"coco:{folder / 'coco.json'}")
+
+
+def test_an_imagefolder_has_a_text_for_each_box(picture):
+    folder = picture()
+    row = {"file_name": "a.jpg", "objects": {"bbox": [[1, 1, 5, 5]], "caption": ["dog", "cat"]}}
+    (folder / "metadata.jsonl").write_text(json.dumps(row))
+    with pytest.raises(InputError, match=r"metadata\.jsonl:1: expected imagefolder's form"):
         open_dataset(f"imagefolder:{folder}")

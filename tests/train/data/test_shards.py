@@ -197,11 +197,32 @@ def test_shards_of_other_tools_are_read_and_broken_members_told(tmp_path):
         open_dataset(f"webdataset:{tmp_path}/y.tar")
 
 
+def test_an_address_is_a_picture_that_is_left_out(table, tmp_path, capsys):
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    rows[4]["image"] = "https://example.org/a.png"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(fingerprint(open_dataset(str(table)), tmp_path / "known")) == 32
+    text, err = packed(table, tmp_path / "out", capsys, "--allow-missing")
+    assert "1 of 7 pictures" in err
+    assert len(open_dataset(text)) == COUNT
+
+
+def test_a_damaged_table_of_fingerprints_is_made_anew(table, tmp_path):
+    data, known = open_dataset(str(table)), tmp_path / "known"
+    whole = fingerprint(data, known)
+    [file] = known.iterdir()
+    content = bytearray(file.read_bytes())
+    content[12:16] = b"\xff\xff\xff\xff"  # in the packed bytes: zlib itself refuses them
+    file.write_bytes(content)
+    assert fingerprint(data, known) == whole
+
+
 def test_what_is_no_data_set_is_told(table, tmp_path, capsys):
     text, _ = packed(table, tmp_path / "out", capsys)
     cases = {
         "webdataset:": "expected webdataset:NAME",
         "webdataset:a-{0..x}.tar": "expected webdataset:NAME",
+        "webdataset:a-{10..08}.tar": "expected a range that rises",
         f"webdataset:{tmp_path}/none.tar": "none.tar: expected a shard of webdataset, got: ",
         f"webdataset:{table}": "expected a tar, got: ",
         text.replace("..000002", "..000001"): "expected all 3 shards of the data set from its",

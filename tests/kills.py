@@ -130,6 +130,7 @@ def same_bytes(
         out = folder / f"{module}-killed-{processes}"
         met = broken(module, options, out, count, seconds, rng, processes)
         same = content(out, pattern) == wholes[processes] != {}
+        check(met > 0, f"{module}, {processes} at work: a kill met it at work")
         check(same, f"{module}, {processes} at work, {met} kills: {len(wholes[processes])} files")
     if module == "train.pseudo":
         check(wholes[1] == wholes[2], f"{module}: one process and two")

@@ -101,7 +101,11 @@ def test_fresh_keeps_nothing_and_shares_networks(pipeline):
 @pytest.mark.long
 def test_the_reference_is_in_float32():
     half = random_pipeline("base", torch.device("cpu"), torch.bfloat16, tiny=True)
+    # As a processor that gains by it has it, whatever this one does.
+    half.segment.segmenter.model.image_encoder.to(torch.bfloat16)
+    half.segment.segmenter.dtype = torch.bfloat16
     other = in_float32(half)
+    assert next(half.segment.segmenter.model.image_encoder.parameters()).dtype == torch.bfloat16
     for part in (
         other.segment.segmenter,
         other.segment.detector.network,

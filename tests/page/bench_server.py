@@ -23,6 +23,8 @@ class Server:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
+            if not self.process.is_alive():
+                break
             time.sleep(0.05)
         self.kill()
         raise TimeoutError("the workbench does not start")

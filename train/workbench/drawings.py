@@ -25,6 +25,7 @@ SIDES = "sides"  # folder of a run
 INK, PAPER = "#000000", "#ffffff"  # matplotlib's own
 
 _lock = Lock()  # matplotlib's fonts are not for two threads
+_sides_lock = Lock()
 _truths: dict[Path, Truth | None] = {}  # by run: data are long to open
 
 
@@ -77,7 +78,7 @@ def draw_sides(folder: Path) -> list[dict[str, Any]]:
     weights, listing = folder / "checkpoint" / "model.safetensors", folder / SIDES / "sides.json"
     if not weights.exists():
         raise InputError(f"{folder}: expected a run that is complete")
-    with _lock:
+    with _sides_lock:  # not matplotlib's: two model sets are loaded here
         if not listing.exists() or listing.stat().st_mtime < weights.stat().st_mtime:
             make_folder(folder / SIDES)
             write_whole(listing, json.dumps(_sides(folder), ensure_ascii=False).encode())

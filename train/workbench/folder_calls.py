@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from fastapi import BackgroundTasks, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
@@ -91,7 +92,7 @@ def add_folders(app: FastAPI, calls: FolderCalls) -> None:
             with file.open("wb") as target:
                 async for part in request.stream():
                     target.write(part)
-            folders.arrive(name, path, file)
+            await run_in_threadpool(folders.arrive, name, path, file)  # a ZIP takes time
         return {}
 
     @app.post("/api/folders/{name}/start")

@@ -81,13 +81,14 @@ class Folders:
             self._queue.put(job)
 
     def arrive(self, name: str, path: str, beside: Path) -> None:
-        """Takes an uploaded file, a picture, a table or a ZIP of them, from where it was written.
+        """Takes an uploaded file, a picture, a table or a ZIP of them, from where it was written;
+        another kind of file is left out.
 
         Args:
             path: its name in what the person chose, with folders.
 
         Raises:
-            InputError: another kind of file, or a damaged ZIP.
+            InputError: a damaged ZIP, or no room for it.
         """
         folder = self.of(name).folder / PICTURES
         if path.lower().endswith(ZIP):

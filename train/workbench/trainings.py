@@ -15,10 +15,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssc.cache import Cache
 from ssc.entry import WITH_PARENT
 from ssc.errors import InputError
 from ssc.models.bundled import ASSETS
@@ -29,10 +32,10 @@ from train.run.verdict import verdict
 COMMAND, LOG, LOCK = "page.json", "page.log", ".page.lock"
 RUN, REPORT, CHECKPOINT = "run.json", "report.html", "checkpoint"
 RUNNING, STOPPED, DONE, FAILED = "running", "stopped", "done", "failed"
-TAIL = 20_000  # bytes of the log that are read
-LINES = 60  # of it that are shown
+LINES = 60  # of a log that are shown
 OPTIONS = ("data", "val", "recipe", "model-set", "init", "epochs")  # the form's, as `train run` has
 ENDED_BADLY = re.compile(r"error: |[\w.]+(Error|Exception)\b")  # the last line of a log
+_logs: Cache[tuple[list[str], str]] = Cache(32)  # by file and size: many are asked for each second
 PLAN = 600.0  # seconds that a dry run may take
 
 
@@ -56,7 +59,7 @@ class Trainings:
     def names(self) -> list[str]:
         """The runs, the last one begun first."""
         found = {f.parent for kind in (RUN, COMMAND) for f in self.home.glob(f"*/{kind}")}
-        return [f.name for f in sorted(found, key=lambda f: -f.stat().st_ctime)]
+        return [folder.name for folder in sorted(found, key=_begun, reverse=True)]
 
     def plan(self, form: Mapping[str, str]) -> str:
         """What `--dry-run` says of a form: "name", `OPTIONS`, and "more" options as text.
@@ -112,18 +115,17 @@ class Trainings:
             InputError: no such run.
         """
         folder = self.home / self._named(name)
-        lines = _log_lines(folder / LOG)
+        lines, step = _log_lines(folder / LOG)
         state = self._state(name, lines)
         settings = _json(folder / RUN)
         evaluation = _json(folder / "evaluation.json") if state == DONE else None
-        steps = [line for line in lines if line.startswith("Step ")]
         return {
             "name": name,
             "state": state,
             "own": (folder / COMMAND).exists(),
             "settings": settings or {},
-            "step": steps[-1].split("\n")[0] if steps else "",
-            "log": lines[-LINES:],
+            "step": step,
+            "log": lines,
             "error": lines[-1] if state == FAILED else "",
             "checkpoint": str(folder / CHECKPOINT) if state == DONE else "",
             "verdict": verdict(evaluation) if evaluation else [],
@@ -134,7 +136,7 @@ class Trainings:
     def all(self) -> list[dict[str, Any]]:
         """Name and state of each."""
         return [
-            {"name": n, "state": self._state(n, _log_lines(self.home / n / LOG))}
+            {"name": n, "state": self._state(n, _log_lines(self.home / n / LOG)[0])}
             for n in self.names()
         ]
 
@@ -162,7 +164,7 @@ class Trainings:
     def _command(self, form: Mapping[str, str], folder: Path) -> list[str]:
         if not form.get("data", "").strip():
             raise InputError("data: expected a file of pictures and expressions, got none")
-        if form.get("recipe", "paper") not in RECIPES:
+        if form.get("recipe", "").strip() not in ("", *RECIPES):
             raise InputError(f"recipe: expected one of {', '.join(RECIPES)}")
         given = [f"--{name}={form[name].strip()}" for name in OPTIONS if form.get(name, "").strip()]
         try:
@@ -181,7 +183,8 @@ class Trainings:
                 raise InputError(
                     f"{folder.name}: expected a run at rest, got one at work"
                 ) from error
-            known = {"command": list(command), "process": 0}
+            begun = _begun(folder) if (folder / COMMAND).exists() else time.time()
+            known = {"command": list(command), "process": 0, "begun": begun}
             write_whole(folder / COMMAND, json.dumps(known).encode())
             child = subprocess.Popen(
                 command,
@@ -229,15 +232,31 @@ def _is_locked(file: Path) -> bool:
         return False
 
 
-def _log_lines(file: Path) -> list[str]:
-    """The end of a log, with progress bars as they were last drawn."""
+def _begun(folder: Path) -> float:
+    """When a run began, in seconds since 1970."""
+    begun = (_json(folder / COMMAND) or {}).get("begun")
+    file = folder / RUN if (folder / RUN).exists() else folder
+    return float(begun) if begun else file.stat().st_mtime
+
+
+def _log_lines(file: Path) -> tuple[list[str], str]:
+    """The last lines of a log, with progress bars as they were last drawn; and the last step."""
     if not file.exists():
-        return []
+        return [], ""
+    return _logs.get((file, file.stat().st_size), lambda: _read_log(file))
+
+
+def _read_log(file: Path) -> tuple[list[str], str]:
+    lines: deque[str] = deque(maxlen=LINES)
+    step = ""
     with file.open("rb") as log:
-        log.seek(max(0, file.stat().st_size - TAIL))
-        text = log.read().decode("utf-8", "replace")
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return [re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line) for line in lines if line.strip()]
+        for drawn in log:
+            text = drawn.rstrip(b"\r\n").rpartition(b"\r")[2].decode("utf-8", "replace")
+            line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+            if line.strip():
+                lines.append(line)
+            step = line if line.startswith("Step ") else step
+    return [*lines], step
 
 
 def _last(text: str) -> str:

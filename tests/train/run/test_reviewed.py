@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from accelerate.state import AcceleratorState
 
 from train.fit.options import LEFT_OUT
 from train.review.__main__ import main as review
@@ -11,13 +10,6 @@ from train.review.decisions import Reviews
 from train.review.opened import open_reviewed
 from train.run import reviewed
 from train.run.study import add_world, complete_world
-
-
-@pytest.fixture(autouse=True)
-def _another_precision():
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def arguments(tmp_path, *argv):

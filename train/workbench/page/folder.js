@@ -3,6 +3,7 @@ import {$, call, download, frame, listed, make, say, sleep, timeLeft, told} from
 // Many pictures: jobs that the server does one after the other; this page only looks.
 const LOOK = 1000; // ms between looks at a job that runs
 const PART = 50; // rows of the table at once
+const OWN_WORDS = /\.(zip|jsonl?|csv)$/i; // files that may have expressions of their own
 const ACTIVE = ["waiting", "running"];
 
 let picked = []; // files to send
@@ -34,11 +35,13 @@ $("ask").addEventListener("submit", async (event) => {
   try {
     const source = $("source").value.trim();
     if (!source && !picked.length) throw new Error("Choose pictures first, or name their place.");
+    if (!$("expressions").value.trim() && ![source, ...[...picked].map((file) => file.name)].some(
+      (name) => OWN_WORDS.test(name))) throw new Error("Write what to look for, one object per line.");
     const job = await call("api/folders", {title: $("title").value, source,
       expressions: $("expressions").value, models: $("models").value,
       correct: $("correct").value});
     await send(job.name);
-    await call(`api/folders/${job.name}/start`, {});
+    await call(`api/folders/${encodeURIComponent(job.name)}/start`, {});
     say("");
     look(job.name);
   } catch (error) { say(error.message); } finally { $("begin").disabled = false; }
@@ -48,7 +51,7 @@ async function send(name) {
   for (const [k, file] of (picked.length ? picked : []).entries()) {
     say(`Sending ${k + 1} of ${picked.length} …`);
     const path = encodeURIComponent(file.webkitRelativePath || file.name);
-    const answer = await fetch(`api/folders/${name}/file?path=${path}`, {method: "PUT", body: file});
+    const answer = await fetch(`api/folders/${encodeURIComponent(name)}/file?path=${path}`, {method: "PUT", body: file});
     if (!answer.ok) throw new Error((await answer.json()).error || `error ${answer.status}`);
   }
 }

@@ -1,5 +1,5 @@
-"""The text-supervised systems of Table 1: trained on pictures and sentences, without any mask.
+"""The text-supervised systems of Table 1: trained on pictures and sentences alone.
 
-Each file has the method of its paper in equations, and what is ours. The equations are not checked
-line by line against the papers' text, and no code of the authors is used.
+Each file has the method of its paper in equations, and what is ours. They are written from what is
+known of the methods, not checked against the papers' full text. No code of the authors is used.
 """

@@ -8,14 +8,14 @@ what it read; û is u of length 1:
 
     t' = t̂ + ρ â,  a = Attention(t; v)        v'_i = v̂_i + ρ ŵ_i,  w_i = Attention(v_i; words)
 
-Response map and classification. A sentence's score is the greatest response, smoothly: under the
-maximum itself all pixels but one learn nothing, and fresh networks stay at the background.
+Response map and classification. A sentence's score is the greatest response, smoothly, so that
+all pixels have a gradient:
 
     R_i = γ cos(v'_i, t') + β        z = log (1/P) Σ_i exp(R_i)
     L_cls = BCE(z; 1 positive, 0 negative)
 
-Calibration. The greatest responses alone light up the most telling part and some background. With
-a_i = σ(R_i), what the map takes in is to answer the sentence, and what it leaves out is not:
+Calibration. With a_i = σ(R_i), what the map takes in is to answer the sentence, and what it leaves
+out is not:
 
     f = Σ_i a_i v'_i / Σ_i a_i      g = Σ_i (1 - a_i) v'_i / Σ_i (1 - a_i)
     L_cal = -log σ(γ cos(f, t') + β) - log(1 - σ(γ cos(g, t') + β))          positive pairs
@@ -32,10 +32,11 @@ Written from what is known of the method, not checked against the paper's full t
 
 - the network's own pixels judge inside and outside, held fixed, where TRIS asks CLIP, which is
   fixed, about masked pictures;
-- λ, which lets calibration in once sentences are told apart: it strengthens what a map has, and
-  that is background in the beginning;
+- λ, which lets calibration in once sentences are told apart;
 - a small ρ, as a sentence that has read the whole picture finds it in any of its pixels;
 - γ and β are learned, and a sentence meets at most `NEGATIVES` pictures that are not its own.
+
+What pooling, λ and ρ add is not measured.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_the_same_sentence_is_not_held_against_another_picture():
 
 
 def test_it_learns_four_pictures():
-    """The sentences of red are answered with most of the picture: the loss asks for no tight mask."""
+    """Sentences of red get most of the picture: the loss asks for no tight mask."""
     losses, iou = overfit(Gather, 80)
     assert losses[0] > 1
     assert losses[-1] < 0.05

@@ -22,6 +22,7 @@ from typing import Any
 from ssc.entry import command
 from ssc.writing import make_folder
 from train.evaluate.tables import write_json
+from train.markdown import percent, table
 from train.run.steps import Step
 from train.run.study import TRAININGS, add_world, complete_world, looking, step_of, work
 
@@ -75,16 +76,16 @@ def evaluating(args: argparse.Namespace, seed: int, found: Mapping[str, Path]) -
     return Step(f"seed {seed}, evaluate", "train.evaluate", [*options, "--json", str(table)], table)
 
 
-def table(seeds: Mapping[str, Any]) -> str:
+def markdown(seeds: Mapping[str, Any]) -> str:
     """Mean mIoU over the seeds in per cent, a row for each share, as Markdown."""
     groups = list(seeds.values())
     sources = list(groups[0])
     rows = list(groups[0][sources[0]])
-    lines = [f"| reviewed | {' | '.join(sources)} |", "|---" * (len(sources) + 1) + "|"]
-    for title in rows:
-        means = (mean(own[source][title] for own in groups) for source in sources)
-        lines.append(f"| {title} | {' | '.join(f'{100 * value:.1f}' for value in means)} |")
-    return "\n".join(lines)
+    means = (
+        [title, *(percent(mean(own[source][title] for own in groups)) for source in sources)]
+        for title in rows
+    )
+    return table(["reviewed", *sources], means)
 
 
 @command(goes_on=True)
@@ -116,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for source, groups in splits.items()
         }
         write_json(args.json, {"seeds": seeds})
-        print(table(seeds), flush=True)
+        print(markdown(seeds), flush=True)
 
 
 if __name__ == "__main__":

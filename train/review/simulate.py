@@ -127,14 +127,23 @@ def review(
     return shares
 
 
-def decide(opened: Opened, share: float, order: str, seed: int, path: Path) -> int:
-    """Writes a simulated reviewer's decisions on the first objects of an order to a file.
+def all_doubts(opened: Opened) -> list[Doubt]:
+    """The doubts of S2 alone about all objects; no picture is opened."""
+    outlines = map(opened.store.outline, range(len(opened.store)))
+    return [
+        doubt
+        for index, pseudo in enumerate(outlines)
+        if pseudo.error is None
+        for doubt in doubts_of(pseudo, index, opened.spatial)
+    ]
 
-    Only their pictures are opened.
+
+def decide(opened: Opened, chosen: Sequence[Doubt], path: Path) -> int:
+    """Writes a simulated reviewer's decisions on some objects to a file, in their order.
+
+    Only their pictures are opened; an object whose true mask is not known is passed over.
 
     Args:
-        share: of all objects, in [0, 1].
-        order: key of `ORDERS`.
         path: of the file, which is replaced when all are made.
 
     Returns:
@@ -142,13 +151,6 @@ def decide(opened: Opened, share: float, order: str, seed: int, path: Path) -> i
     """
     from tqdm import tqdm
 
-    doubts = [
-        doubt
-        for k in range(len(opened.store))
-        if (pseudo := opened.store.outline(k)).error is None
-        for doubt in doubts_of(pseudo, k, opened.spatial)
-    ]
-    chosen = ORDERS[order](doubts, seed)[: round(share * len(doubts))]
     numbers: dict[int, list[int]] = {}  # picture → objects: each picture is opened once
     for doubt in chosen:
         numbers.setdefault(doubt.picture, []).append(doubt.number)
@@ -160,9 +162,9 @@ def decide(opened: Opened, share: float, order: str, seed: int, path: Path) -> i
         if scene is not None:
             answers |= {(index, k): answer(scene, scene.picture.objects[k]) for k in own}
     left_out.say()
-    told = [answers[key] for d in chosen if (key := (d.picture, d.number)) in answers]
-    write_whole(path, b"".join(map(line_of, told)))
-    return len(told)
+    decided = [answers[key] for d in chosen if (key := (d.picture, d.number)) in answers]
+    write_whole(path, b"".join(map(line_of, decided)))
+    return len(decided)
 
 
 def clicks_to(shares: Sequence[float], goal: float) -> int | None:

@@ -128,8 +128,8 @@ class Trainings:
             "log": lines,
             "error": lines[-1] if state == FAILED else "",
             "checkpoint": str(folder / CHECKPOINT) if state == DONE else "",
-            "verdict": verdict(evaluation) if evaluation else [],
-            "rows": _table(evaluation) if evaluation else {},
+            "verdict": verdict(_short(evaluation)) if evaluation else [],
+            "rows": _table(_short(evaluation)) if evaluation else {},
             "stamp": _stamp(folder),
         }
 
@@ -251,6 +251,13 @@ def _last(text: str) -> str:
 
 def _json(file: Path) -> Any:
     return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+
+def _short(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """With data sets by the name of their file, where it is another for each."""
+    splits = evaluation["splits"]
+    short = {Path(source).name: groups for source, groups in splits.items()}
+    return {**evaluation, "splits": short if len(short) == len(splits) else splits}
 
 
 def _table(evaluation: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

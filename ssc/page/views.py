@@ -173,10 +173,9 @@ def score_bars(result: Result) -> str:
         )
         for i in selection.order
     ]
-    caption = (
-        f"{said} (softmax over the candidates). "
-        f"The best leads the next by {100 * selection.margin:.0f} points."
-    )
+    caption = f"{said} (softmax over the candidates)."
+    if len(rows) > 1:
+        caption += f" The best leads the next by {100 * selection.margin:.0f} points."
     heads = ("Candidate", "Share as a bar", *columns, "Share")
     return _table(caption, heads, rows) + part_bars(result)
 

@@ -1,7 +1,7 @@
 """What reviews are worth to training: mIoU of stage 3 with a share of the objects reviewed.
 
 python -m train reviewed                        # the study's world: 0, 5, 10 and 25 %
-python -m train reviewed --shares 0 0.1 --orders doubtful --seeds 0
+python -m train reviewed --shares 0 0.1 --orders doubtful --seeds 0 --plot out/reviewed.png
 
 A reviewer who knows the true masks decides the most doubtful objects, or as many at random
 (`train review --simulate --decide`). Each seed then trains as the study's best recipe does, on S2
@@ -17,17 +17,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ssc.entry import command
-from ssc.writing import make_folder
+from ssc.writing import make_folder, make_place, written
 from train.evaluate.tables import write_json
 from train.markdown import percent, table
 from train.run.steps import Step
 from train.run.study import TRAININGS, add_world, complete_world, looking, step_of, work
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 STORE, START, LAST = "spatial", "best-start", "best"  # of the study
-ORDERS = ("doubtful", "random")
+ORDERS = {"doubtful": "#0072b2", "random": "#d55e00"}
+"""Name → colour in the plot."""
 
 
 def titles(args: argparse.Namespace) -> dict[str, tuple[float, str]]:
@@ -88,6 +92,36 @@ def markdown(seeds: Mapping[str, Any]) -> str:
     return table(["reviewed", *sources], means)
 
 
+def draw(seeds: Mapping[str, Any], rows: Mapping[str, tuple[float, str]]) -> Figure:
+    """mIoU against the share reviewed, the mean over seeds: of all test sets, and of each, thin.
+
+    Args:
+        seeds: seed → test set → row → mIoU.
+        rows: row → share and order, see `titles`.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    sources = list(next(iter(seeds.values())))
+    for order in dict.fromkeys(own for _, own in rows.values()):
+        line = {share: title for title, (share, own) in rows.items() if own == order or not share}
+        x = [100 * share for share in line]
+        each = [
+            [100 * mean(own[source][title] for own in seeds.values()) for title in line.values()]
+            for source in sources
+        ]
+        for y in each:
+            axes.plot(x, y, color=ORDERS[order], alpha=0.3, linewidth=1)
+        axes.plot(x, [mean(own) for own in zip(*each)], "o-", color=ORDERS[order], label=order)
+    axes.set_xlabel("objects reviewed, %")
+    axes.set_ylabel("mIoU, %")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 @command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
@@ -96,13 +130,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--shares", nargs="+", type=float, default=[0.0, 0.05, 0.1, 0.25], help="of the objects")
-    add("--orders", nargs="+", choices=ORDERS, default=list(ORDERS))
+    add("--orders", nargs="+", choices=tuple(ORDERS), default=list(ORDERS))
     add("--json", type=Path, default=Path("out/reviewed.json"), help="file of the figures")
+    add("--plot", type=Path, help="also draw them here, a PNG")
     add_world(parser)
     args = complete_world(parser.parse_args(argv), argv)
     args.more = False
     make_folder(args.json.parent)
     make_folder(args.out / "reviews")
+    if args.plot:
+        make_place(args.plot)
     for step in looking(args):
         work(step)
     seeds: dict[str, Any] = {}
@@ -118,6 +155,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         write_json(args.json, {"seeds": seeds})
         print(markdown(seeds), flush=True)
+        if args.plot:
+            with written(args.plot) as beside:
+                draw(seeds, titles(args)).savefig(beside, dpi=110, format="png")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from ssc.images import find_pictures, suffixes
 from ssc.pipeline import check_objects
 from ssc.writing import make_folder, unique_stems, write_whole
 from train.data import open_dataset
-from train.export.items import Page, page_of_results, read_results
+from train.data.usable import LeftOut
+from train.export.items import Page, Pages, page_of_results, read_results
 from train.export.packed import zip_folder, zip_pages
 from train.workbench.doubts import rows_of
 
@@ -199,11 +200,14 @@ class Job:
             folder.cleanup()
             raise
 
-    def _pages(self) -> Iterator[Page]:
-        for query in self.pictures():
-            if is_done(query, self.results):
-                rows = read_results(self.results / query.stem / RESULT)
-                yield page_of_results(query.stem, query.open()[0], rows)
+    def _pages(self) -> Pages:
+        done = [query for query in self.pictures() if is_done(query, self.results)]
+        reads = [(query.name, partial(self._page, query)) for query in done]
+        return Pages(reads, LeftOut(self.name, len(done), allowed=True))
+
+    def _page(self, query: Query) -> Page:
+        rows = read_results(self.results / query.stem / RESULT)
+        return page_of_results(query.stem, query.open()[0], rows)
 
 
 def _of_table(file: str) -> list[Query]:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from train.fit.options import LEFT_OUT
@@ -53,15 +54,27 @@ def test_decisions_of_a_share_in_either_order(tmp_path, capsys):
     assert decided[0] != decided[1]
 
 
+def test_the_plot_has_a_line_for_each_order_and_begins_with_nothing_reviewed(tmp_path):
+    args = arguments(tmp_path)
+    own = {"0 %": 0.3, "10 % doubtful": 0.5, "10 % random": 0.4}
+    seeds = {str(seed): {"val": {k: v + seed / 10 for k, v in own.items()}} for seed in (0, 1)}
+    [axes] = reviewed.draw(seeds, reviewed.titles(args)).axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.get_lines()}
+    for order, last in (("doubtful", 55), ("random", 45)):
+        assert np.allclose(drawn[order], [[0, 35], [10, last]])
+
+
 @pytest.mark.long
 def test_from_decisions_to_a_table(tmp_path, capsys):
     world = ["--data", "refsprites:train:8:classes=16", "--test", "refsprites:val:2:classes=16"]
     small = ["--steps", "1", "--batch", "2", "--seeds", "0", "--watch", "1", "--workers", "1"]
     out = ["--out", str(tmp_path / "study"), "--json", str(tmp_path / "a.json")]
     command = [*world, *small, *out, "--shares", "0", "0.5", "--orders", "doubtful"]
+    command += ["--plot", str(tmp_path / "a.png")]
     reviewed.main(command)
     said = capsys.readouterr().out
     assert "| 50 % doubtful |" in said
+    assert (tmp_path / "a.png").stat().st_size > 1000
     rows = json.loads((tmp_path / "a.json").read_text())["seeds"]["0"]
     [own] = rows.values()
     assert {"S+S", "0 %", "50 % doubtful"} <= own.keys()

@@ -111,7 +111,8 @@ async function sides(name) {
   try {
     const found = (await call(`api/trainings/${encodeURIComponent(name)}/sides`)).sides;
     if (name !== open) return;
-    $("sides").replaceChildren(...found.map(({expression, shown}) => make("div", {},
+    $("sides").replaceChildren(...found.map(({name: picture, error, expression, shown}) => error ?
+      make("p", {className: "warn", textContent: `${picture}: ${error}`}) : make("div", {},
       make("p", {textContent: `“${expression}”`}),
       make("div", {className: "sides"}, ...Object.entries(shown).map(([title, file]) =>
         make("figure", {}, make("img", {src: at(`/sides/${encodeURIComponent(file)}`),

@@ -54,7 +54,8 @@ class Parked:
     def open(self) -> Session:
         """The session, its arrays whole."""
         image = load_image(self._picture)
-        results, packed = [], []
+        results: list[Result] = []
+        packed: list[tuple[NDArray[Any], Any]] = []
         for one in self._results:
             results.append(one.open(image))
             packed += one.pairs(results[-1])

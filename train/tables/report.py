@@ -129,7 +129,7 @@ def all_tables(
     """Tables 1 to 4, in order; those without a row are left out."""
     first = by_test(CAPTION_1, "table1", TABLE_1, tests, found)
     last = by_test(CAPTION_4, "table4", TABLE_4, tests, found)
-    middle = of_ablations(ablations, sample) if "rows" in ablations else []
+    middle = of_ablations(ablations, sample) if ablations and "rows" in ablations else []
     return [table for table in (first, *middle, last) if table["parts"]]
 
 

@@ -42,9 +42,16 @@ def start(module: str, options: Sequence[object], log: Path, processes: int = 1)
     """
     head = [sys.executable]
     if module == "train.fit" and processes > 1:
-        head += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        head += [
+            "-m",
+            "train.run.child",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            str(processes),
+        ]
     whole = [*head, __file__, RUN, module, *map(str, options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: str(os.getpid())}
     with log.open("a") as file:
         return [
             subprocess.Popen(

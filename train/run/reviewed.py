@@ -4,9 +4,10 @@ python -m train reviewed                        # the study's world: 0, 5, 10 an
 python -m train reviewed --shares 0 0.1 --orders doubtful --seeds 0 --plot out/reviewed.png
 
 A reviewer who knows the true masks decides the most doubtful objects, or as many at random
-(`train review --simulate --decide`). Each seed then trains as the study's best recipe does, on S2
-with words counted: a bootstrap, and matching with a prior for S2, both with those decisions. A
-killed run goes on where it stopped when the same command is given again.
+(`train review --simulate --decide`). Each seed has one bootstrap on S2 with words counted, that of
+`train study` where it is in `--out`. From there each share trains as the study's best recipe does,
+by matching with a prior for S2, with those decisions, for `--steps` updates. A killed run goes on
+where it stopped when the same command is given again.
 """
 
 from __future__ import annotations
@@ -54,21 +55,17 @@ def reviewing(args: argparse.Namespace, seed: int, share: float, order: str) -> 
 
 def steps(args: argparse.Namespace, seed: int) -> tuple[list[Step], dict[str, Path]]:
     """What a seed does, in order, and row → its checkpoint."""
-    plan: list[Step] = []
-    found: dict[str, Path] = {}
+    first = step_of(args, seed, START, TRAININGS[START], args.start)
+    plan, found, last = [first], {}, TRAININGS[LAST]
     for title, (share, order) in titles(args).items():
         options: tuple[str, ...] = ()
         if share:
             plan.append(reviewing(args, seed, share, order))
             options = ("--reviews", str(plan[-1].output))
-        start = args.start
-        for name in (START, LAST):
-            own = TRAININGS[name]
-            own = replace(own, options=(*own.options, *options))
-            folder = f"{name}-{order}-{share:g}" if share else name
-            plan.append(step_of(args, seed, folder, own, start))
-            start = plan[-1].output
-        found[title] = start
+        own = replace(last, options=(*last.options, *options))
+        folder = f"reviewed-{order}-{share:g}" if share else "reviewed-0"
+        plan.append(step_of(args, seed, folder, own, first.output))
+        found[title] = plan[-1].output
     return plan, found
 
 

@@ -246,7 +246,8 @@ def main() -> int:
         few = list(pictures(12))
         own = export(few[:8], folder / "run-data" / "train.jsonl")
         val = export(few[8:], folder / "run-data" / "val.jsonl", masks=True)
-        changed_inputs(folder, own, val, args.changes, check)
+        if args.changes:
+            changed_inputs(folder, own, val, args.changes, check)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0

@@ -99,6 +99,8 @@ def test_stems_are_safe_and_differ():
     assert all(stem == stem.rstrip(". ") and stem.casefold() != "nul" for stem in stems)
     paths = [Path(f"{'长' * 80}.{end}") for end in ("png", "jpg", "gif")]
     assert len(set(unique_stems(paths))) == 3
+    composed, apart = "\u00e9.png", "e\u0301.PNG"  # one name, where a file system knows Unicode
+    assert unique_stems([Path(composed), Path(apart)]) == ["\u00e9", "e\u0301.PNG"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("no side"), OSError(5, "of a disk"), KeyError])

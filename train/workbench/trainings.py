@@ -49,7 +49,7 @@ class Trainings:
     def starts(self) -> dict[str, str]:
         """Title → `--init` of what a training may start from."""
         own = {f"{name}, trained here": str(path) for name, path in self.checkpoints().items()}
-        bundled = {"the bundled checkpoint": ""} if (ASSETS / "mini" / "lavt").exists() else {}
+        bundled = {"the bundled one": ""} if (ASSETS / "mini" / "lavt").exists() else {}
         return {**bundled, "fresh weights": "none", **own}
 
     def checkpoints(self) -> dict[str, Path]:

@@ -28,7 +28,9 @@ Selection. Of an object's K sentences the map is kept whose inside all K agree w
 Second step. A segmenter is trained on the masks of the kept maps (`train.weak.maps`, then
 `train.fit bootstrap`).
 
-Written from what is known of the method, not checked against the paper's full text. Ours:
+Checked against the paper's abstract, which has the classification of positive and negative
+sentences, bilateral prompts, calibration against background, selection among the positive maps and
+the second step; the equations are written from what is known of the method. Ours:
 
 - the network's own pixels judge inside and outside, held fixed, where TRIS asks CLIP, which is
   fixed, about masked pictures;

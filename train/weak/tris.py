@@ -144,7 +144,7 @@ class TRIS(System):
     def see(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
         sentences = torch.arange(len(image_index), device=pixels.device)
         _, _, response = self.respond(pixels, text, mask, image_index, sentences)
-        return response.sigmoid().unflatten(1, pixels.shape[1:3])  # N×P → N×h×w
+        return response.unflatten(1, pixels.shape[1:3])  # N×P → N×h×w
 
     def kept(self, pixels: Tensor, text: Tensor, mask: Tensor) -> int:
         """Which of the K sentences of one object has the map to keep; pixels float 1×h×w×D."""

@@ -92,8 +92,7 @@ class TSEG(System):
         return classified(pooled(similarity, assigned), own)
 
     def see(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
-        """A sentence is asked alone: its patches are those where it outdoes the background."""
+        """s of each patch: of a sentence alone, as background and it are all that compete."""
         sentences = self.sentences(text, mask)  # N×D
         own = pixels[image_index]  # N×h×w×D
-        similarity = torch.einsum("nhwd,nd->nhw", own, sentences) * self.dim**-0.5
-        return (similarity - self.background).sigmoid()
+        return torch.einsum("nhwd,nd->nhw", own, sentences) * self.dim**-0.5

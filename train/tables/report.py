@@ -124,7 +124,7 @@ def of_ablations(figure: Mapping[str, Any], test: str) -> list[Table]:
 
 
 def all_tables(
-    tests: Sequence[str], found: Found, ablations: Mapping[str, Any] | None, sample: str
+    tests: Sequence[str], found: Found, ablations: Mapping[str, Any], sample: str
 ) -> list[Table]:
     """Tables 1 to 4, in order; those without a row are left out."""
     first = by_test(CAPTION_1, "table1", TABLE_1, tests, found)

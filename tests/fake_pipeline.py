@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ssc.correct import Correct
+from ssc.expression import Ask
 from ssc.pipeline import Pipeline
 from ssc.result import Result
 from ssc.segment import Segment
@@ -66,7 +67,17 @@ class FakeSegment(Segment):
         candidates = scene_candidates(height, width)
         candidates = candidates[candidates.scores > self.detector.threshold]
         matches = (match,) * len(expressions)
-        return Result(tuple(expressions), matches, candidates, timings=timings, image=image)
+        said = self.nouns.read(expressions[0])
+        asks = tuple(Ask(part) for part in said.parts) if self.several else ()
+        return Result(
+            tuple(expressions),
+            matches,
+            candidates,
+            words=(said,) if asks else (),  # of one object it reads none
+            asks=asks,
+            timings=timings,
+            image=image,
+        )
 
 
 class FakeCorrector:

@@ -9,7 +9,7 @@ from `MEMBER` on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,10 @@ RefSprites' several (seed 1) with the mini set."""
 SHARE, SHARE_ALONE = 0.5, 0.05
 """Share of pixels in the named colour that is full evidence of it: beside a CLIP, and without one,
 where colours in the shade must do. Set by hand on several (seed 1)."""
+ONE = 0.5
+"""Share of the smaller of two masks that lies in the other from which both are of one object."""
+LOOKED = 0.1
+"""How much a detector's score counts beside words where no CLIP is asked: it parts equals."""
 TAKEN = 0.1
 """Evidence of what is of another class than was asked for."""
 
@@ -53,7 +57,7 @@ def meant(
         found = [evidence(image, result, said, similar) for said in result.words]
         best = np.max(found, axis=0)
         return (None if best.max(initial=0) >= REFUSED else ()), best
-    frame = image.shape[:2]
+    frame, masks = image.shape[:2], result.candidates.masks
     members: set[int] = set()
     seen = np.zeros(len(result.candidates), np.float32)
     for ask in result.asks:
@@ -62,10 +66,13 @@ def meant(
         pool = _pool(result, ask)
         if ask.excepted:
             within = [i for i in pool if i in members]
-            members -= set(_choose(frame, result, ask.said, own, ranks, within))
+            out = _choose(frame, result, ask.said, own, ranks, within)
+            members -= {i for i in members if _lies_in(masks, i, out)}
         else:
-            members |= set(_choose(frame, result, ask.said, own, ranks, pool))
             seen[pool] = np.maximum(seen[pool], own[pool])
+            # "the guy on the left and the runner" are two.
+            left = [i for i in pool if not _lies_in(masks, i, members)]
+            members |= set(_choose(frame, result, ask.said, own, ranks, left))
     return tuple(sorted(members)), seen
 
 
@@ -91,10 +98,26 @@ def _choose(
     if said.count == "one":
         return order[:1]
     if said.number:
-        return order[: said.number]
+        objects = _distinct(result.candidates.masks, shown)
+        return [i for i in order if i in objects][: said.number]
     fitting = [i for i in shown if own[i] >= MEMBER] or order[:1]
     inside = _inside(said, result, frame)
     return [i for i in fitting if inside[i]] or order[:1]
+
+
+def _lies_in(masks: NDArray[np.bool_], index: int, others: Iterable[int]) -> bool:
+    """Whether a candidate is one of others, or a part of one, or one with it."""
+    own = masks[index]
+    return any((own & masks[k]).sum() > ONE * min(own.sum(), masks[k].sum()) for k in others)
+
+
+def _distinct(masks: NDArray[np.bool_], indices: Sequence[int]) -> list[int]:
+    """Of candidates, the surest box first, one for each object."""
+    kept: list[int] = []
+    for i in indices:
+        if not _lies_in(masks, i, kept):
+            kept.append(i)
+    return kept
 
 
 def _ranks(
@@ -102,7 +125,7 @@ def _ranks(
 ) -> NDArray[np.float32]:
     """float32 N: how well each candidate is what one part says, with words counted."""
     candidates = result.candidates
-    looks = candidates.scores
+    looks = LOOKED * candidates.scores
     if similar is not None and len(candidates) and said.attributes:
         looks = similar([said.looks or said.text])[:, 0]
     height, width = frame
@@ -136,14 +159,18 @@ def evidence(
     """float32 N in [0, 1]: how much speaks for each candidate being what is asked for at all."""
     candidates = result.candidates
     found = np.ones(len(candidates), np.float32)
-    if any(place.rank > max(1, len(candidates)) for place in said.places):
-        return found * 0
     if any(relation.noun in result.absent and not relation.negated for relation in said.relations):
         return found * 0
     if result.taken:
         found *= TAKEN
     colour = _colour(image, result, said, similar)
-    return found if colour is None else found * colour
+    if colour is not None:
+        found *= colour
+    if any(place.rank > 1 for place in said.places):
+        there = _distinct(candidates.masks, np.flatnonzero(found >= REFUSED).tolist())
+        if any(place.rank > len(there) for place in said.places):
+            return found * 0
+    return found
 
 
 def _colour(

@@ -66,6 +66,23 @@ def test_members(text, members):
     assert len(result.to_coco()["annotations"]) == len(members)
 
 
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("two dogs on the left", (0, 1)),
+        ("both red dogs", (0, 2)),
+        ("all the dogs except the left dog", (1, 2, 3)),
+        ("the left dog and the red dog", (0, 2)),
+        ("fourth dog from the left", None),
+        ("fifth dog from the left", ()),
+        ("third red dog from the left", ()),
+    ],
+)
+def test_two_candidates_of_one_object_count_once(text, members):
+    again = ("dog", RED, 16)  # three quarters of it lie in the first
+    assert asked(text, [*SQUARES, again]).members == members
+
+
 def test_one_object_is_as_without():
     result, plain = asked("left dog"), asked("left dog", several=False)
     assert result.members is None

@@ -276,8 +276,8 @@ def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
 
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
-    names = ("right", "chance", "decided", "decided right", "lost", "several", "none", "class")
-    names += ("looked for", "ms")
+    of_two = ("right", "chance", "decided", "decided right", "lost")
+    names = (*of_two, "several", "none", "class", "looked for", "ms")
     rows = []
     for name, figures in report.items():
         values = (

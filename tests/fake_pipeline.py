@@ -18,10 +18,12 @@ from ssc.segment.classes import ClassProjection
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch
 from ssc.words.nouns import SpacyNouns
+from ssc.words.read import Reader
 from ssc.words.vocabulary import COCO_80
 from train.data.slice import SLICE as SCENES
 
 SCENE = "val-03"
+READER = Reader()
 
 
 class FakeClip:
@@ -67,7 +69,7 @@ class FakeSegment(Segment):
         candidates = scene_candidates(height, width)
         candidates = candidates[candidates.scores > self.detector.threshold]
         matches = (match,) * len(expressions)
-        said = self.nouns.read(expressions[0])
+        said = READER.read(expressions[0])
         asks = tuple(Ask(part) for part in said.parts) if self.several else ()
         return Result(
             tuple(expressions),

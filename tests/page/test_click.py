@@ -61,6 +61,9 @@ def test_a_set_is_numbered_and_a_click_takes_one_out_or_adds_it(open_page, name,
     words, caption = page.locator("#words"), page.locator("#answers .caption-label").first
     expect(words).to_contain_text("The answer is candidates 1 and 2 of 3.")
     expect(words).to_contain_text("how many 2 laptops")
+    expect(words).to_contain_text("S+S+C, which answers one object, chose candidate 2.")
+    sides = page.locator("#sides .caption-label").all_inner_texts()
+    assert sides == ["S+S · candidates 1, 2", "S+S+C · candidate 2"]
     expect(caption).to_have_text("Answer · candidates 1, 2")
     assert [" chosen " in row for row in sorted(bars(page, "scores"))] == [True, True, False]
     screenshot(page, name)

@@ -75,7 +75,7 @@ class FakeSegment(Segment):
             tuple(expressions),
             matches,
             candidates,
-            words=(said,) if asks else (),  # of one object it reads none
+            words=(said,) if said.parts else (),  # of one object it reads none
             asks=asks,
             timings=timings,
             image=image,

@@ -34,15 +34,15 @@ SHARE, SHARE_ALONE = 0.5, 0.05
 where colours in the shade must do. Set by hand on several (seed 1)."""
 ONE = 0.5
 """Share of the smaller of two masks that lies in the other from which both are of one object."""
+ENOUGH = 256
+"""Pixels of a side that tell how much of two masks is the same."""
 LOOKED = 0.1
 """How much a detector's score counts beside words where no CLIP is asked: it parts equals. Chosen
 among 0.03 to 1 on several (seed 1)."""
 DOUBT = 0.3
-"""Evidence of the named colour where it is on another part of a person than is named, or, without a
-CLIP, where the colour is one that is taken for it: enough to answer, too little for a set. Of 0.2
-and 0.3 the one that refuses less of val (mini set)."""
-TAKEN = 0.1
-"""Evidence of what is of another class than was asked for."""
+"""Evidence of what may be so: the named colour on another part of a person than is named, or,
+without a CLIP, one that is taken for it; or a class next to the one that is asked for. Enough to
+answer, too little for a set. Of 0.2 and 0.3 the one that refuses less of val (mini set)."""
 
 Similar = Callable[[Sequence[str]], "NDArray[np.float32]"]
 """Texts (M) → cosine similarity of N candidates with each, float32 N×M."""
@@ -113,8 +113,9 @@ def _choose(
 
 def _lies_in(masks: NDArray[np.bool_], index: int, others: Iterable[int]) -> bool:
     """Whether a candidate is one of others, or a part of one, or one with it."""
-    own = masks[index]
-    return any((own & masks[k]).sum() > ONE * min(own.sum(), masks[k].sum()) for k in others)
+    step = max(1, max(masks.shape[1:]) // ENOUGH)
+    own, *rest = (masks[k, ::step, ::step] for k in (index, *others))
+    return any((own & mask).sum() > ONE * min(own.sum(), mask.sum()) for mask in rest)
 
 
 def _distinct(masks: NDArray[np.bool_], indices: Sequence[int]) -> list[int]:
@@ -168,7 +169,7 @@ def evidence(
     if any(relation.noun in result.absent and not relation.negated for relation in said.relations):
         return found * 0
     if result.taken:
-        found *= TAKEN
+        found *= DOUBT
     colour = _colour(image, result, said, similar)
     if colour is not None:
         found *= colour

@@ -16,7 +16,7 @@ import numpy as np
 
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
-from train.data.group import group, pairs
+from train.data.group import JOINED, SHARPNESS, group, pairs
 from train.data.ungrouped import Ungrouped
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ def _save(file: Path, proposed: Proposed) -> None:
 
 
 def _digest(picture: Picture, models: str) -> str:
-    """Of all that groups depend on: pixels, sentences, and the models that look."""
+    """Of all that groups depend on: pixels, sentences, the models that look, and the constants."""
     digest = blake2b(np.ascontiguousarray(picture.image), digest_size=16)
     asked = [(referent.name, referent.expressions[0]) for referent in picture.objects]
-    digest.update(json.dumps([models, picture.image.shape, asked]).encode())
+    digest.update(json.dumps([models, SHARPNESS, JOINED, picture.image.shape, asked]).encode())
     return digest.hexdigest()
 
 

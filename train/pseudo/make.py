@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
     from ssc.pipeline import Pipeline
+    from train.pseudo.cluster import Cluster
 
 LOG = "log.jsonl"
 Done = tuple[int, dict[str, str], bool]
@@ -155,7 +156,12 @@ def _work(shard: int) -> Done:
 
 
 def generate(
-    data: str, models: str, out: Path, workers: int = 1, allow_missing: bool = False
+    data: str,
+    models: str,
+    out: Path,
+    workers: int = 1,
+    allow_missing: bool = False,
+    cluster: Cluster | None = None,
 ) -> None:
     """Completes the store `out`, except for shards that other processes work on.
 
@@ -165,6 +171,7 @@ def generate(
         out: folder, which is made where missing, or a URL's `UPath`.
         workers: processes; 1 for this one alone.
         allow_missing: goes on however many pictures cannot be used.
+        cluster: of Ray's, whose actors work in place of processes.
 
     Raises:
         InputError: no such data or models, or `out` has other settings.
@@ -185,7 +192,10 @@ def generate(
     start, written = time.perf_counter(), 0
     with ExitStack() as stack:
         done: Iterator[Done] = map(_work, todo)
-        if min(workers, len(todo)) > 1:
+        if cluster is not None and todo:
+            workers = cluster.actors
+            done = cluster.map(_prepare, (data, models, out), _work, todo)
+        elif min(workers, len(todo)) > 1:
             pool = stack.enter_context(_processes(workers, data, models, out))
             stack.callback(pool.shutdown, cancel_futures=True)
             done = pool.map(_work, todo)
@@ -202,6 +212,8 @@ def generate(
             raise
     if written:
         _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
+        if cluster is not None:
+            print(cluster.by_node())
     left_out.say()
     missing = missing_shards(out, len(dataset))
     if missing:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ssc.errors import InputError, ResourceError, WriteError, told
-from ssc.writing import make_folder, write_whole, written
+from ssc.writing import BESIDE, make_folder, written
 
 T = TypeVar("T")
 
@@ -105,7 +105,10 @@ def write(place: Path, content: bytes) -> None:
         WriteError: it cannot be written.
     """
     if not is_url(place):
-        write_whole(place, content)
+        with written(place, len(content)) as beside, beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before it takes its name, as a power cut keeps names
         return
     where: Any = place
     try:
@@ -119,6 +122,13 @@ def prepare(folder: Path) -> None:
     """Makes a folder for output where it is one of a disk; raises WriteError as `make_folder`."""
     if not is_url(folder):
         make_folder(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Deletes what killed processes were writing in a folder of a disk."""
+    if not is_url(folder):
+        for path in folder.glob(BESIDE.format(name="*", process="*")):
+            path.unlink(missing_ok=True)
 
 
 def opened(place: Path) -> IO[bytes]:

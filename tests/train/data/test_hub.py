@@ -116,9 +116,10 @@ def test_a_folder_of_pictures_with_sentences(rows, table, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     lines = []
-    for _, file, texts, masks in rows:
-        shutil.copy(file, folder)
-        lines.append({"file_name": file.name, "sentences": texts[0], "box": box_of(masks[0])})
+    for number, (_, file, texts, masks) in enumerate(rows):
+        name = f"{number}.jpg"
+        shutil.copy(file, folder / name)
+        lines.append({"file_name": name, "sentences": texts[0], "box": box_of(masks[0])})
     (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     streamed = open_dataset(f"hf:{folder}:train")
     assert [streamed.picture_name(k) for k in (0, 4)] == ["train-000000000", "train-000000004"]

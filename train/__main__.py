@@ -14,6 +14,7 @@ from ssc.entry import command
 
 COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
+    "plan": ("train.run.scale", "hours, bytes and requests of so many pictures"),
     "data": (
         "train.data.__main__",
         "checks a data set, groups its sentences, or packs it into tar files",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -21,6 +22,8 @@ from ssc.writing import BESIDE, make_folder, written
 
 T = TypeVar("T")
 
+REQUESTS: Counter[str] = Counter()
+"""How many times this process has asked a server ("asked"), and again ("again")."""
 TRIES = 6
 FIRST_WAIT = 0.1  # seconds, doubled after each try
 KEPT = 20 << 30  # bytes of copies of a bucket's files on the local disk
@@ -185,9 +188,10 @@ def _retried(place: Path, work: Callable[[], T]) -> T:
         OSError: it fails each time, or finally.
     """
     for attempt in range(TRIES):
+        REQUESTS["again" if attempt else "asked"] += 1
         try:
             return work()
-        except Exception as error:  # noqa: PERF203 - each library has its own for a failed network
+        except Exception as error:
             if isinstance(error, FINAL):
                 raise
             if attempt == TRIES - 1:

@@ -113,12 +113,24 @@ def write(place: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # before it takes its name, as a power cut keeps names
         return
+    _written(place, lambda fs, path: fs.pipe_file(path, content))
+
+
+def send(file: Path, place: Path) -> None:
+    """Copies a file of the disk to a URL, whole or not at all; raises WriteError as `write`."""
+    _written(place, lambda fs, path: fs.put_file(str(file), path))
+
+
+def receive(place: Path, file: Path) -> None:
+    """Copies a URL's file to the disk, whole or not at all.
+
+    Raises:
+        OSError: it cannot be read.
+        WriteError: the disk is full.
+    """
     where: Any = place
-    try:
-        _retried(place, lambda: where.fs.pipe_file(where.path, content))
-    except Exception as error:
-        reason = told(error)
-        raise WriteError(f"{place}: cannot be written: {reason}; choose another --out") from error
+    with written(file) as beside:
+        _retried(place, lambda: where.fs.get_file(where.path, str(beside)))
 
 
 def prepare(folder: Path) -> None:
@@ -154,9 +166,8 @@ def opened(place: Path) -> IO[bytes]:
             os.utime(copy)
             return file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with written(copy) as beside:
-            _retried(place, lambda: where.fs.get_file(where.path, str(beside)))
-            _make_room(copy.parent, KEPT - beside.stat().st_size)
+        receive(place, copy)
+        _make_room(copy.parent, KEPT)
 
 
 def _make_room(folder: Path, most: int) -> None:
@@ -173,6 +184,16 @@ def _make_room(folder: Path, most: int) -> None:
             return
         path.unlink(missing_ok=True)
         held -= size
+
+
+def _written(place: Path, work: Callable[[Any, str], None]) -> None:
+    """Lets `work` write to a place's file system; raises WriteError where it cannot."""
+    where: Any = place
+    try:
+        _retried(place, lambda: work(where.fs, where.path))
+    except Exception as error:
+        reason = told(error)
+        raise WriteError(f"{place}: cannot be written: {reason}; choose another --out") from error
 
 
 def _fresh(where: Any) -> Any:

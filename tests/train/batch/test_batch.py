@@ -7,7 +7,6 @@ import pytest
 
 import ssc
 from ssc.pipeline import MAX_OBJECTS
-from tests.train.pseudo.test_bucket import bucket  # noqa: F401 - a fixture
 from train.batch import make
 from train.batch.__main__ import main
 from train.batch.make import ANSWERS, file_of
@@ -104,7 +103,7 @@ def test_one_sentences_failure_is_that_sentences(table):
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("default")
-def test_a_table_in_a_bucket_that_drops_requests_is_that_of_a_disk(bucket, table, tmp_path):  # noqa: F811
+def test_a_table_in_a_bucket_that_drops_requests_is_that_of_a_disk(bucket, table, tmp_path):
     url, dropped = bucket
     command = [str(table), "--each", "1", "--correct", "off", "--out"]
     main([*command, str(tmp_path / "out")])

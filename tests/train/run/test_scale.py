@@ -5,13 +5,16 @@ import json
 import pytest
 
 from tests.train.pseudo.random_pictures import picture
-from tests.train.run.test_plan import SAMPLE
 from train.data import open_dataset
 from train.data.slice import SLICE, read_slice
 from train.pseudo.store import begin, write_shard
 from train.run import scale
+from train.run.plan import Sample
 from train.run.scale import Shards, binds, costs, measure_shards
 
+SAMPLE = Sample(
+    6, 12, 36, look=3.0, bootstrap=10.0, correct=20.0, store=1e6, cache=2e6, training=300
+)
 SHARDS = Shards(packed=1e5, pack=0.01, shard=0.1, tar_requests=6, store_requests=4)
 
 

@@ -9,7 +9,6 @@ import pytest
 from ssc.errors import InputError, ResourceError
 from tests.forks import ended, fork
 from tests.train.pseudo import toy_pseudo
-from tests.train.workers.nodes import nodes  # noqa: F401 - a fixture
 from train.pseudo import store
 from train.pseudo.__main__ import main
 from train.workers import Job, cluster
@@ -52,7 +51,7 @@ def looked_at(log):
     return Counter(line.split()[1] for line in log.read_text().splitlines())
 
 
-def test_a_lost_node_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):  # noqa: F811
+def test_a_lost_node_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):
     lost, _ = nodes.two()
     out, log = tmp_path / "out", tmp_path / "log"
     with cluster.Cluster(nodes.address) as ray:
@@ -77,7 +76,7 @@ def drive(address, out, log):
             pass
 
 
-def test_a_lost_driver_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):  # noqa: F811
+def test_a_lost_driver_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):
     nodes.two()
     out, log = tmp_path / "out", tmp_path / "log"
     driver = fork(drive, nodes.address, out, log)
@@ -96,7 +95,7 @@ def fail():
     raise InputError("toys: expected some, got none")
 
 
-def test_an_actors_error_is_the_drivers(nodes):  # noqa: F811
+def test_an_actors_error_is_the_drivers(nodes):
     nodes.two()
     with (
         cluster.Cluster(nodes.address) as ray,

@@ -39,6 +39,7 @@ def fit(
     config: dict[str, Any],
     accelerator: Accelerator,
     val: Examples | None = None,
+    *,
     saved: Callable[[], None] | None = None,
 ) -> ReferringModel:
     """Trains `model`; picks up where a killed run in `options.out` stopped.

@@ -110,9 +110,9 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
     """
     from train.data import places
     from train.data.pack import pack, source_of
-    from train.data.places import place_of
+    from train.data.places import exists, place_of
     from train.data.usable import LeftOut
-    from train.pseudo.store import Store, missing_shards, write_shard
+    from train.pseudo.store import Store, shard_file, write_shard
 
     def counted(work: Callable[[], Any]) -> int:
         before = places.REQUESTS["asked"]
@@ -125,15 +125,19 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
     packing = time.perf_counter() - start
     size = sum(file.stat().st_size for file in (folder / "packed").iterdir())
     bucket = place_of(f"memory://plan-{folder.name}/packed")
-    tars = counted(lambda: list(pack(dataset, bucket, left_out)))
-    tars += counted(lambda: open_dataset(source_of(dataset, bucket))[0])
+    files = len(dataset)  # of one picture each, since of the first one more is asked
+    tars = counted(lambda: list(pack(dataset, bucket, left_out, 1))) // files
+    there = open_dataset(source_of(dataset, bucket, 1))
+    _ = there[0]
+    tars += counted(lambda: there[files - 1])
     whole = Store.open(store)
     looked = [whole.picture(index) for index in range(len(whole))]
     start = time.perf_counter()
     write_shard(folder, 0, looked)
     shard = time.perf_counter() - start
     copied = place_of(f"memory://plan-{folder.name}/store")
-    parts = counted(lambda: (write_shard(copied, 0, looked), missing_shards(copied, 1)))
+    parts = counted(lambda: write_shard(copied, 0, looked))
+    parts += counted(lambda: exists(shard_file(copied, 0)))  # as before each
     parts += counted(lambda: Store(copied, whole.manifest)[0])
     return Shards(size / len(dataset), packing / len(dataset), shard, tars, parts)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from safetensors.torch import load_file
+from torch.distributed import TCPStore
 
 from tests.train import toy
 from train.data import places
@@ -30,9 +30,10 @@ class Node:
         command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
         command += ["--nproc_per_node", "1", "--max-restarts", "9", "--rdzv-backend", "c10d"]
         command += ["--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "toy"]
-        command += ["--rdzv-conf", "keep_alive_interval=1,last_call_timeout=1"]
+        command += ["--rdzv-conf", "is_host=0,keep_alive_interval=1,last_call_timeout=1"]
         command += ["-m", "tests.train.toy", str(out), str(UPDATES)]
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # Without it an agent that comes later is not told where rank 0 is.
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
         self._log = (out.parent / f"node-{time.monotonic_ns()}.log").open("wb")
         self._agent = subprocess.Popen(
             command, cwd=ROOT, env=env, stdout=self._log, stderr=subprocess.STDOUT
@@ -44,6 +45,9 @@ class Node:
             process.kill()
         self._agent.wait()
         self._log.close()
+
+    def runs(self):
+        return self._agent.poll() is None
 
     def ended(self):
         status = self._agent.wait(500)
@@ -69,22 +73,22 @@ def test_a_node_that_dies_twice_costs_no_update(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    first, other = Node(port, killed), Node(port, killed)
+    # Where the nodes meet: on a host that stays, as either of them may die.
+    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    first, other = Node(meeting.port, killed), Node(meeting.port, killed)
     try:
         for update in (UPDATES // 4, UPDATES // 2):
             while update_of(killed) < update:
+                assert first.runs(), first.ended()
                 time.sleep(0.05)
             other.kill()
-            other = Node(port, killed)
+            other = Node(meeting.port, killed)
         for node in (first, other):
             status, said = node.ended()
             assert status == 0, said
     finally:
         for node in (first, other):
-            if node._agent.poll() is None:
+            if node.runs():
                 node.kill()
     a, b = (load_file(run / "model.safetensors") for run in (whole, killed))
     assert all((a[name] == b[name]).all() for name in a)
@@ -106,8 +110,9 @@ def test_a_training_at_a_url_goes_on_there(memory, tmp_path, monkeypatch):
     cached = toy.examples(tmp_path / "cache")
     monkeypatch.setattr("train.fit.__main__.open_examples", lambda *_: cached)
     monkeypatch.setattr("train.fit.__main__.new_model", lambda *_: _model())
-    command = ["supervised", "--data", "squares", "--cpu", "--batch", "8", "--save-every", "3"]
-    command += ["--cache", str(tmp_path / "cache"), "--cache-gb", "0.5", "--steps", "8", "--out"]
+    command = ["supervised", "--data", "squares", "--cpu", "--batch", "8", "--size", "32", "32"]
+    command += ["--cache", str(tmp_path / "cache"), "--cache-gb", "0.5", "--steps", "8"]
+    command += ["--save-every", "3", "--out"]
     main([*command, str(tmp_path / "here")])
     main([*command, f"{memory}/there"])
     assert places.KEPT == 2**29

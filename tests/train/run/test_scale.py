@@ -50,7 +50,7 @@ def test_requests_and_bytes_are_counted_on_a_sample(tmp_path):
     assert files / 3 < found.packed < files / 3 + 8_000
     # A tar file: is it there, write; two reads of its head, its state, its content.
     assert found.tar_requests == 6
-    # A shard: write, list; its state, its content.
+    # A shard: write, is it there; its state, its content.
     assert found.store_requests == 4
 
 

@@ -20,7 +20,7 @@ from train.fit.__main__ import main
 from train.fit.copies import Copy
 
 ROOT = Path(__file__).parents[3]
-UPDATES = 60
+UPDATES = 36
 
 
 class Node:

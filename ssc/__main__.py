@@ -36,7 +36,7 @@ from ssc.select.prompts import SIGMA, VISUAL_PROMPTS
 from ssc.writing import make_folder
 
 if TYPE_CHECKING:
-    from ssc.batch import Answered
+    from ssc.batch import PictureResults
     from ssc.pipeline import Pipeline
 
 COMMANDS = {"models": "ssc.models.command", "bench": "ssc.bench", "verify": "ssc.models.verify"}
@@ -192,7 +192,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     """Segments each image, reports on it, and goes on to the next where one of several is bad."""
     from tqdm import tqdm
 
-    from ssc.batch import Failed, ask_all, is_done, segment_each, segment_one
+    from ssc.batch import PictureFailure, ask_all, is_done, segment_each, segment_one
     from ssc.images import find_pictures, load_image, several, suffixes
     from ssc.pipeline import check_objects
 
@@ -202,7 +202,7 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
             raise ExpressionError(f"expected words, got the file {expression}; quote the glob")
     objects = check_objects([expression.split(" | ") for expression in args.expressions])
     pictures = ask_all(paths, objects)
-    path_of = {asked.stem: path for asked, path in zip(pictures, paths)}
+    path_of = {query.stem: path for query, path in zip(pictures, paths)}
     if paths == [Path(args.image)]:
         if args.resume:
             raise OptionError("resume: expected a folder or a glob, got one picture; leave it out")
@@ -217,14 +217,14 @@ def run(args: argparse.Namespace, load: Load | None) -> int:
     make_folder(args.out)
     pipeline = build(args, load)
     if args.resume:
-        pictures = [asked for asked in pictures if not is_done(asked, args.out, objects)]
+        pictures = [query for query in pictures if not is_done(query, args.out, objects)]
         print(f"note: {len(paths) - len(pictures)} of {len(paths)} are done", file=sys.stderr)
     failed = 0
     done = segment_each(pipeline, pictures, args.out, args.lossless)
     for outcome in tqdm(done, total=len(pictures), unit="image"):
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, PictureFailure):
             failed += 1
-            path = path_of[outcome.asked.stem]
+            path = path_of[outcome.query.stem]
             named = "" if str(path) in str(outcome.error) else f"{path}: "
             tqdm.write(f"error: {named}{told(outcome.error)}", file=sys.stderr)
         else:
@@ -279,13 +279,13 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
     )
 
 
-def tell(answered: Answered) -> None:
+def tell(outcome: PictureResults) -> None:
     """Says what came of a picture, and which files it has."""
     from tqdm import tqdm
 
-    name, results = answered.asked.name, answered.results
+    name, results = outcome.query.name, outcome.results
     lines = [f"{name}, {' | '.join(r.expressions)}: {explain(r)}" for r in results]
-    lines += [f"  {file}" for file in answered.written]
+    lines += [f"  {file}" for file in outcome.written]
     tqdm.write("\n".join(lines), file=sys.stdout)
 
 

@@ -29,7 +29,7 @@ RESULT = "result.json"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """A picture and what is asked about it.
 
     Attributes:
@@ -45,69 +45,73 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answered:
+class PictureResults:
     """The results of a picture, one per object, and the files written."""
 
-    asked: Asked
+    query: Query
     results: list[Result]
     written: list[Path]
 
 
 @dataclass(frozen=True)
-class Failed:
+class PictureFailure:
     """Why a picture has no results."""
 
-    asked: Asked
+    query: Query
     error: Exception
 
 
-def ask_all(paths: Sequence[Path], objects: Objects) -> list[Asked]:
+def ask_all(paths: Sequence[Path], objects: Objects) -> list[Query]:
     """The same question about each of several files."""
 
     def read(path: Path) -> tuple[NDArray[np.uint8], Objects]:
         return load_image(path), objects
 
     named = zip(paths, unique_stems(paths))
-    return [Asked(path.name, stem, partial(read, path)) for path, stem in named]
+    return [Query(path.name, stem, partial(read, path)) for path, stem in named]
 
 
-def is_done(asked: Asked, out: Path, objects: Objects | None = None) -> bool:
+def is_done(query: Query, out: Path, objects: Objects | None = None) -> bool:
     """Whether `out` has the results of a picture; with `objects`, those of just this question."""
-    file = out / asked.stem / RESULT
+    file = out / query.stem / RESULT
     if objects is None or not file.exists():
         return file.exists()
     try:
         found = [(r["image"], r["expressions"]) for r in json.loads(file.read_bytes())["results"]]
     except (OSError, ValueError, LookupError, TypeError):
         return False
-    return found == [(asked.name, list(expressions)) for expressions in objects]
+    return found == [(query.name, list(expressions)) for expressions in objects]
 
 
-def segment_one(pipeline: Pipeline, asked: Asked, folder: Path, lossless: bool = False) -> Answered:
+def segment_one(
+    pipeline: Pipeline, query: Query, folder: Path, lossless: bool = False
+) -> PictureResults:
     """Segments a picture and writes its results to `folder`; raises what `open`, the pipeline and
     `write_result` raise."""
-    image, objects = asked.open()
+    image, objects = query.open()
     results = pipeline(image, objects)
-    written = write_result(folder, asked.stem, image, results, asked.name, lossless=lossless)
-    return Answered(asked, results, written)
+    written = write_result(folder, query.stem, image, results, query.name, lossless=lossless)
+    return PictureResults(query, results, written)
 
 
 def segment_each(
-    pipeline: Pipeline, pictures: Iterable[Asked], out: Path, lossless: bool = False
-) -> Iterator[Answered | Failed]:
+    pipeline: Pipeline, pictures: Iterable[Query], out: Path, lossless: bool = False
+) -> Iterator[PictureResults | PictureFailure]:
     """Segments each picture, its results in a folder below `out`; goes on where one fails.
 
     Raises:
         DiskFull: so would all others.
     """
-    for asked in pictures:
-        yield _answer(pipeline, asked, out / asked.stem, lossless)
+    for query in pictures:
+        yield _answer(pipeline, query, out / query.stem, lossless)
 
 
-def _answer(pipeline: Pipeline, asked: Asked, folder: Path, lossless: bool) -> Answered | Failed:
+def _answer(
+    pipeline: Pipeline, query: Query, folder: Path, lossless: bool
+) -> PictureResults | PictureFailure:
     try:
-        return segment_one(pipeline, asked, folder, lossless)
+        return segment_one(pipeline, query, folder, lossless)
     except DiskFull:
         raise
     except Exception as error:  # of any kind: one picture's failure is that picture's
-        return Failed(asked, error)
+        return PictureFailure(query, error)

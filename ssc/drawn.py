@@ -20,23 +20,23 @@ def pictures(
     image: NDArray[np.uint8], result: Result
 ) -> dict[str, Callable[[], NDArray[np.uint8]]]:
     """The pictures to take away of a result: kind → what draws it, uint8 H×W, H×W×3 or H×W×4."""
-    candidates = result.candidates
+    candidates, answer = result.candidates, result.answer
 
     def overlay(mask: NDArray[np.bool_], index: int) -> Callable[[], NDArray[np.uint8]]:
         return partial(draw_mask, image, mask, color=colour_of(index))
 
     drawn: dict[str, Callable[[], NDArray[np.uint8]]] = {
-        "overlay": overlay(result.mask, result.index)
-        if len(result.answer.indices) < 2
-        else partial(draw_set, image, candidates.masks, candidates.boxes, result.answer.indices),
-        "mask": partial(_grey, result.mask),
-        "cutout": partial(_cutout, image, result.mask),
+        "overlay": overlay(answer.mask, answer.index)
+        if len(answer.indices) < 2
+        else partial(draw_set, image, candidates.masks, candidates.boxes, answer.indices),
+        "mask": partial(_grey, answer.mask),
+        "cutout": partial(_cutout, image, answer.mask),
         "candidates": partial(
             draw_candidates,
             image,
             candidates.masks,
             candidates.boxes,
-            chosen=result.answer.indices,
+            chosen=answer.indices,
         ),
     }
     if (correction := result.correction) is not None:

@@ -30,7 +30,7 @@ P = ParamSpec("P")
 INTERRUPTED, TERMINATED = 130, 143
 FULL = (errno.ENOSPC, errno.EDQUOT)
 WITH_PARENT = "SSC_ENDS_WITH_PARENT"
-"""Environment variable of processes that a command starts: they end when their parent has."""
+"""Environment variable of processes that end with the one that started them: that one's id."""
 LOOK, GRACE = 0.5, 15.0  # seconds between looks for the parent; to end in when it is gone
 
 _running = False  # a command, in this process
@@ -119,17 +119,34 @@ def line_of(error: BaseException) -> str:
 
 
 def end_with_parent() -> None:
-    """Ends this process when its parent has ended, however that was: by SIGTERM, then at once."""
+    """Ends this process when its parent has ended, however that was: by SIGTERM, then at once.
+
+    Also where it ended before this is called, while this process was loading: `WITH_PARENT` says
+    which one it was.
+    """
     parent = os.getppid()
+    starter = int(os.environ.get(WITH_PARENT, parent))
 
     def watch() -> NoReturn:
-        while os.getppid() == parent:
+        while os.getppid() == parent and _is_there(starter):
             time.sleep(LOOK)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE)
         os._exit(TERMINATED)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+def _is_there(process: int) -> bool:
+    if os.name != "posix":  # where a signal of 0 is none
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def _begin(from_terminal: bool) -> Any:

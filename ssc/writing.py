@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from unicodedata import normalize
 
 from ssc.entry import FULL
 from ssc.errors import WriteError
@@ -162,17 +163,22 @@ def in_bytes(count: float) -> str:
 def unique_stems(paths: Sequence[Path]) -> list[str]:
     """A name for each path's results: its stem, with its suffix or a number where that is taken.
 
-    Names differ in more than case, as some file systems take "A" and "a" for the same. What they
-    could not be called is changed, see `safe_stem`; result.json has the true name.
+    Names differ in more than case and Unicode's forms, as some file systems take "A" and "a", or
+    the two forms of "é", for the same. What they could not be called is changed, see `safe_stem`;
+    result.json has the true name.
     """
     used: set[str] = set()
     names = []
     for path in paths:
         numbered = (f"{path.name}-{number}" for number in range(2, len(paths) + 2))
         stems = map(safe_stem, (path.stem, path.name, *numbered))
-        names.append(next(stem for stem in stems if stem.casefold() not in used))
-        used.add(names[-1].casefold())
+        names.append(next(stem for stem in stems if _plain(stem) not in used))
+        used.add(_plain(names[-1]))
     return names
+
+
+def _plain(stem: str) -> str:
+    return normalize("NFC", normalize("NFC", stem).casefold())
 
 
 def safe_stem(name: str) -> str:

@@ -30,6 +30,7 @@ if str(ROOT) not in sys.path:
 
 WITH_PARENT = "SSC_ENDS_WITH_PARENT"  # so that nothing outlives this command
 SHARD = 8  # pictures, so that ten kills meet different ones
+SAVES = 20  # of a training
 RUN = "run"  # python tests/kills.py run MODULE OPTIONS: as python -m MODULE, with such shards
 Check = Callable[[bool, str], None]
 
@@ -42,9 +43,16 @@ def start(module: str, options: Sequence[object], log: Path, processes: int = 1)
     """
     head = [sys.executable]
     if module == "train.fit" and processes > 1:
-        head += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        head += [
+            "-m",
+            "train.run.child",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            str(processes),
+        ]
     whole = [*head, __file__, RUN, module, *map(str, options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: str(os.getpid())}
     with log.open("a") as file:
         return [
             subprocess.Popen(
@@ -87,6 +95,7 @@ def broken(
     options: Sequence[object],
     out: Path,
     count: int,
+    saves: int,
     seconds: float,
     rng: random.Random,
     processes: int,
@@ -94,16 +103,17 @@ def broken(
     """A command killed `count` times and gone on with to its end; returns how many met work.
 
     Args:
-        seconds: that the unbroken run takes.
+        saves: how often an unbroken run writes a file, at least.
+        seconds: that it takes.
     """
     log, met = out.with_suffix(".log"), 0
     for _ in range(count):
-        before = state(out)
         running = start(module, [*options, "--out", out], log, processes)
-        if rng.random() < 0.8:  # else it may be loading
+        for _ in range(rng.randint(0, saves // count)):  # of none it may be loading
+            before = state(out)
             while state(out) == before and running[0].poll() is None:
                 time.sleep(0.01)
-        time.sleep(rng.uniform(0, 1.5) * seconds / count)
+        time.sleep(rng.uniform(0, seconds / saves))
         met += kill(running)
     finish(start(module, [*options, "--out", out], log, processes), log)
     return met
@@ -115,10 +125,15 @@ def same_bytes(
     folder: Path,
     pattern: str,
     count: int,
+    saves: int,
     rng: random.Random,
     check: Check,
 ) -> Path:
-    """Runs a command unbroken, and killed by one process and by two; returns the unbroken one's."""
+    """Runs a command unbroken, and killed by one process and by two; returns the unbroken one's.
+
+    Args:
+        saves: as of `broken`.
+    """
     wholes = {}
     for processes in (1, 2):
         whole = folder / f"{module}-whole-{processes}"
@@ -128,10 +143,10 @@ def same_bytes(
         seconds = time.monotonic() - began
         wholes[processes] = content(whole, pattern)
         out = folder / f"{module}-killed-{processes}"
-        met = broken(module, options, out, count, seconds, rng, processes)
+        met = broken(module, options, out, count, saves, seconds, rng, processes)
         same = content(out, pattern) == wholes[processes] != {}
-        check(met > 0, f"{module}, {processes} at work: a kill met it at work")
-        check(same, f"{module}, {processes} at work, {met} kills: {len(wholes[processes])} files")
+        check(met > 0, f"{module}, {processes} at work: {met} of {count} kills met it at work")
+        check(same, f"{module}, {processes} at work: {len(wholes[processes])} files")
     if module == "train.pseudo":
         check(wholes[1] == wholes[2], f"{module}: one process and two")
     return folder / f"{module}-whole-1"
@@ -219,24 +234,20 @@ def main() -> int:
         scenes = open_dataset(f"refsprites:train:{args.scenes}")
         data = export((scenes[k] for k in range(len(scenes))), folder / "data" / "train.jsonl")
         options: list[object] = ["--data", data]
-        pseudo = same_bytes("train.pseudo", options, folder, "shard-*", args.kills, rng, check)
-        options = ["bootstrap", *options, "--store", pseudo, "--model", "nano", "--steps", 40]
-        options += [
-            "--batch",
-            8,
-            "--save-every",
-            2,
-            "--precision",
-            "no",
-            "--cache",
-            folder / "cache",
-        ]
+        shards = -(-args.scenes // SHARD)
+        pseudo = same_bytes(
+            "train.pseudo", options, folder, "shard-*", args.kills, shards, rng, check
+        )
+        options = ["bootstrap", *options, "--store", pseudo, "--model", "nano", "--batch", 8]
+        options += ["--steps", 2 * SAVES, "--save-every", 2, "--precision", "no"]
+        options += ["--cache", folder / "cache"]
         pattern = "[lm]o*.[js]*"  # log.jsonl and model.safetensors
-        same_bytes("train.fit", options, folder, pattern, args.fit_kills, rng, check)
+        same_bytes("train.fit", options, folder, pattern, args.fit_kills, SAVES, rng, check)
         few = list(pictures(12))
         own = export(few[:8], folder / "run-data" / "train.jsonl")
         val = export(few[8:], folder / "run-data" / "val.jsonl", masks=True)
-        changed_inputs(folder, own, val, args.changes, check)
+        if args.changes:
+            changed_inputs(folder, own, val, args.changes, check)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0

@@ -184,6 +184,22 @@ main()
     assert (process.returncode, err) == (0, "")
 
 
+@pytest.mark.process
+@pytest.mark.skipif(os.name != "posix", reason="processes have parents on POSIX alone")
+def test_case_18_a_parent_that_ended_while_its_child_was_loading():
+    """Killed, say, while torch was imported: no one else would end the child."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with started(WAITS, env=os.environ | {entry.WITH_PARENT: str(gone.pid)}) as process:
+        process.wait(40)
+    assert process.returncode in (143, -signal.SIGTERM)
+    with started(WAITS, env=os.environ | {entry.WITH_PARENT: str(os.getpid())}) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(3 * entry.LOOK)
+        assert process.poll() is None
+        process.kill()
+
+
 CHILD = """
 import sys, time, os
 from train.run.child import run_child

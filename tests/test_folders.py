@@ -99,6 +99,8 @@ def test_stems_are_safe_and_differ():
     assert all(stem == stem.rstrip(". ") and stem.casefold() != "nul" for stem in stems)
     paths = [Path(f"{'长' * 80}.{end}") for end in ("png", "jpg", "gif")]
     assert len(set(unique_stems(paths))) == 3
+    composed, apart = "\u00e9.png", "e\u0301.PNG"  # one name, where a file system knows Unicode
+    assert unique_stems([Path(composed), Path(apart)]) == ["\u00e9", "e\u0301.PNG"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("no side"), OSError(5, "of a disk"), KeyError])
@@ -168,15 +170,15 @@ def test_resume_does_only_what_is_left(run, photos, tmp_path):
 
 
 def test_resume_passes_over_answers_to_the_same_question_alone(photos, tmp_path):
-    [asked] = ask_all([photos / "a.jpg"], OBJECTS)
-    result = tmp_path / asked.stem / "result.json"
+    [query] = ask_all([photos / "a.jpg"], OBJECTS)
+    result = tmp_path / query.stem / "result.json"
     result.parent.mkdir()
     rows = [{"image": "a.jpg", "expressions": list(own)} for own in OBJECTS]
     result.write_text(json.dumps({"results": rows}))
-    assert is_done(asked, tmp_path, OBJECTS)
-    assert not is_done(asked, tmp_path, OBJECTS[:1])
-    assert not is_done(asked, tmp_path, [*OBJECTS[:1], ["another"]])
+    assert is_done(query, tmp_path, OBJECTS)
+    assert not is_done(query, tmp_path, OBJECTS[:1])
+    assert not is_done(query, tmp_path, [*OBJECTS[:1], ["another"]])
     result.write_text(json.dumps({"results": [row | {"image": "a.png"} for row in rows]}))
-    assert not is_done(asked, tmp_path, OBJECTS)
+    assert not is_done(query, tmp_path, OBJECTS)
     result.write_text("{")
-    assert not is_done(asked, tmp_path, OBJECTS)
+    assert not is_done(query, tmp_path, OBJECTS)

@@ -23,6 +23,20 @@ def test_imports_run_down_and_in_no_circle():
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
+def test_architecture_lists_every_room():
+    """The block of rooms in docs/architecture.md has the rooms of the layers' contracts."""
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML")
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    text = (ROOT / "docs" / "architecture.md").read_text().split("## The rooms")[1]
+    for contract in tool["contracts"]:
+        if contract["type"] == "layers":
+            rooms = {room for layer in contract["layers"] for room in layer.split(" | ")}
+            (package,) = contract["containers"]
+            block = re.search(rf"^{package}/ .*\n((    .*\n)+)", text, re.MULTILINE)
+            listed = re.split(r"  +|, |\n", block[1])  # what a room is for has blanks in it
+            assert rooms <= set(listed), rooms - set(listed)
+
+
 def test_no_file_is_too_long():
     files = [*MODULES, *(ROOT / "tests").rglob("*.py"), ROOT / "demo_app.py"]
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}

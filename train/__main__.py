@@ -36,6 +36,7 @@ COMMANDS = {
         "a page of tables and curves about a folder of `run`",
     ),
     "study": ("train.run.study", "what stage 3 is worth: Table 4 and figure 6 over several seeds"),
+    "tables": ("train.tables.__main__", "the paper's Tables 1 to 4, all rows beside its figures"),
     "reviewed": (
         "train.run.reviewed",
         "what reviews are worth to training, by a simulated reviewer",

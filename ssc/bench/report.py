@@ -10,6 +10,11 @@ from typing import Any
 
 from ssc.writing import make_folder, write_whole
 
+MISS = (
+    "*miss*: one expression about what the picture does not have; compare it with *boxes*, about "
+    "what it has. The reference then looks on for the nearest classes, as `--nearest` does."
+)
+
 
 def as_markdown(record: dict[str, Any]) -> str:
     """A heading, the conditions and a table for each set of a record; see `measure.measure`."""
@@ -35,7 +40,7 @@ def as_markdown(record: dict[str, Any]) -> str:
                 f"| {step} | {row['seconds']:.3g} | {row['reference']:.3g} | {row['ratio']:.1f}× "
                 f"| {row['gflop']:,.1f} | {row['share']:.1%} | {differs} |"
             )
-        lines.append("")
+        lines += ["", MISS, ""] if "miss" in figures["steps"] else [""]
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ def lay_out_away(forms: Mapping[str, str]) -> dict[str, Component]:
     Args:
         forms: name → title, beside our own.
     """
-    titled = [("masks, overlays, cut-outs and result.json", FILES)]
+    titled = [("pictures and result.json", FILES)]
     titled += [(title, name) for name, title in forms.items()]
     with gr.Row(elem_id="away"):
         form = gr.Dropdown(titled, value=FILES, label="Take it away as", elem_id="form", scale=2)

@@ -7,7 +7,7 @@ size of a screen, which is finer than the network's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,13 +34,14 @@ class Parked:
     """A session in few bytes.
 
     What opens is what was parked, but for prompts, which are JPEG, and for the probability of a
-    picture larger than a screen, which is resampled; the mask at its threshold is exact.
+    picture larger than a screen, which is resampled; the mask at its threshold is exact. What came
+    packed is parked as it came: nothing is lost by further clicks.
     """
 
     def __init__(self, session: Session) -> None:
         self._picture = session.source or png(session.image)
-        self._results = [_Packed(result) for result in session.results]
-        self._rest = _without(session, "image", "results", "source", "_scaled")
+        self._results = [_Packed(result, session.packed) for result in session.results]
+        self._rest = _without(session, "image", "results", "source", "packed", "_scaled")
 
     def __bool__(self) -> bool:
         """False once it is emptied."""
@@ -53,8 +54,14 @@ class Parked:
     def open(self) -> Session:
         """The session, its arrays whole."""
         image = load_image(self._picture)
-        results = [packed.open(image) for packed in self._results]
-        return Session(image=image, results=results, source=self._picture, **self._rest)
+        results: list[Result] = []
+        packed: list[tuple[NDArray[Any], Any]] = []
+        for one in self._results:
+            results.append(one.open(image))
+            packed += one.pairs(results[-1])
+        return Session(
+            image=image, results=results, source=self._picture, packed=packed, **self._rest
+        )
 
     @property
     def nbytes(self) -> int:
@@ -124,9 +131,9 @@ class _Bits(NamedTuple):
 
 
 class _Packed:
-    """A result."""
+    """A result; `packed` as in `Session`."""
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Result, packed: Sequence[tuple[NDArray[Any], Any]]) -> None:
         self._rest = _without(result, "candidates", "selection", "correction", "image")
         self._candidates = _without(result.candidates, "masks")
         self._masks = _Bits.of(result.candidates.masks)
@@ -135,10 +142,12 @@ class _Packed:
         self._prompts: list[bytes] = []
         if result.selection is not None:
             self._selection = _without(result.selection, "prompts")
-            self._prompts = [jpeg(prompt) for prompt in result.selection.prompts]
+            self._prompts = _pack(
+                result.selection.prompts, packed, lambda prompts: [jpeg(own) for own in prompts]
+            )
         if result.correction is not None:
             self._correction = _without(result.correction, "probability", "mask")
-            self._probability = _shrunk(result.correction.probability)
+            self._probability = _pack(result.correction.probability, packed, _shrunk)
             self._mask = _Bits.of(result.correction.mask[None])
 
     def open(self, image: NDArray[np.uint8]) -> Result:
@@ -161,6 +170,14 @@ class _Packed:
             **self._rest,
         )
 
+    def pairs(self, result: Result) -> Iterator[tuple[NDArray[Any], Any]]:
+        """The arrays of `result`, which it was opened as, that were changed by packing; and as
+        what they were packed."""
+        if result.selection is not None:
+            yield result.selection.prompts, self._prompts
+        if result.correction is not None:
+            yield result.correction.probability, self._probability
+
     @property
     def nbytes(self) -> int:
         held = self._masks.nbytes + sum(map(len, self._prompts))
@@ -172,6 +189,18 @@ class _Packed:
 def _without(value: Any, *names: str) -> dict[str, Any]:
     """The fields of a dataclass but those that are named."""
     return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in names}
+
+
+def _pack(
+    array: NDArray[Any],
+    packed: Sequence[tuple[NDArray[Any], Any]],
+    pack: Callable[[NDArray[Any]], Any],
+) -> Any:
+    """What an array came packed as, else what `pack` makes of it."""
+    for came, own in packed:
+        if np.may_share_memory(came, array):  # values hold views
+            return own
+    return pack(array)
 
 
 def _shrunk(probability: NDArray[np.float32]) -> NDArray[np.float32]:

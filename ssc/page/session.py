@@ -54,6 +54,8 @@ class Session:
         could_look_on: whether nothing was found of an object and more could be asked for it; see
             `Segment.nearest`.
         source: the picture's file; empty where it is not known.
+        packed: arrays of the results that came packed with loss, each with what it came as; see
+            `ssc.page.parked`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Session:
     corrects: bool = True
     could_look_on: bool = False
     source: bytes = field(default=b"", repr=False)
+    packed: Sequence[tuple[NDArray[Any], Any]] = field(default=(), repr=False)
     _scaled: dict[int, Scaled] = field(default_factory=dict, repr=False)
 
     @property

@@ -61,7 +61,7 @@ label.missing { opacity: .75; }
     text-align: left; white-space: nowrap; border: 0 !important; }
 .bars td.bar { width: 100%; }
 .bars td.number { text-align: right; padding-right: 0 !important; }
-.bars td.number + td.number { padding-left: .75rem !important; }
+.bars td.number + td { padding-left: .75rem !important; }
 .bars .track { position: relative; display: block; height: .8rem; border-radius: .4rem;
     background: var(--border-color-primary); overflow: hidden; }
 .bars .fill { position: absolute; inset: 0 auto 0 0; border-radius: .4rem; min-width: 2px; }

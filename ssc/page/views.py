@@ -129,16 +129,17 @@ def part_bars(result: Result) -> str:
     for i in range(len(result.candidates)):
         fill = "#{:02x}{:02x}{:02x}".format(*colour_of(i))
         cells = "".join(
-            f'<td class="bar"><span class="track"><span class="fill" style="width:'
-            f'{100 * float(fit[i]):.0f}%;background:{fill}"></span></span></td>'
+            f'<td class="bar" style="width:{100 / len(fits):.0f}%"><span class="track">'
+            f'<span class="fill" style="width:{100 * float(fit[i]):.0f}%;background:{fill}">'
+            "</span></span></td>"
             f'<td class="number">{100 * float(fit[i]):.0f} %</td>'
             for fit in fits.values()
         )
         rows.append(f'<tr><th scope="row">{_badge(i)}</th>{cells}</tr>')
     heads = "".join(f'<th scope="colgroup" colspan="2">{name}</th>' for name in fits)
     said = "How well each candidate fits each part of the words."
-    if len(fits) > 1:
-        said += " The longest bars do not always win: place counts most."
+    if len(fits) > 1 and "place" in fits:
+        said += " Place counts most."
     return (
         f'<table><caption>{said}</caption><thead><tr><th scope="col">'
         f'<span class="unseen">Candidate</span></th>{heads}</tr></thead>'
@@ -173,10 +174,9 @@ def score_bars(result: Result) -> str:
         )
         for i in selection.order
     ]
-    caption = (
-        f"{said} (softmax over the candidates). "
-        f"The best leads the next by {100 * selection.margin:.0f} points."
-    )
+    caption = f"{said} (softmax over the candidates)."
+    if len(rows) > 1:
+        caption += f" The best leads the next by {100 * selection.margin:.0f} points."
     heads = ("Candidate", "Share as a bar", *columns, "Share")
     return _table(caption, heads, rows) + part_bars(result)
 

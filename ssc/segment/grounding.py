@@ -27,7 +27,7 @@ BOX_THRESHOLD = 0.35  # a box's best token must be over it, and
 TEXT_THRESHOLD = 0.25  # a token over it is part of the box's phrase: the published values of both
 NMS_IOU = 0.8  # of two boxes that overlap more, the better stays
 SHORT_SIDE, LONG_SIDE = 800, 1333  # pixels that the network sees, as published
-IMAGES = 4  # seen at once; bounds memory, not results
+PROMPTS = 4  # at once; bounds memory, not results
 KEPT = 32  # answers, a few kB each
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
@@ -98,10 +98,7 @@ class GroundingDetector:
     def _answer(self, image: NDArray[np.uint8], class_names: Sequence[str], form: str) -> Boxes:
         key = content_key(image), tuple(class_names), form, self.threshold, self.text_threshold
 
-        def ask() -> Boxes:
-            return _in_frame(self._ask([preprocess(image)], [class_names], form)[0], image)
-
-        return self._answers.get(key, ask)
+        return self._answers.get(key, lambda: self._ask(image, class_names, form))
 
     @property
     def costly(self) -> bool:
@@ -109,62 +106,30 @@ class GroundingDetector:
         device = getattr(self.network, "device", None)
         return device is not None and device.type == "cpu"
 
-    def detect_many(
-        self, images: Sequence[NDArray[np.uint8]], class_names: Sequence[Sequence[str]]
-    ) -> list[Boxes]:
-        """As `detect` of each image and its class names, in batches of images of equal size.
-
-        Raises:
-            ResourceError: out of memory with a single image.
-        """
-        pixels = [preprocess(image) for image in images]
-        detections = self._ask(pixels, class_names, "{}")
-        again = [
-            i for i, (boxes, _, _) in enumerate(detections) if not len(boxes) and class_names[i]
-        ]
-        names = [class_names[i] for i in again]
-        for i, boxes in zip(again, self._ask([pixels[i] for i in again], names, "all {}s")):
-            detections[i] = boxes
-        return [_in_frame(boxes, image) for boxes, image in zip(detections, images)]
-
-    def _ask(
-        self, pixels: list[Tensor], class_names: Sequence[Sequence[str]], form: str
-    ) -> list[tuple[Tensor, Tensor, tuple[str, ...]]]:
-        """For each image: boxes N×4, XYXY as shares of it, falling scores N, and N names."""
-        jobs = [
-            (i, prompt)
-            for i, names in enumerate(class_names)
-            for prompt in make_class_prompts(names, self.tokenizer, form)
-        ]
-        jobs.sort(key=lambda job: pixels[job[0]].shape)  # stable: batches of equal size
-        answers: list[list] = [[] for _ in pixels]
-        start = 0
-        while start < len(jobs):
-            shape = pixels[jobs[start][0]].shape
-            same = [job for job in jobs[start:] if pixels[job[0]].shape == shape]
-            start += len(same)
-            parts = in_chunks(lambda part: self._see(pixels, part), same, IMAGES, "images")
-            for (i, _), answer in zip(same, (answer for part in parts for answer in part)):
-                answers[i].append(answer)
-        return [_suppress(answer) for answer in answers]
+    def _ask(self, image: NDArray[np.uint8], class_names: Sequence[str], form: str) -> Boxes:
+        """The boxes of an image over the thresholds, of all prompts that the classes take."""
+        pixels = preprocess(image)
+        prompts = make_class_prompts(class_names, self.tokenizer, form)
+        parts = in_chunks(lambda part: self._see(pixels, part), prompts, PROMPTS, "prompts")
+        return _in_frame(_suppress([answer for part in parts for answer in part]), image)
 
     def _see(
-        self, pixels: list[Tensor], jobs: Sequence[tuple[int, ClassPrompt]]
+        self, pixels: Tensor, prompts: Sequence[ClassPrompt]
     ) -> list[tuple[Tensor, Tensor, tuple[str, ...]]]:
-        """What the network finds for each image and prompt, over the thresholds."""
-        batch = torch.stack([pixels[i] for i, _ in jobs])
+        """What the network finds for each prompt, over the thresholds."""
+        batch = torch.stack([pixels] * len(prompts))  # 3×h×w → B×3×h×w
         with torch.inference_mode():
-            logits, boxes = self.network(batch, [prompt.text for _, prompt in jobs])
+            logits, boxes = self.network(batch, [prompt.text for prompt in prompts])
         probabilities = logits.float().sigmoid().cpu()
         return [
             self._read(p, b, prompt)
-            for p, b, (_, prompt) in zip(probabilities, boxes.float().cpu(), jobs)
+            for p, b, prompt in zip(probabilities, boxes.float().cpu(), prompts)
         ]
 
     def _read(
         self, probabilities: Tensor, boxes: Tensor, prompt: ClassPrompt
     ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-        """The boxes of one image over the thresholds, with the class that each belongs to."""
+        """The boxes of one prompt over the thresholds, with the class that each belongs to."""
         words = prompt.tokens.float()
         of_class = probabilities @ (words / words.sum(1, keepdim=True)).T  # Q×T, T×C → Q×C
         over = (probabilities > self.text_threshold).float() @ words.T > 0  # Q×C

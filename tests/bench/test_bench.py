@@ -140,6 +140,7 @@ def test_command(tmp_path, capsys):
     for text in (printed, markdown):  # said wherever such figures stand
         assert text.count(RANDOM) == 2
         assert "| S+S+C |" in text
+        assert text.count("*miss*: ") == 1  # what it is, where there is one
         assert "float32" in text
     assert RANDOM in lavt["weights"]
     assert RANDOM in base["weights"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from huggingface_hub import constants
-from safetensors.torch import save_file
 
 from ssc import clip
 from ssc.cache import Cache
@@ -17,8 +16,9 @@ from ssc.errors import InputError
 from ssc.models import published as pretrained
 from ssc.models.parts import WEIGHTS
 from ssc.models.pocket import POCKET
-from ssc.models.published import CLIPS, DETECTORS, SAMS, SEGMENTERS, SETS, build, files_of
+from ssc.models.published import CLIPS, DETECTORS, SEGMENTERS, SETS, build, files_of
 from ssc.models.sets import default_set, load
+from tests.models.tiny_base import bring_base, fill_cache
 
 
 @pytest.fixture
@@ -131,49 +131,10 @@ def test_names(cache):
         files_of("large")
 
 
-def fill_cache(name, monkeypatch, dino, sam, clip_of):
-    """The files of a set in the Hub's layout, of random networks: what real weights go through.
-
-    Args:
-        dino: makes a Grounding DINO.
-        sam: makes the SAM of an architecture.
-        clip_of: makes the CLIP of a part.
-    """
-    import torch
-
-    from tests.segment.tiny_grounding import shake, tiny_tokenizer
-
-    for part in SETS[name]:
-        path = WEIGHTS[part][0].path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if part in SAMS:
-            torch.save(sam(SAMS[part]).state_dict(), path)
-        elif part in CLIPS:
-            weights = {k: v.contiguous() for k, v in clip_of(part).state_dict().items()}
-            save_file(weights, path)
-        else:
-            shake(dino()).save_pretrained(path.parent)
-            tiny_tokenizer().save_pretrained(path.parent)
-            words = tiny_tokenizer().get_vocab()
-            (path.parent / "vocab.txt").write_text("\n".join(sorted(words, key=words.get)))
-    monkeypatch.setattr(type(files_of(name)[0]), "present", property(lambda f: f.path.exists()))
-    monkeypatch.setattr("socket.socket.connect", None)  # the network is cut off
-    monkeypatch.delenv("SSC_COMPILE", raising=False)
-
-
 @pytest.mark.long
 def test_base_end_to_end_on_tiny_networks(cache, monkeypatch):
-    import segment_anything
-
-    from ssc.segment import grounding
-    from tests.segment.tiny_grounding import tiny_transformers
-    from tests.segment.tiny_sam import tiny_sam
-    from tests.tiny_clip import TINY, tiny
-
-    fill_cache("base", monkeypatch, tiny_transformers, lambda _: tiny_sam(), lambda _: tiny())
-    monkeypatch.setitem(segment_anything.sam_model_registry, "vit_b", tiny_sam)
-    monkeypatch.setattr("open_clip.get_model_config", lambda _: TINY)
-    monkeypatch.setattr(grounding, "SHORT_SIDE", 64)
+    bring_base(monkeypatch)
+    monkeypatch.setattr("socket.socket.connect", None)  # the network is cut off
     pipeline = build("base")
     again = build("base")  # while one is there, its networks are shared
     assert again.segment.segmenter is pipeline.segment.segmenter
@@ -210,6 +171,7 @@ def test_true_to_size(cache, monkeypatch, name):
         lambda architecture: sam_model_registry[architecture](),
         lambda part: open_clip.model.CLIP(**open_clip.get_model_config(CLIPS[part])),
     )
+    monkeypatch.setattr("socket.socket.connect", None)
     pipeline = load(name)
     segment, clip_model = pipeline.segment, pipeline.select.clip.model
     assert clip_model.visual.image_size == ((224, 224) if name == "base" else (336, 336))

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import requests
 import torch
 from huggingface_hub import constants
 
@@ -25,7 +25,7 @@ from ssc.models import stage3
 from ssc.models.parts import WEIGHTS
 from ssc.models.sets import load, own_checkpoint
 from ssc.weights.checkpoints import find_checkpoint, kept_folder
-from tests.train.tiny_lavt import tiny_config
+from tests.train.tiny_lavt import TRUE_DEPTHS, tiny_config
 
 ROOT = Path(__file__).parents[2]
 KEYS = ROOT / "tests" / "data" / "golden" / "official_lavt_swinb_keys.json"
@@ -83,7 +83,7 @@ def cache(tmp_path, monkeypatch):
     words.path.parent.mkdir(parents=True)
     words.path.write_text("\n".join(VOCABULARY))
     monkeypatch.setattr(type(words), "present", property(lambda file: file.path.exists()))
-    monkeypatch.setitem(CONFIGS, "swin_b", tiny_config(len(VOCABULARY)))
+    monkeypatch.setitem(CONFIGS, "swin_b", tiny_config(len(VOCABULARY), TRUE_DEPTHS))
     monkeypatch.delenv("SSC_NO_DOWNLOADS", raising=False)
     return tmp_path
 
@@ -92,7 +92,7 @@ def cache(tmp_path, monkeypatch):
 def authors(cache):
     """A file of the authors' form: of several GPUs, with BERT's pooler and an optimizer."""
     torch.manual_seed(0)
-    config = tiny_config(len(VOCABULARY))
+    config = tiny_config(len(VOCABULARY), TRUE_DEPTHS)
     model = ReferringModel(config["lavt"], config["bert"])
     wrapped = {f"module.{name}": value for name, value in model.lavt.state_dict().items()}
     bert = {f"module.{name}": value for name, value in model.bert.state_dict().items()}
@@ -121,7 +121,7 @@ import requests
 from huggingface_hub import constants
 from ssc.correct.predict import CONFIGS
 from ssc.weights.files import Weights
-from tests.train.tiny_lavt import tiny_config
+from tests.train.tiny_lavt import TRUE_DEPTHS, tiny_config
 port, hub, words = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 get = requests.Session.get
 def local(self, url, **options):  # Google Drive's host, here
@@ -129,7 +129,7 @@ def local(self, url, **options):  # Google Drive's host, here
     return get(self, url.replace("https://drive.google.com", f"http://127.0.0.1:{port}"), **options)
 requests.Session.get = local
 constants.HF_HUB_CACHE = hub
-CONFIGS["swin_b"] = tiny_config(words)
+CONFIGS["swin_b"] = tiny_config(words, TRUE_DEPTHS)
 Weights.present = property(lambda file: file.path.exists())
 from ssc.__main__ import main
 sys.exit(main(["models", "--download", "ssc-refcoco", *sys.argv[4:]]))
@@ -205,12 +205,28 @@ def test_from_the_drive_to_an_answer_on_a_photograph_killed_once(drive, authors,
 
 
 def test_the_stand_ins_file_has_the_published_names(authors):
-    """Those of the authors' checkpoint, but for how many blocks there are."""
     names = json.loads(KEYS.read_text())
     held = torch.load(authors[0], weights_only=False)["model"]
-    own = {name.removeprefix("module.") for name in held}
-    assert own <= set(names)
-    assert {re.sub(r"\d+", "#", name) for name in own} == {re.sub(r"\d+", "#", n) for n in names}
+    assert {name.removeprefix("module.") for name in held} == set(names)
+
+
+@pytest.mark.long
+def test_each_published_checkpoint_is_fetched_by_its_name(drive, authors, monkeypatch):
+    get = requests.Session.get
+
+    def local(self, url, **options):
+        here = f"http://127.0.0.1:{drive.server_port}"
+        return get(self, url.replace("https://drive.google.com", here), **options)
+
+    monkeypatch.setattr(requests.Session, "get", local)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    expected = authors[1].state_dict()
+    for name in reversed(stage3.AUTHORS):  # the first comes last, and is taken all the same
+        assert main(["models", "--download", name, "--yes"]) == 0
+        assert drive.asked[-1][1]["id"] == stage3.AUTHORS[name]
+        loaded = Corrector.load(find_checkpoint(name)).model.state_dict()
+        assert all(torch.equal(value, loaded[key]) for key, value in expected.items())
+    assert own_checkpoint("base") == kept_folder("ssc-refcoco")
 
 
 @pytest.mark.long

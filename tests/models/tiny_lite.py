@@ -14,6 +14,7 @@ def clip_config():
 
 def bring_lite(monkeypatch):
     """Files of the lite set's networks, tiny and random, in the cache."""
+    import open_clip
     import torch
     from open_clip.model import CustomTextCLIP
 
@@ -29,6 +30,10 @@ def bring_lite(monkeypatch):
     path = WEIGHTS["pe-core-s"][0].path
     path.parent.mkdir(parents=True)
     save_file(CustomTextCLIP(**clip_config()).state_dict(), path)
+    others = open_clip.get_model_config
     monkeypatch.setattr(
-        "open_clip.get_model_config", lambda _: clip_config() | {"custom_text": True}
+        "open_clip.get_model_config",
+        lambda name: (
+            clip_config() | {"custom_text": True} if name.startswith("PE") else others(name)
+        ),
     )

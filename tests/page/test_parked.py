@@ -73,6 +73,18 @@ def test_a_large_picture_takes_little_and_its_mask_stays():
     assert (moved & exact).sum() / (moved | exact).sum() > 0.98
 
 
+def test_further_clicks_lose_nothing_more():
+    first = park(session(2000, ["left laptop"])).open()
+    clicked = park(first.with_result(first.result.with_override(1))).open()
+    moved = park(clicked.at_threshold(0.7)).open()
+    for name in ("selection", "correction"):
+        was, came = getattr(first.result, name), getattr(moved.result, name)
+        array = "prompts" if name == "selection" else "probability"
+        assert np.array_equal(getattr(came, array), getattr(was, array))
+    assert moved.result.override == (1,)
+    assert moved.result.correction == first.at_threshold(0.7).result.correction
+
+
 def test_the_oldest_make_room_and_the_newest_stays(monkeypatch):
     first = park(session())
     size = parked_bytes()

@@ -75,9 +75,9 @@ def test_clicks_a_box_and_words(browser, server, place):
         assert rle(mask)["counts"] == code
 
         third = number(page)
-        page.locator("#words input").first.fill("the right words")
+        page.locator("#words textarea").first.fill("the right words")
         with page.expect_response("**/api/words/*"):
-            page.locator("#words input").first.press("Enter")
+            page.locator("#words textarea").first.press("Enter")
         page.wait_for_timeout(100)  # it is drawn anew
         page.locator("#words button").nth(1).click()
         expect(page.locator("#words .struck")).to_have_count(1)

@@ -101,7 +101,7 @@ def test_a_training_from_its_form_to_the_list_of_checkpoints(browser, server, pl
         expect(page.locator("#now")).to_have_text("done", timeout=LONG)
         expect(page.locator("#curves svg")).to_be_visible(timeout=60_000)
         expect(page.locator("#verdict li")).to_contain_text("S+S+C reaches")
-        expect(page.locator("#measured thead")).to_contain_text("Start")
+        expect(page.locator("#measured tbody")).to_contain_text("Start")
         expect(page.locator("#sides .sides")).to_have_count(2, timeout=120_000)
         expect(page.locator("#sides figcaption")).to_have_text(["S+S", "start", "S+S+C"] * 2)
         assert_accessible(page, 1280)

@@ -16,6 +16,8 @@ from ssc.segment.grounding import (
 )
 from tests.segment.tiny_grounding import Answering, shake, tiny_tokenizer, tiny_transformers
 
+MANY = [f"person {'dog ' * (i % 7)}{i}" for i in range(60)]
+"""Classes that take several prompts."""
 BOX, OTHER, FAR = (0.3, 0.3, 0.2, 0.2), (0.31, 0.3, 0.2, 0.2), (0.7, 0.7, 0.4, 0.2)
 
 
@@ -85,6 +87,7 @@ def test_many_classes_take_several_prompts_and_lose_none(tokenizer):
         assert prompt.tokens.any(1).all()
 
 
+@pytest.mark.usefixtures("small")
 def test_the_image_backbone_runs_once_for_each_picture(tokenizer, image):
     model = shake(tiny_transformers())
     detector = GroundingDetector(
@@ -97,8 +100,8 @@ def test_the_image_backbone_runs_once_for_each_picture(tokenizer, image):
     other = detector.detect(image, ["dog"])
     detector.detect_once(image, ["car", "traffic light"])
     assert ran == [1]
-    detector.detect_many([image, 255 - image, 255 - image], [["car"], ["dog"], ["person"]])
-    assert ran == [1, 1]  # and a picture that comes twice, once
+    detector.detect(255 - image, MANY)
+    assert ran == [1, 1]  # and for several prompts at once
     fresh = shake(tiny_transformers())
     again = GroundingDetector(
         TransformersNetwork(fresh, tokenizer), tokenizer, threshold=0.0, text_threshold=0.0
@@ -176,10 +179,10 @@ def test_asks_again_in_the_plural_only_where_nothing_is_found(tokenizer, image):
     table = {"all persons .": [(BOX, {2: 0.5, 1: 0.9})], "dog .": [(FAR, {1: 0.5})]}
     network = Answering(tokenizer, table)
     detector = GroundingDetector(network, tokenizer)
-    other = 255 - image
-    found = detector.detect_many([image, other], [["person"], ["dog"]])
-    assert [labels for _, _, labels in found] == [("person",), ("dog",)]
-    assert [prompts for _, prompts in network.asked] == [("person .", "dog ."), ("all persons .",)]
+    assert detector.detect(image, ["person"])[2] == ("person",)
+    assert detector.detect(image, ["dog"])[2] == ("dog",)
+    asked = [prompts for _, prompts in network.asked]
+    assert asked == [("person .",), ("all persons .",), ("dog .",)]
     network.asked.clear()
     assert detector.detect(image, ["car"])[2] == ()
     assert [prompts for _, prompts in network.asked] == [("car .",), ("all cars .",)]
@@ -187,36 +190,43 @@ def test_asks_again_in_the_plural_only_where_nothing_is_found(tokenizer, image):
     assert len(network.asked) == 2  # an answer is kept
 
 
-def test_out_of_memory_falls_back_to_fewer_images(tokenizer, image):
-    table = {"dog .": [(FAR, {1: 0.5})]}
-    network = Answering(tokenizer, table)
+def test_out_of_memory_falls_back_to_fewer_prompts(tokenizer, image):
+    prompts = [prompt.text for prompt in make_class_prompts(MANY, tokenizer)]
+    assert len(prompts) > 1
+    network = Answering(tokenizer, {prompt: [(FAR, {1: 0.5})] for prompt in prompts})
 
     def full(pixels, prompts):
         if len(prompts) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return network(pixels, prompts)
 
-    pictures = [image, image[::-1], image[:, ::-1]]
-    with pytest.warns(UserWarning, match="going on with 1 images"):
-        found = GroundingDetector(full, tokenizer).detect_many(pictures, [["dog"]] * 3)
-    assert [labels for _, _, labels in found] == [("dog",)] * 3
+    with pytest.warns(UserWarning, match="going on with 1 prompts"):
+        boxes, _, labels = GroundingDetector(full, tokenizer).detect(image, MANY)
+    assert [asked for _, asked in network.asked] == [(prompt,) for prompt in prompts]
+    assert labels == (MANY[0],)  # the same box of each prompt, once
+    np.testing.assert_allclose(boxes, [[30, 24, 54, 32]], atol=1e-4)
 
 
 @pytest.mark.usefixtures("small")
 def test_transformers_network_end_to_end_and_batch_equals_single(tokenizer, image):
     network = TransformersNetwork(shake(tiny_transformers()), tokenizer)
     detector = GroundingDetector(network, tokenizer, threshold=0.5, text_threshold=0.3)
-    pictures = [image, image[::-1], image[:, :30]]
     asked = [["person", "hot dog"], ["dog"], ["traffic light", "car", "person"]]
-    together = detector.detect_many(pictures, asked)
-    assert sum(len(boxes) for boxes, _, _ in together) > 2
-    for picture, names, (boxes, scores, labels) in zip(pictures, asked, together):
-        single = detector.detect(picture, names)
-        assert single[2] == labels
+    texts = [make_class_prompts(names, tokenizer)[0].text for names in asked]
+    pixels = preprocess(image)
+    with torch.inference_mode():
+        together = network(torch.stack([pixels] * 3), texts)
+        for k, text in enumerate(texts):
+            logits, boxes = network(pixels[None], [text])
+            torch.testing.assert_close(
+                together[0][k].sigmoid(), logits[0].sigmoid(), atol=1e-4, rtol=0
+            )
+            torch.testing.assert_close(together[1][k], boxes[0], atol=1e-4, rtol=0)
+    for picture, names in zip((image, image[::-1], image[:, :30]), asked):
+        boxes, scores, labels = detector.detect(picture, names)
+        assert len(boxes)
         assert set(labels) <= set(names)
         assert (np.diff(scores) <= 0).all()
-        np.testing.assert_allclose(single[0], boxes, atol=1e-2)
-        np.testing.assert_allclose(single[1], scores, atol=1e-4)
         h, w = picture.shape[:2]
         assert (boxes >= 0).all()
         assert (boxes <= [w, h, w, h]).all()

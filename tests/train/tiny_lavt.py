@@ -10,7 +10,11 @@ LAVT_TINY = {
 }
 
 
-def tiny_config(vocabulary: int) -> dict:
+TRUE_DEPTHS = (2, 2, 18, 2)
+"""Of the published checkpoints: with them all names of weights are theirs."""
+
+
+def tiny_config(vocabulary: int, depths: tuple[int, ...] = LAVT_TINY["depths"]) -> dict:
     """As a value of `CONFIGS`, for so many words."""
     bert = {
         "hidden_size": 16,
@@ -19,4 +23,5 @@ def tiny_config(vocabulary: int) -> dict:
         "intermediate_size": 8,
         "vocab_size": vocabulary,
     }
-    return {"lavt": LAVT_TINY, "bert": bert, "size": (24, 32), "words": 20}
+    lavt = {**LAVT_TINY, "depths": depths}
+    return {"lavt": lavt, "bert": bert, "size": (24, 32), "words": 20}

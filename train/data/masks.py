@@ -61,7 +61,7 @@ def read_mask(
                 + (turned if image.size == (height, width) else "")
             )
         lossy = image.format in LOSSY and not _is_lossless_webp(path, image, content)
-        truth = _marked(image, path, lossy)
+        truth = _marked(image, path, lossy, _deep(image, path, content))
     if not truth.any():
         hint = "; save it as PNG, as JPEG loses labels" if lossy else ""
         raise InputError(f"{path}: expected some pixels of the object, got none{hint}")
@@ -75,8 +75,31 @@ def _is_lossless_webp(path: Path, image: Image.Image, content: bytes | None) -> 
         return b"VP8L" in file.read(64)  # of the first chunk, or the one after VP8X
 
 
-def _marked(image: Image.Image, path: Path, lossy: bool) -> NDArray[np.bool_]:
-    """bool H×W, where the object is."""
+def _deep(image: Image.Image, path: Path, content: bytes | None) -> NDArray[np.uint16] | None:
+    """Colours of 16 bits, uint16 H×W×C, of which Pillow keeps the upper 8; None of other pictures.
+
+    Of labels, which are small numbers, nothing would be left.
+    """
+    import cv2
+
+    if image.mode not in ("RGB", "RGBA") or image.format not in ("PNG", "TIFF"):
+        return None
+    stored = content if content is not None else path.read_bytes()
+    if image.format == "PNG" and stored[24] != 16:  # the depth, of its first chunk
+        return None
+    pixels = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_UNCHANGED)
+    whole = pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3
+    return pixels if whole and pixels.shape[2] == len(image.getbands()) else None
+
+
+def _marked(
+    image: Image.Image, path: Path, lossy: bool, deep: NDArray[np.uint16] | None
+) -> NDArray[np.bool_]:
+    """bool H×W, where the object is.
+
+    Args:
+        deep: its pixels where Pillow has not all their bits.
+    """
     transparency, solid = image.info.get("transparency"), _opaque(image)
     if image.mode in ("P", "PA"):
         indices = np.asarray(image if image.mode == "P" else image.getchannel(0))
@@ -90,7 +113,7 @@ def _marked(image: Image.Image, path: Path, lossy: bool) -> NDArray[np.bool_]:
         raise InputError(f"{path}: expected a mask in grey or RGB, got one in LAB; convert it")
     if image.mode in ("CMYK", "YCbCr"):
         image = image.convert("RGB")
-    pixels = np.asarray(image)
+    pixels = np.asarray(image) if deep is None else deep
     pixels = pixels.reshape(*pixels.shape[:2], -1)  # H×W → H×W×1
     colours = pixels[..., :-1] if image.mode in ("LA", "La", "RGBA", "RGBa") else pixels
     if colours.dtype.kind == "f" and not np.isfinite(colours).all():

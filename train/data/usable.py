@@ -70,6 +70,12 @@ class LeftOut:
             f"out: {'; '.join(named)}{more}."
         )
 
+    def lines(self) -> list[str]:
+        """Each with its reason; the first `KEPT`, and how many more."""
+        own = [f"{name} ({reason})" for name, reason in list(self.reasons.items())[:KEPT]]
+        more = len(self) - KEPT
+        return [*own, f"and {more} more pictures"] if more > 0 else own
+
     def say(self) -> None:
         """Prints the sentence on stderr, where there is one."""
         if self.reasons:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.evaluate.methods import ZERO_SHOT, Question, Row, mask_of
+from train.evaluate.methods import ZERO_SHOT, Question, Row, mask_of, pick
 
 if TYPE_CHECKING:
     from ssc.correct import Correct
     from ssc.result import Result
+    from train.evaluate.methods import Mask
 
 
 def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> list[Row]:
     """Another checkpoint of stage 3, or one of a text-supervised system (`train.weak`).
 
     The latter has a second row, "snapped": the candidate of stage 1 that its map agrees with best,
-    and the map where none does.
+    and the map where there is none.
 
     Args:
         together: also what S+S and it prefer together (`Result.joint`), as a row of its own.
@@ -46,8 +47,17 @@ def of_stage_3(
 
     rows = [Row(title, lambda question: [mask_of(r.corrected) for r in results(question)])]
     if snaps:
-        rows.append(Row(f"{title} snapped", lambda q: [mask_of(r.snapped) for r in results(q)]))
+        rows.append(Row(f"{title} snapped", lambda q: [_best_of_stage_1(r) for r in results(q)]))
     if together:
         joint = Row(f"{ZERO_SHOT} and {title}", lambda q: [mask_of(r.joint) for r in results(q)])
         rows.append(joint)
     return rows
+
+
+def _best_of_stage_1(result: Result) -> Mask:
+    """The candidate of the highest agreement, however low: such maps are coarse."""
+    correction = result.correction
+    assert correction is not None
+    if not result.found:
+        return correction.mask
+    return pick(result.candidates, int(correction.agreement.argmax()))

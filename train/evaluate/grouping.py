@@ -15,6 +15,7 @@ import numpy as np
 from ssc.pipeline import Pipeline
 from train.data.group import group, pairs
 from train.evaluate.words import SIDE, Row, Square, Truth, knowing_boxes, read_lists
+from train.markdown import table
 
 if TYPE_CHECKING:
     from ssc.result import Result
@@ -76,8 +77,8 @@ def _figures(
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
     names = ("pictures", "sentences", "precision", "recall", "chance")
-    lines = [f"| list | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
-    for name, figures in report.items():
-        cells = [f"{figures[n]:.0f}" if n in names[:2] else f"{figures[n]:.1f}" for n in names]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = (
+        [name, *(f"{figures[n]:.{0 if n in names[:2] else 1}f}" for n in names)]
+        for name, figures in report.items()
+    )
+    return table(["list", *names], rows)

@@ -27,6 +27,7 @@ from ssc.correct.matching import (
 )
 from ssc.errors import InputError
 from ssc.metrics import pairwise_iou
+from train.markdown import percent, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -262,35 +263,31 @@ def _share(true: Tensor, of: Tensor) -> float | None:
 
 def markdown(figures: dict[str, Any]) -> str:
     """The figures of `measure` as two tables."""
-    lines = [
+    counts = (
         f"{figures['objects']} objects, {figures['found']} with a candidate, "
-        f"{figures['matchable']} with one that is right (IoU ≥ {RIGHT} with the true mask).",
-        "",
-        "| expressions | greedy, right % | optimal, right % | greedy = optimal, % of pictures |",
-        "|---|---|---|---|",
+        f"{figures['matchable']} with one that is right (IoU ≥ {RIGHT} with the true mask)."
+    )
+    rows = [
+        [TITLES[key], *(percent(row[name]) for name in ("greedy", "optimal", "same"))]
+        for key, row in figures["rows"].items()
     ]
-    for key, row in figures["rows"].items():
-        cells = [_percent(row[name]) for name in ("greedy", "optimal", "same")]
-        lines.append(f"| {TITLES[key]} | {' | '.join(cells)} |")
-    lines.append(f"| mean of all | {_percent(figures['mean'])} | | |")
-    for weight, share in figures["priors"].items():
-        lines.append(f"| all, plus {weight} for S2's choice | {_percent(share)} | | |")
-    for name, title in (
-        ("S2", "S2's own choice (CLIP)"),
-        ("oracle, no mask twice", "oracle, no mask twice"),
-        ("oracle", "oracle"),
-    ):
-        lines.append(f"| {title} | {_percent(figures[name])} | | |")
-    lines += [
-        "",
-        "| least soft IoU | objects left out | rightly, % | objects kept | rightly, % |",
-        "|---|---|---|---|---|",
-    ]
-    for threshold, row in figures["none"].items():
-        left, rest = _percent(row["left rightly"]), _percent(row["kept rightly"])
-        lines.append(f"| {threshold} | {row['left']} | {left} | {row['kept']} | {rest} |")
-    return "\n".join(lines)
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
+    alone = [("mean of all", figures["mean"])]
+    alone += [(f"all, plus {weight} for S2's choice", s) for weight, s in figures["priors"].items()]
+    alone += [("S2's own choice (CLIP)", figures["S2"])]
+    alone += [(name, figures[name]) for name in ("oracle, no mask twice", "oracle")]
+    rows += [[title, percent(share), "", ""] for title, share in alone]
+    matched = table(
+        ["expressions", "greedy, right %", "optimal, right %", "greedy = optimal, % of pictures"],
+        rows,
+    )
+    none = (
+        [
+            *(threshold, str(row["left"]), percent(row["left rightly"])),
+            *(str(row["kept"]), percent(row["kept rightly"])),
+        ]
+        for threshold, row in figures["none"].items()
+    )
+    left_out = table(
+        ["least soft IoU", "objects left out", "rightly, %", "objects kept", "rightly, %"], none
+    )
+    return f"{counts}\n\n{matched}\n\n{left_out}"

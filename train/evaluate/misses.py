@@ -10,6 +10,7 @@ import numpy as np
 
 from ssc.metrics import mask_box, pairwise_box_iou, pairwise_iou
 from train.evaluate.methods import FOUND_IOU, heeding
+from train.markdown import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,12 +67,11 @@ def markdown(splits: Mapping[str, Sequence[Mapping[str, Any]]], counts: Mapping[
         causes = Counter(row["cause"] for row in rows)
         lines = [f"{name}: {total - len(rows)} of {total} right with words counted."]
         lines += [f"- {causes[cause]} × {cause}: {CAUSES[cause]}." for cause in CAUSES]
-        lines += ["", "| picture | expression | IoU | cause | chosen |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {row['picture']} | {row['expression']} | {row['iou']:.2f} | {row['cause']} "
-            f"| {row['chosen']} |"
+        each = (
+            [row["picture"], row["expression"], f"{row['iou']:.2f}", row["cause"], row["chosen"]]
             for row in rows
-        ]
+        )
+        lines += ["", table(["picture", "expression", "IoU", "cause", "chosen"], each)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ssc.writing import write_whole
 from train.evaluate import misses
+from train.markdown import percent, table
 
 MEASURES = ("oIoU", "mIoU", "P@0.5", "P@0.7", "P@0.9", "choice accuracy")
 BY_KIND = ("S+S", "S+S with words", "S+S several", "S+S+C")
@@ -29,13 +30,14 @@ def markdown(report: dict[str, Any]) -> str:
     parts.append(_sure(report["splits"]))
     if report.get("detector"):
         names = next(iter(report["detector"].values()))
-        lines = [f"| split | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
-        for split, figures in report["detector"].items():
-            lines.append(f"| {split} | " + " | ".join(f"{v:.3f}" for v in figures.values()) + " |")
-        parts.append("\n".join(lines))
+        rows = (
+            [split, *(f"{value:.3f}" for value in figures.values())]
+            for split, figures in report["detector"].items()
+        )
+        parts.append(table(["split", *names], rows))
     if "nouns" in report:
         nouns = report["nouns"]
-        parts.append(f"Class projection: {_percent(nouns['right'])} % of {nouns['nouns']} nouns.")
+        parts.append(f"Class projection: {percent(nouns['right'])} % of {nouns['nouns']} nouns.")
     if "misses" in report:
         counts = {split: _count(groups) for split, groups in report["splits"].items()}
         parts.append(misses.markdown(report["misses"], counts))
@@ -75,21 +77,19 @@ def _scores(splits: Mapping[str, Any]) -> str:
         measures += ["gIoU", "cIoU", "N-acc", "T-acc"]  # where some expressions mean nothing
     if any("box P@0.5" in row for groups in splits.values() for row in _all(groups).values()):
         measures.append("box P@0.5")
-    lines = [f"| split | expressions | | {' | '.join(measures)} |"]
-    lines.append("|---" * (3 + len(measures)) + "|")
-    for split, groups in splits.items():
-        for name, group in groups.items():
-            for title, row in group["rows"].items():
-                if name == "all" or title in BY_KIND:
-                    cells = " | ".join(_percent(row.get(key)) for key in measures)
-                    samples = row["samples"] + row.get("boxes", 0)
-                    lines.append(f"| {split} | {name} ({samples}) | {title} | {cells} |")
-    return "\n".join(lines)
+    rows = [
+        [split, f"{name} ({_samples(row)})", title, *(percent(row.get(key)) for key in measures)]
+        for split, groups in splits.items()
+        for name, group in groups.items()
+        for title, row in group["rows"].items()
+        if name == "all" or title in BY_KIND
+    ]
+    return table(["split", "expressions", "", *measures], rows)
 
 
 def _left_out(splits: Mapping[str, Any]) -> str:
     return "\n".join(
-        f"{split}: {own['pictures']} of {own['of']} pictures ({_percent(own['share'])} %) cannot "
+        f"{split}: {own['pictures']} of {own['of']} pictures ({percent(own['share'])} %) cannot "
         f"be used and are left out: {', '.join(own['named'])}."
         for split, own in splits.items()
         if own["pictures"]
@@ -106,34 +106,35 @@ def _gaps(splits: Mapping[str, Any]) -> str:
 
 
 def _recall(splits: Mapping[str, Any]) -> str:
-    lines = ["| split | expressions | right candidate found | S+S choice of these | chance |"]
-    lines.append("|---|---|---|---|---|")
-    for split, groups in splits.items():
-        for name, group in groups.items():
-            cells = " | ".join(_percent(v) for v in group["right candidate found"].values())
-            lines.append(f"| {split} | {name} | {cells} |")
-    return "\n".join(lines)
+    head = ["split", "expressions", "right candidate found", "S+S choice of these", "chance"]
+    rows = (
+        [split, name, *(percent(share) for share in group["right candidate found"].values())]
+        for split, groups in splits.items()
+        for name, group in groups.items()
+    )
+    return table(head, rows)
 
 
 def _sure(splits: Mapping[str, Any]) -> str:
-    lines = ["| split | | answers called | share | right (IoU 0.5) |", "|---" * 5 + "|"]
-    for split, groups in splits.items():
-        for title, called in groups["all"].get("sure", {}).items():
-            for word, own in called.items():
-                cells = f"{_percent(own['share'])} | {_percent(own['right'])}"
-                lines.append(f"| {split} | {title} | {word} | {cells} |")
-    return "\n".join(lines) if len(lines) > 2 else ""
+    rows = [
+        [split, title, word, percent(own["share"]), percent(own["right"])]
+        for split, groups in splits.items()
+        for title, called in groups["all"].get("sure", {}).items()
+        for word, own in called.items()
+    ]
+    return table(["split", "", "answers called", "share", "right (IoU 0.5)"], rows) if rows else ""
 
 
 def _ablation(caption: str, titles: list[str], splits: Mapping[str, Any]) -> str:
     measures = ("oIoU", "mIoU", "choice accuracy")
-    lines = [f"{caption}", "", f"| split | | {' | '.join(measures)} |", "|---|---|---|---|---|"]
+    rows = []
     for split, groups in splits.items():
         for title in titles:
             row = _all(groups)[title]
-            cells = " | ".join(_percent(row[key]) for key in measures)
-            lines.append(f"| {split} ({row['samples']}) | {title} | {cells} |")
-    return "\n".join(lines)
+            rows.append(
+                [f"{split} ({row['samples']})", title, *(percent(row[key]) for key in measures)]
+            )
+    return f"{caption}\n\n{table(['split', '', *measures], rows)}"
 
 
 def _all(groups: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,9 +143,8 @@ def _all(groups: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _count(groups: Mapping[str, Any]) -> int:
     """How many expressions have a truth."""
-    row = next(iter(_all(groups).values()))
+    return _samples(next(iter(_all(groups).values())))
+
+
+def _samples(row: Mapping[str, Any]) -> int:
     return row["samples"] + row.get("boxes", 0)
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"

@@ -27,6 +27,7 @@ from ssc.segment import Segment
 from ssc.select import Select
 from ssc.words.vocabulary import COCO_80
 from train.data import open_dataset
+from train.markdown import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -289,11 +290,11 @@ def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
     names = ("right", "chance", "decided", "decided right", "class", "looked for", "several", "ms")
-    lines = [f"| list | expressions | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    rows = []
     for name, figures in report.items():
         values = (
             f"{figures.get(n, float('nan')):.{2 if n in ('looked for', 'ms') else 1}f}"
             for n in names
         )
-        lines.append(f"| {name} | {figures['expressions']:.0f} | {' | '.join(values)} |")
-    return "\n".join(lines)
+        rows.append([name, f"{figures['expressions']:.0f}", *values])
+    return table(["list", "expressions", *names], rows)

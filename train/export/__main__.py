@@ -25,6 +25,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder
 from train.data import SOURCES
+from train.data.usable import HELP
 from train.export.formats import FORMATS
 from train.export.items import Page, open_source
 
@@ -45,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--split", default="train", help="name of the split; default: train")
     add("--data", help="the pictures of a store that does not name them")
     add("--images", type=Path, help="folder of the pictures that python -m ssc was given")
+    add("--allow-missing", action="store_true", help=HELP)
     args = parser.parse_args(argv)
-    pages, counts = open_source(args.source, args.data, args.images), [0, 0]
+    pages = open_source(args.source, args.data, args.images, args.allow_missing)
+    counts = [0, 0]
 
     def counted() -> Iterator[Page]:
         for page in pages:
@@ -59,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not counts[1]:
         raise InputError(f"{args.source}: expected objects with masks, got none")
     print(f"{args.out}: {counts[0]} pictures, {counts[1]} objects as {args.form}")
-    for line in left_out:
+    for line in (*left_out, *pages.left_out.lines()):
         print(f"note: left out: {line}", file=sys.stderr)
 
 

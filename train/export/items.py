@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ssc.errors import InputError
 from ssc.images import load_image
 from train.data import open_dataset
 from train.data.masks import decode_segmentation
+from train.data.usable import LeftOut
 from train.pseudo.store import MANIFEST
 from train.review.apply import masks_of
 from train.review.decisions import FILE
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 LABEL = "object"  # where a source knows no class
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)  # of a page without an item, which nobody looks at
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,36 @@ class Page:
     items: tuple[Item, ...]
 
 
-def open_source(text: str, data: str | None = None, images: Path | None = None) -> Iterator[Page]:
-    """The pictures of a source, one at a time; those without an item are passed over.
+@dataclass(frozen=True)
+class Pages:
+    """Pictures, read one at a time.
+
+    Those without an item are passed over, and those that cannot be read are left out.
+
+    Attributes:
+        reads: name of each, and what reads it.
+        left_out: those that have failed so far.
+    """
+
+    reads: Iterable[tuple[str, Callable[[], Page]]]
+    left_out: LeftOut
+
+    def __iter__(self) -> Iterator[Page]:
+        """Raises InputError where no picture can be read, and `TooManyLeftOut`."""
+        some = False
+        for name, read in self.reads:
+            page = self.left_out.tried(lambda: name, read)  # noqa: B023 (called at once)
+            some = some or page is not None
+            if page is not None and page.items:
+                yield page
+        if self.left_out and not some:
+            raise InputError(f"{self.left_out.source}: {self.left_out.words()}")
+
+
+def open_source(
+    text: str, data: str | None = None, images: Path | None = None, allow_missing: bool = False
+) -> Pages:
+    """The pictures of a source.
 
     Args:
         text: a folder of `train run` or `train.pseudo` (S2, with what people decided of it), its
@@ -68,83 +99,86 @@ def open_source(text: str, data: str | None = None, images: Path | None = None) 
             a data set with true masks, as `open_dataset` takes it.
         data: pictures of a store that does not name them.
         images: folder of the pictures that results of `python -m ssc` are of.
+        allow_missing: whether more than a tenth of the pictures may be left out.
 
     Raises:
         InputError: none of these.
     """
     path = Path(text)
     if path.name == FILE:
-        return pages_of(open_reviewed(path.parent, data), decided=True)
+        return pages_of(open_reviewed(path.parent, data), True, text, allow_missing)
     if (path / RUN).exists() or (path / MANIFEST).exists():
-        return pages_of(open_reviewed(path, data), decided=False)
-    if path.is_dir() and (matches := sorted(path.rglob(RESULT))):
-        return _full(_of_results(matches, images))
-    return _full(_of_data(open_dataset(text)))
-
-
-def pages_of(opened: Opened, decided: bool) -> Iterator[Page]:
-    """The pictures of a store with what people decided of it, or with that alone (`decided`)."""
-    return _full(_of_store(opened, decided))
-
-
-def _full(pages: Iterator[Page]) -> Iterator[Page]:
-    return (page for page in pages if page.items)
-
-
-def _of_data(dataset: Dataset) -> Iterator[Page]:
-    for index in range(len(dataset)):
-        picture = dataset[index]
-        items = tuple(
-            Item(
-                referent.name, referent.expressions, referent.mask[None][: int(referent.mask.any())]
+        return pages_of(open_reviewed(path, data), False, text, allow_missing)
+    if path.is_dir() and (files := sorted(path.rglob(RESULT))):
+        if images is None:
+            raise InputError(
+                f"{files[0]}: expected --images, the folder of the pictures that python -m ssc was "
+                "given, as a result has their names alone"
             )
-            for referent in picture.objects
-            if referent.mask is not None
-        )
-        yield Page(picture.name, picture.image, items)
+        several = len(files) > 1
+        reads = [(str(file), partial(_of_results, file, images, several)) for file in files]
+        return Pages(reads, LeftOut(text, len(files), allow_missing))
+    dataset = open_dataset(text)
+    own = ((dataset.picture_name(k), partial(_of_data, dataset, k)) for k in range(len(dataset)))
+    return Pages(own, LeftOut(text, len(dataset), allow_missing))
 
 
-def _of_store(opened: Opened, decided: bool) -> Iterator[Page]:
-    for index in range(len(opened.store)):
-        pseudo = opened.store.picture(index)
-        states = {
-            referent.name: opened.reviews.of(pseudo.name, referent.name)
-            for referent in pseudo.objects
-        }
-        counts = {name for name, own in states.items() if own.choice is not None}
-        if pseudo.error is not None or (decided and not counts):
-            continue
-        right = {referent.name: referent for referent in opened.reviewed(index).objects}
-        items = []
-        for referent in pseudo.objects:
-            choice, own = states[referent.name].choice, right.get(referent.name)
-            label = (referent.classes or (LABEL,))[0]
-            if choice is not None:
-                texts = own.expressions if own else referent.expressions
-                items.append(Item(referent.name, texts, masks_of(choice, pseudo), label))
-            elif not decided and own is not None and own.chosen >= 0:
-                mask = own.candidates.masks[own.chosen]
-                items.append(Item(referent.name, own.expressions, mask[None], label))
-        yield Page(pseudo.name, opened.dataset[index].image, tuple(items))
+def pages_of(
+    opened: Opened, decided: bool, source: str = "export", allow_missing: bool = False
+) -> Pages:
+    """The pictures of a store with what people decided of it, or with that alone (`decided`).
+
+    Args:
+        source: its name, for messages.
+        allow_missing: as of `open_source`.
+    """
+    store = opened.store
+    reads = ((store.name(k), partial(_of_store, opened, k, decided)) for k in range(len(store)))
+    return Pages(reads, LeftOut(source, len(store), allow_missing))
 
 
-def _of_results(files: list[Path], images: Path | None) -> Iterator[Page]:
-    if images is None:
-        raise InputError(
-            f"{files[0]}: expected --images, the folder of the pictures that python -m ssc was "
-            "given, as a result has their names alone"
-        )
-    for file in files:
-        rows = read_results(file)
-        if not rows:
-            continue
-        image = load_image(_picture(images, rows[0]["image"]))
-        name = str(file.parent.name) if len(files) > 1 else rows[0]["image"]
-        try:
-            yield page_of_results(name, image, rows)
-        except InputError as error:
-            message = f"{file}: {error} in {images}; name its folder with --images"
-            raise InputError(message) from error
+def _of_data(dataset: Dataset, index: int) -> Page:
+    picture = dataset[index]
+    items = tuple(
+        Item(referent.name, referent.expressions, referent.mask[None][: int(referent.mask.any())])
+        for referent in picture.objects
+        if referent.mask is not None
+    )
+    return Page(picture.name, picture.image, items)
+
+
+def _of_store(opened: Opened, index: int, decided: bool) -> Page:
+    pseudo = opened.store.picture(index)
+    states = {
+        referent.name: opened.reviews.of(pseudo.name, referent.name) for referent in pseudo.objects
+    }
+    counts = {name for name, own in states.items() if own.choice is not None}
+    if pseudo.error is not None or (decided and not counts):
+        return Page(pseudo.name, NO_PICTURE, ())
+    right = {referent.name: referent for referent in opened.reviewed(index).objects}
+    items = []
+    for referent in pseudo.objects:
+        choice, own = states[referent.name].choice, right.get(referent.name)
+        label = (referent.classes or (LABEL,))[0]
+        if choice is not None:
+            texts = own.expressions if own else referent.expressions
+            items.append(Item(referent.name, texts, masks_of(choice, pseudo), label))
+        elif not decided and own is not None and own.chosen >= 0:
+            mask = own.candidates.masks[own.chosen]
+            items.append(Item(referent.name, own.expressions, mask[None], label))
+    return Page(pseudo.name, opened.dataset[index].image, tuple(items))
+
+
+def _of_results(file: Path, images: Path, several: bool) -> Page:
+    rows = read_results(file)
+    if not rows:
+        return Page(file.parent.name, NO_PICTURE, ())
+    name = file.parent.name if several else rows[0]["image"]
+    image = load_image(_picture(images, rows[0]["image"]))
+    try:
+        return page_of_results(name, image, rows)
+    except InputError as error:
+        raise InputError(f"{error} in {images}; name its folder with --images") from error
 
 
 def read_results(file: Path) -> list[dict[str, Any]]:

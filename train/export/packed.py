@@ -7,15 +7,18 @@ from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
 from ssc.errors import InputError
-from ssc.writing import written
+from ssc.writing import write_whole, written
 from train.export.formats import FORMATS
-from train.export.items import Page
+from train.export.items import Page, Pages
 
 SPLIT = "train"
+LEFT_OUT = "left_out.txt"
 
 
 def zip_pages(pages: Iterable[Page], form: str, folder: Path) -> Path:
     """The pictures in a form, as a ZIP; it and what is in it are written in `folder`.
+
+    What is left out is named in the ZIP's `LEFT_OUT`.
 
     Args:
         form: key of `FORMATS`.
@@ -25,9 +28,12 @@ def zip_pages(pages: Iterable[Page], form: str, folder: Path) -> Path:
     """
     if form not in FORMATS:
         raise InputError(f"export: expected one of {', '.join(FORMATS)}, got {form!r}")
-    FORMATS[form](pages, folder / form, SPLIT)
+    lines = FORMATS[form](pages, folder / form, SPLIT)
+    lines += pages.left_out.lines() if isinstance(pages, Pages) else []
     if not any((folder / form).rglob("*.png")):
         raise InputError("export: expected masks, got none")
+    if lines:
+        write_whole(folder / form / LEFT_OUT, "".join(f"{line}\n" for line in lines).encode())
     return zip_folder(folder / form, folder / f"{form}.zip")
 
 

@@ -25,6 +25,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from train.markdown import table
+
 SIZE = (24, 32)  # of picture and masks, height and width
 BATCHES = 300
 ROWS = {
@@ -140,14 +142,13 @@ def measure(counts: Sequence[int]) -> dict[int, dict[str, float]]:
 def markdown(used: dict[int, dict[str, float]]) -> str:
     """A table, with what each picture adds between the first and the last number of them."""
     counts = list(used)
-    lines = [f"| MB | {' | '.join(f'{n:,}' for n in counts)} | bytes a picture |"]
-    lines.append("|---" * (len(counts) + 2) + "|")
+    rows = []
     for key, what in ROWS.items():
         cells = [f"{used[count][key]:.0f}" for count in counts]
         grown = 1e6 * (used[counts[-1]][key] - used[counts[0]][key])
         cells.append(f"{grown / (counts[-1] - counts[0]):.0f}" if len(counts) > 1 else "–")
-        lines.append(f"| {what} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([what, *cells])
+    return table(["MB", *(f"{n:,}" for n in counts), "bytes a picture"], rows)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -50,11 +50,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from ssc.correct.predict import Corrector
     from ssc.models.bundled import ASSETS
     from train.review.opened import open_reviewed
-    from train.review.simulate import decide, draw, measure
+    from train.review.simulate import all_doubts, decide, draw, measure
 
     opened = open_reviewed(args.place, args.data)
     if args.decide is not None:
-        count = decide(opened, args.decide, args.order, args.seed, args.out)
+        doubts = ORDERS[args.order](all_doubts(opened), args.seed)
+        count = decide(opened, doubts[: round(args.decide * len(doubts))], args.out)
         print(f"{args.out}: {count} decisions")
         return
     bundled = ASSETS / "mini" / "lavt"

@@ -66,11 +66,11 @@ class Doubt:
         """Why, in words."""
         if not self.candidates:
             return "nothing found"
-        reading = ["stages 2 and 3 disagree"] if self.disagrees else []
-        reading += ["another object has the same mask"] if self.conflict else []
+        reasons = ["stages 2 and 3 disagree"] if self.disagrees else []
+        reasons += ["another object has the same mask"] if self.conflict else []
         if self.margin < UNSURE and self.candidates > 1:
-            reading.append(f"margin {100 * self.margin:.0f} %")
-        return ", ".join(reading) or "no doubt"
+            reasons.append(f"margin {100 * self.margin:.0f} %")
+        return ", ".join(reasons) or "no doubt"
 
 
 def margin_of(scores: NDArray[np.float32]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ssc.formats import rle
 from ssc.metrics import mask_iou, pairwise_iou
 from ssc.writing import write_whole
+from train.data.usable import LeftOut
 from train.review.apply import reviewed
 from train.review.decisions import Decision, Reviews, line_of, now
 from train.review.doubt import ORDERS, Doubt, doubts_of
@@ -44,21 +46,31 @@ def read_scenes(
     """All pictures with true masks, the doubts of S2 alone, and those with stage 3's beside it."""
     from tqdm import trange
 
+    left_out = LeftOut(opened.dataset.name, len(opened.store))
     scenes: list[Scene] = []
     alone: list[Doubt] = []
     both: list[Doubt] = []
     for index in trange(len(opened.store), desc="pictures", mininterval=2):
-        pseudo, picture = opened.store.picture(index), opened.dataset[index]
-        truth = {t.name: t.mask for t in picture.objects if t.mask is not None}
-        if pseudo.error is not None or len(truth) < len(pseudo.objects):
+        name, read = partial(opened.store.name, index), partial(_read, opened, index)
+        scene, image = left_out.tried(name, read) or (None, None)
+        if scene is None or image is None:
             continue
-        place = len(scenes)
-        scenes.append(Scene(pseudo, truth))
+        pseudo, place = scene.picture, len(scenes)
+        scenes.append(scene)
         alone += doubts_of(pseudo, place, opened.spatial)
         if corrector is not None:
-            favoured = choices_of_stage_3(corrector, picture.image, pseudo)
+            favoured = choices_of_stage_3(corrector, image, pseudo)
             both += doubts_of(pseudo, place, opened.spatial, lambda t: favoured.get(t.name, -1))  # noqa: B023
+    left_out.say()
     return scenes, alone, both
+
+
+def _read(opened: Opened, index: int) -> tuple[Scene | None, NDArray[np.uint8]]:
+    """A picture of the store with its truth, None where that is not known, and as it looks."""
+    pseudo, picture = opened.store.picture(index), opened.dataset[index]
+    truth = {t.name: t.mask for t in picture.objects if t.mask is not None}
+    known = pseudo.error is None and len(truth) >= len(pseudo.objects)
+    return Scene(pseudo, truth) if known else None, picture.image
 
 
 def answer(scene: Scene, referent: PseudoObject) -> Decision:
@@ -115,24 +127,44 @@ def review(
     return shares
 
 
-def decide(opened: Opened, share: float, order: str, seed: int, path: Path) -> int:
-    """Writes a simulated reviewer's decisions on the first objects of an order to a file.
+def all_doubts(opened: Opened) -> list[Doubt]:
+    """The doubts of S2 alone about all objects; no picture is opened."""
+    outlines = map(opened.store.outline, range(len(opened.store)))
+    return [
+        doubt
+        for index, pseudo in enumerate(outlines)
+        if pseudo.error is None
+        for doubt in doubts_of(pseudo, index, opened.spatial)
+    ]
+
+
+def decide(opened: Opened, chosen: Sequence[Doubt], path: Path) -> int:
+    """Writes a simulated reviewer's decisions on some objects to a file, in their order.
+
+    Only their pictures are opened; an object whose true mask is not known is passed over.
 
     Args:
-        share: of all objects, in [0, 1].
-        order: key of `ORDERS`.
         path: of the file, which is replaced when all are made.
 
     Returns:
         How many there are.
     """
-    scenes, doubts, _ = read_scenes(opened, None)
-    chosen = ORDERS[order](doubts, seed)[: round(share * len(doubts))]
-    answers = [
-        answer(scenes[d.picture], scenes[d.picture].picture.objects[d.number]) for d in chosen
-    ]
-    write_whole(path, b"".join(map(line_of, answers)))
-    return len(answers)
+    from tqdm import tqdm
+
+    numbers: dict[int, list[int]] = {}  # picture → objects: each picture is opened once
+    for doubt in chosen:
+        numbers.setdefault(doubt.picture, []).append(doubt.number)
+    left_out = LeftOut(opened.dataset.name, len(numbers))
+    answers: dict[tuple[int, int], Decision] = {}
+    for index, own in tqdm(sorted(numbers.items()), desc="pictures", mininterval=2):
+        name, read = partial(opened.store.name, index), partial(_read, opened, index)
+        scene, _ = left_out.tried(name, read) or (None, None)
+        if scene is not None:
+            answers |= {(index, k): answer(scene, scene.picture.objects[k]) for k in own}
+    left_out.say()
+    decided = [answers[key] for d in chosen if (key := (d.picture, d.number)) in answers]
+    write_whole(path, b"".join(map(line_of, decided)))
+    return len(decided)
 
 
 def clicks_to(shares: Sequence[float], goal: float) -> int | None:

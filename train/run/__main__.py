@@ -23,7 +23,6 @@ train.fit's.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import shlex
@@ -37,6 +36,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import explained, make_folder, write_whole
 from train.data import SOURCES, open_dataset
+from train.data.locks import hold
 from train.data.usable import HELP
 from train.run.inputs import changed, finished, forget_val, inputs_of, note, same_weights, set_aside
 from train.run.steps import FILES, RECIPES, last_training, steps
@@ -114,10 +114,8 @@ def _alone(out: Path) -> Iterator[int]:
     """
     make_folder(out)
     with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{out}: expected no other run in this folder, got one") from error
+        if not hold(file):
+            raise InputError(f"{out}: expected no other run in this folder, got one")
         yield file.fileno()
 
 

@@ -27,7 +27,7 @@ def run_child(command: Sequence[str], locks: Sequence[int], env: Mapping[str, st
         env: its environment.
     """
     whole = [sys.executable, "-m", "train.run.child", *command]
-    child = subprocess.Popen(whole, pass_fds=locks, env={**env, WITH_PARENT: "1"})
+    child = subprocess.Popen(whole, pass_fds=locks, env={**env, WITH_PARENT: str(os.getpid())})
     try:
         return child.wait()
     except BaseException:
@@ -41,8 +41,8 @@ def run_child(command: Sequence[str], locks: Sequence[int], env: Mapping[str, st
 
 
 if __name__ == "__main__":
-    os.environ[WITH_PARENT] = "1"
     end_with_parent()
+    os.environ[WITH_PARENT] = str(os.getpid())  # for those that it starts
     module, *sys.argv[1:] = sys.argv[1:]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from ssc.entry import command
 from ssc.errors import DownloadError, InputError
+from train.markdown import table
 from train.run.curves import measure
 from train.run.steps import FILES
 
@@ -57,7 +58,7 @@ def card_of(folder: Path, name: str, licence: str) -> str:
         f"```python\nimport ssc\n\nresult = ssc.find(PICTURE, EXPRESSION, "
         f'models="{settings["model set"]}", correct="{name}")\nresult.mask\n```',
         "## Training",
-        _table([[key, f"`{value}`"] for key, value in settings.items()]),
+        table(("", ""), [[key, f"`{value}`"] for key, value in settings.items()]),
     ]
     if figures := _figures(_json(run / "evaluation.json")):
         parts += ["## Figures", "mIoU, or P@0.5 of boxes, in per cent.", figures]
@@ -71,12 +72,7 @@ def _figures(evaluation: Mapping[str, Any] | None) -> str:
         for title, own in groups["all"]["rows"].items()
         if (value := measure(own)) is not None
     ]
-    return _table(rows, ("data", "method", "")) if rows else ""
-
-
-def _table(rows: Sequence[Sequence[str]], head: Sequence[str] = ("", "")) -> str:
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    return table(("data", "method", ""), rows) if rows else ""
 
 
 def _json(path: Path) -> Any:

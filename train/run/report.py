@@ -9,7 +9,7 @@ import argparse
 import gzip
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import write_whole, written
 from train.fit.options import LEFT_OUT
+from train.markdown import table
 from train.run.curves import Rows
 from train.run.logs import logs_of, read_rows
 from train.run.steps import read_state
@@ -204,11 +205,6 @@ def _training(folder: Path, log: Rows) -> list[str]:
         f"{100 * same / matched:.1f} %" if matched else "–",
         f"{100 * max(watched):.1f}" if watched else "–",
     ]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _draw(

@@ -199,7 +199,7 @@ def last_training(plan: Sequence[Step]) -> Step:
 
 def complete(step: Step) -> bool:
     """Whether there is nothing left to do."""
-    if step.module == "train.pseudo":
+    if step.module in ("train.pseudo", "train.weak.maps"):
         from train.pseudo.store import missing_shards, read_manifest
 
         manifest = read_manifest(step.output)

@@ -35,6 +35,7 @@ from train.fit.watch import read_watched
 from train.run.figure6 import truth_of
 from train.run.steps import Step, complete, read_state
 from train.run.study_summary import write_summary
+from train.weak.names import SYSTEMS
 
 WORLD = "classes=16"
 NANO = ASSETS / "mini" / "nano"
@@ -122,7 +123,8 @@ def step_of(
     options += ["--init", str(start)] if start else []
     options += ["--steps", str(updates), "--batch", str(args.batch), "--lr", f"{rate:g}"]
     options += ["--expressions", str(args.expressions), "--seed", str(seed)]
-    options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
+    if training.method not in SYSTEMS:  # which learn of no masks that could be drawn
+        options += ["--watch", str(args.watch), "--eval-every", str(max(1, updates // LOOKS))]
     options += ["--cache", str(args.out / "cache"), "--workers", str(args.workers)]
     options += [*training.options, "--out", str(folder)]
     return Step(f"seed {seed}, {name}", "train.fit", options, folder)
@@ -181,7 +183,7 @@ def figures(args: argparse.Namespace, seed: int, trained: dict[str, Step]) -> di
 def study(args: argparse.Namespace) -> None:
     """All seeds, one after the other; what is complete is skipped."""
     args.figures.mkdir(parents=True, exist_ok=True)
-    _begin(args)
+    begin(args)
     for step in looking(args):
         work(step)
     for seed in args.seeds:
@@ -193,7 +195,7 @@ def study(args: argparse.Namespace) -> None:
         print(write_summary(args.figures), flush=True)
 
 
-def _begin(args: argparse.Namespace) -> None:
+def begin(args: argparse.Namespace) -> None:
     """Writes what all trainings share to `study.json`, or checks that the study there has the same:
     a training that is complete is of these settings.
 

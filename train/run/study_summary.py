@@ -10,6 +10,7 @@ from typing import Any
 
 from ssc.writing import written
 from train.evaluate.tables import HIGH, gap_closed, write_json
+from train.markdown import table
 
 MEASURES = ("mIoU", "oIoU", "choice accuracy")
 LOWS = ("S+S", "ZSBootstrap")
@@ -83,14 +84,14 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """Mean ± standard deviation over the seeds, in per cent."""
     gaps = [f"gap closed from {low}" for low in LOWS]
     heads = ["test set", "", *MEASURES, *gaps]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    rows = []
     for source, split in summary["splits"].items():
         for title, measures in split["rows"].items():
             cells = [_cell(values) for values in measures.values()]
             closed = split["gap closed"].get(title, {})
             cells += [_cell(closed.get(low, [])) for low in LOWS]
-            lines.append(f"| {_short(source)} | {title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            rows.append([_short(source), title, *cells])
+    return table(heads, rows)
 
 
 def _cell(values: Sequence[float | None]) -> str:

@@ -22,11 +22,11 @@ def verdict(evaluation: Mapping[str, Any]) -> list[str]:
             measure(rows.get(title, {})) for title in (START, "S+S and S+S+C", f"S+S and {START}")
         )
         line = f"{name}: S+S+C reaches {100 * after:.1f}"
-        line += "" if both is None else f", S+S and S+S+C together {100 * both:.1f}"
-        line += f"; S+S reaches {100 * alone:.1f}"
+        line += "" if both is None else f", together with S+S {100 * both:.1f}"
+        line += f". S+S reaches {100 * alone:.1f}"
         if start is not None:
-            line += f" and the checkpoint at the start {100 * start:.1f}"
-            line += "" if both_before is None else f", together {100 * both_before:.1f}"
+            line += f", the checkpoint at the start {100 * start:.1f}"
+            line += "" if both_before is None else f", together with S+S {100 * both_before:.1f}"
         line += " (mIoU, or P@0.5 of boxes, in per cent)."
         if max(after, both or 0.0) <= max(alone, start or 0.0, both_before or 0.0):
             line += " No gain: train longer, on more pictures, or from another checkpoint."

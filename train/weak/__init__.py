@@ -1,5 +1,5 @@
 """The text-supervised systems of Table 1: trained on pictures and sentences alone.
 
-Each file has the method of its paper in equations, and what is ours. They are written from what is
-known of the methods, not checked against the papers' full text. No code of the authors is used.
+Each file has the method of its paper in equations, and says what is ours. They are checked against
+the papers' abstracts, as the full texts were not to be had. No code of the authors is used.
 """

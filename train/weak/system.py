@@ -16,14 +16,17 @@ from torch.nn import functional as F
 
 from ssc.correct.predict import ReferringModel
 
+LEVELS = 3  # of four: a cell of the coarsest is larger than most objects
 SURE = 1e-4  # probabilities are this far from 0 and 1, so that their logits are finite
 
 
 class System(ReferringModel, ABC):
     """A text-supervised system on LAVT's visual layers and BERT.
 
-    Its weights begin as LAVT's do, so that a comparison with stage 3 is of the training alone. What
-    LAVT has for words in its visual layers, and its decoder, is not used and not trained.
+    Its weights begin as LAVT's do, so that a comparison with stage 3 is of the training alone. The
+    visual layers stay as they begin: a sentence says what is in a picture and not where, and layers
+    that see all of it, trained on that alone, answer it with any of their cells. What LAVT has for
+    words in its visual layers, and its decoder, is not used.
 
     Args:
         lavt, bert: as `ReferringModel`.
@@ -32,18 +35,15 @@ class System(ReferringModel, ABC):
     def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
         super().__init__(lavt, bert)
         self.dim = dim = int(lavt["language_dim"])
-        self.lavt.classifier.requires_grad_(False)
-        for name, parameter in self.lavt.backbone.named_parameters():
-            if ".image_lang_att." in name:
-                parameter.requires_grad_(False)
-        widths = [len(next(norm.parameters())) for norm in self.lavt.backbone.norms]
+        self.lavt.requires_grad_(False)
+        widths = [len(next(norm.parameters())) for norm in self.lavt.backbone.norms[:LEVELS]]
         self.levels = nn.ModuleList(nn.Linear(width, dim) for width in widths)
         self.sentence = nn.Linear(dim, dim)
 
     def embed(self, image: Tensor) -> Tensor:
         """float B×h×w×D of image float B×3×H×W: a quarter of its size.
 
-        The four maps of the visual layers, each through a linear layer, added at the finest size.
+        The finer maps of the visual layers, each through a linear layer, added at the finest size.
         """
         finest, *coarser = (
             level(own.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # B×C×h×w → B×D×h×w
@@ -83,13 +83,13 @@ class System(ReferringModel, ABC):
     def read(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
         """float N×2×h×w logits of what `embed` and `words` gave."""
         with torch.autocast(pixels.device.type, enabled=False):
-            seen = self.see(pixels.float(), text.float(), mask, image_index)
+            seen = rectified(self.see(pixels.float(), text.float(), mask, image_index))
         seen = seen.clamp(SURE, 1 - SURE)
         return torch.stack([(1 - seen).log(), seen.log()], 1)  # N×2×h×w
 
     @abstractmethod
     def see(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
-        """float N×h×w in [0, 1]: where each sentence's object is.
+        """float N×h×w: how much each sentence means each place, against others of its picture.
 
         Args:
             pixels: float B×h×w×D, of `embed`.
@@ -106,6 +106,16 @@ class System(ReferringModel, ABC):
         Args:
             same: bool N×N, whether two sentences are the same word for word.
         """
+
+
+def rectified(response: Tensor) -> Tensor:
+    """float N×h×w in [0, 1]: what is above the picture's mean, in shares of its peak.
+
+    What is trained on pictures as wholes has no level from which a place is meant; class activation
+    maps are rectified likewise.
+    """
+    above = response - response.mean((1, 2), keepdim=True)
+    return above.clamp(min=0) / above.amax((1, 2), keepdim=True).clamp(min=SURE)
 
 
 def belonging(same: Tensor, image_index: Tensor, pictures: int) -> Tensor:

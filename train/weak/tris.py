@@ -28,7 +28,9 @@ Selection. Of an object's K sentences the map is kept whose inside all K agree w
 Second step. A segmenter is trained on the masks of the kept maps (`train.weak.maps`, then
 `train.fit bootstrap`).
 
-Written from what is known of the method, not checked against the paper's full text. Ours:
+Checked against the paper's abstract, which has the classification of positive and negative
+sentences, bilateral prompts, calibration against background, selection among the positive maps and
+the second step; the equations are written from what is known of the method. Ours:
 
 - the network's own pixels judge inside and outside, held fixed, where TRIS asks CLIP, which is
   fixed, about masked pictures;
@@ -142,7 +144,7 @@ class TRIS(System):
     def see(self, pixels: Tensor, text: Tensor, mask: Tensor, image_index: Tensor) -> Tensor:
         sentences = torch.arange(len(image_index), device=pixels.device)
         _, _, response = self.respond(pixels, text, mask, image_index, sentences)
-        return response.sigmoid().unflatten(1, pixels.shape[1:3])  # N×P → N×h×w
+        return response.unflatten(1, pixels.shape[1:3])  # N×P → N×h×w
 
     def kept(self, pixels: Tensor, text: Tensor, mask: Tensor) -> int:
         """Which of the K sentences of one object has the map to keep; pixels float 1×h×w×D."""

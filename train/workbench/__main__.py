@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,15 +107,23 @@ def open_bench(
         return Bench(opened, prompted, seed=seed)
 
     from ssc.correct.predict import Corrector
+    from train.data.usable import LeftOut
     from train.review.third import choices_of_stage_3
 
     corrector, favourites = Corrector.load(checkpoint), {}
-    for index in trange(len(opened.store), desc="stage 3", unit="picture", mininterval=2):
+    left_out = LeftOut(place, len(opened.store), allowed=True)
+
+    def choices(index: int) -> dict[str, int]:
         pseudo = opened.store.picture(index)
-        if pseudo.error is None and pseudo.objects:
-            image = opened.dataset[index].image
-            favourites[index] = choices_of_stage_3(corrector, image, pseudo)
-    return Bench(opened, prompted, lambda index: favourites.get(index, {}), seed)
+        if pseudo.error is not None or not pseudo.objects:
+            return {}
+        return choices_of_stage_3(corrector, opened.dataset[index].image, pseudo)
+
+    for index in trange(len(opened.store), desc="stage 3", unit="picture", mininterval=2):
+        name, look = partial(opened.store.name, index), partial(choices, index)
+        favourites[index] = left_out.tried(name, look) or {}
+    left_out.say()
+    return Bench(opened, prompted, favourites.__getitem__, seed)
 
 
 @command()

@@ -9,14 +9,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ssc.draw import draw_mask, for_screen
-from ssc.errors import InputError
+from ssc.errors import InputError, told
 from ssc.formats import jpeg
-from ssc.writing import make_folder, write_whole
+from ssc.writing import DiskFull, make_folder, write_whole
 from train.data import open_dataset
 from train.run.figures import curves_of, matches_of, truth_in, watched_of
 from train.run.logs import logs_of
 
 if TYPE_CHECKING:
+    from ssc.pipeline import Pipeline
+    from train.data import Picture
     from train.fit.watch import Watched
     from train.run.figure6 import Truth
 
@@ -70,7 +72,8 @@ def draw_sides(folder: Path) -> list[dict[str, Any]]:
     They are drawn once, to `SIDES` of the run's folder.
 
     Returns:
-        For each "name", "expression" and "shown", titles with the JPEG's name.
+        For each "name", and "expression" and "shown", titles with the JPEG's name; or "error", why
+        it cannot be drawn.
 
     Raises:
         InputError: the run is not complete, or its data are not there.
@@ -93,20 +96,35 @@ def _sides(folder: Path) -> list[dict[str, Any]]:
     data, models, init = open_dataset(source), settings["model set"], settings["init"]
     new = ssc.load(models, correct=folder / "checkpoint")
     old = None if init == "none" else ssc.load(models, correct=init)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place in range(min(PICTURES, len(data))):
-        picture = data[place * len(data) // min(PICTURES, len(data))]
-        said = picture.objects[0].expressions[0]
-        result = new(picture.image, [said])[0]
-        shown = {"S+S": result.selected, "S+S+C": result.corrected}
-        if old is not None:
-            started = old(picture.image, [said])[0].corrected
-            shown = {"S+S": result.selected, "start": started, "S+S+C": result.corrected}
-        files = {}
-        for title, answer in shown.items():
-            files[title] = f"{place}-{title.replace('+', '')}.jpg"
-            masks = picture.image[..., 0][None] < 0 if answer is None else answer.mask[None]
-            image, masks, _ = for_screen(picture.image, masks, result.candidates.boxes[:0])
-            write_whole(folder / SIDES / files[title], jpeg(draw_mask(image, masks[0])))
-        rows.append({"name": picture.name, "expression": said, "shown": files})
+        index = place * len(data) // min(PICTURES, len(data))
+        try:
+            own = _side(data[index], new, old, folder / SIDES, place)
+        except DiskFull:
+            raise
+        except Exception as error:  # of any kind: one picture's failure is that picture's
+            own = {"error": told(error)}
+        rows.append({"name": data.picture_name(index), **own})
     return rows
+
+
+def _side(
+    picture: Picture, new: Pipeline, old: Pipeline | None, folder: Path, place: int
+) -> dict[str, Any]:
+    """A row of `draw_sides`, its pictures written to a folder."""
+    if not picture.objects:
+        raise InputError("expected an expression, got none")
+    said = picture.objects[0].expressions[0]
+    result = new(picture.image, [said])[0]
+    shown = {"S+S": result.selected, "S+S+C": result.corrected}
+    if old is not None:
+        started = old(picture.image, [said])[0].corrected
+        shown = {"S+S": result.selected, "start": started, "S+S+C": result.corrected}
+    files = {}
+    for title, answer in shown.items():
+        files[title] = f"{place}-{title.replace('+', '')}.jpg"
+        masks = picture.image[..., 0][None] < 0 if answer is None else answer.mask[None]
+        image, masks, _ = for_screen(picture.image, masks, result.candidates.boxes[:0])
+        write_whole(folder / files[title], jpeg(draw_mask(image, masks[0])))
+    return {"expression": said, "shown": files}

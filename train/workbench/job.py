@@ -15,13 +15,14 @@ from tempfile import TemporaryDirectory
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from ssc.batch import RESULT, Asked, Failed, ask_all, is_done, segment_each
+from ssc.batch import RESULT, PictureFailure, Query, ask_all, is_done, segment_each
 from ssc.errors import ExpressionError, InputError, PictureError, told
 from ssc.images import find_pictures, suffixes
 from ssc.pipeline import check_objects
 from ssc.writing import make_folder, unique_stems, write_whole
 from train.data import open_dataset
-from train.export.items import Page, page_of_results, read_results
+from train.data.usable import LeftOut
+from train.export.items import Page, Pages, page_of_results, read_results
 from train.export.packed import zip_folder, zip_pages
 from train.workbench.doubts import rows_of
 
@@ -77,7 +78,7 @@ class Job:
             text = json.dumps(self.settings, ensure_ascii=False)
             write_whole(self.folder / FILE, text.encode("utf-8", "backslashreplace"))
 
-    def pictures(self) -> list[Asked]:
+    def pictures(self) -> list[Query]:
         """All of them, in order.
 
         Raises:
@@ -105,21 +106,21 @@ class Job:
     def run(self) -> None:
         """Does what is left, until `stop`; what ends it too early is in its settings."""
         try:
-            asked = self.pictures()
-            self.set(state=RUNNING, total=len(asked), error="", failed={})
+            queries = self.pictures()
+            self.set(state=RUNNING, total=len(queries), error="", failed={})
             pipeline = self._pipeline(self.settings["models"], self.settings["correct"])
-            left = [one for one in asked if not is_done(one, self.results)]
+            left = [one for one in queries if not is_done(one, self.results)]
             self._began, self._did = time.monotonic(), 0
             for outcome in segment_each(pipeline, self._until_stopped(left), self.results):
                 self._did += 1
-                if isinstance(outcome, Failed):
-                    name = outcome.asked.name
+                if isinstance(outcome, PictureFailure):
+                    name = outcome.query.name
                     text = told(outcome.error)
                     text = text.partition(f"{name}: ")[2] or text  # without the server's path
                     why = {"picture": name, "error": text}
-                    self.set(failed=self.settings["failed"] | {outcome.asked.stem: why})
+                    self.set(failed=self.settings["failed"] | {outcome.query.stem: why})
                 else:
-                    self._read(outcome.asked.stem)
+                    self._read(outcome.query.stem)
             self.set(state=STOPPED if self._stop.is_set() else DONE)
         except Exception as error:  # of any kind: the page says it
             self.set(state=FAILED, error=told(error))
@@ -135,8 +136,8 @@ class Job:
         self._stop.clear()
         self.set(state=WAITING)
 
-    def _until_stopped(self, asked: list[Asked]) -> Iterator[Asked]:
-        for one in asked:
+    def _until_stopped(self, queries: list[Query]) -> Iterator[Query]:
+        for one in queries:
             if self._stop.is_set():
                 return
             yield one
@@ -199,14 +200,17 @@ class Job:
             folder.cleanup()
             raise
 
-    def _pages(self) -> Iterator[Page]:
-        for asked in self.pictures():
-            if is_done(asked, self.results):
-                rows = read_results(self.results / asked.stem / RESULT)
-                yield page_of_results(asked.stem, asked.open()[0], rows)
+    def _pages(self) -> Pages:
+        done = [query for query in self.pictures() if is_done(query, self.results)]
+        reads = [(query.name, partial(self._page, query)) for query in done]
+        return Pages(reads, LeftOut(self.name, len(done), allowed=True))
+
+    def _page(self, query: Query) -> Page:
+        rows = read_results(self.results / query.stem / RESULT)
+        return page_of_results(query.stem, query.open()[0], rows)
 
 
-def _of_table(file: str) -> list[Asked]:
+def _of_table(file: str) -> list[Query]:
     """The pictures of a data set, each with its own expressions."""
     data = open_dataset(file)
     names = [data.picture_name(index) for index in range(len(data))]
@@ -216,4 +220,4 @@ def _of_table(file: str) -> list[Asked]:
         picture = data[index]
         return picture.image, [thing.expressions for thing in picture.objects]
 
-    return [Asked(n, s, partial(read, k)) for k, (n, s) in enumerate(zip(names, stems))]
+    return [Query(n, s, partial(read, k)) for k, (n, s) in enumerate(zip(names, stems))]

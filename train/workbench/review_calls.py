@@ -93,9 +93,10 @@ def add_review(app: FastAPI, bench: Bench) -> None:
     @app.get("/api/export/{form}")
     def export(form: str, after: BackgroundTasks, alone: bool = False) -> FileResponse:
         bench.refresh()
+        pages = pages_of(bench.opened, alone, allow_missing=True)
         folder = TemporaryDirectory(prefix="export-")
         try:
-            archive = zip_pages(pages_of(bench.opened, alone), form, Path(folder.name))
+            archive = zip_pages(pages, form, Path(folder.name))
         except BaseException:
             folder.cleanup()
             raise

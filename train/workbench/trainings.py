@@ -7,7 +7,6 @@ between, makes no difference.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from ssc.entry import WITH_PARENT
 from ssc.errors import InputError
 from ssc.models.bundled import ASSETS
 from ssc.writing import make_folder, safe_stem, write_whole
+from train.data.locks import hold, is_held
 from train.run.steps import RECIPES
 from train.run.verdict import verdict
 
@@ -49,7 +49,7 @@ class Trainings:
     def starts(self) -> dict[str, str]:
         """Title → `--init` of what a training may start from."""
         own = {f"{name}, trained here": str(path) for name, path in self.checkpoints().items()}
-        bundled = {"the bundled checkpoint": ""} if (ASSETS / "mini" / "lavt").exists() else {}
+        bundled = {"the bundled one": ""} if (ASSETS / "mini" / "lavt").exists() else {}
         return {**bundled, "fresh weights": "none", **own}
 
     def checkpoints(self) -> dict[str, Path]:
@@ -105,7 +105,7 @@ class Trainings:
             InputError: no such run, or none that the page has started.
         """
         process = self._known(name)["process"]
-        if process and _is_locked(self.home / name / LOCK):  # so the number is not another's by now
+        if process and is_held(self.home / name / LOCK):  # so the number is not another's by now
             os.kill(process, signal.SIGTERM)
 
     def of(self, name: str) -> dict[str, Any]:
@@ -128,8 +128,8 @@ class Trainings:
             "log": lines,
             "error": lines[-1] if state == FAILED else "",
             "checkpoint": str(folder / CHECKPOINT) if state == DONE else "",
-            "verdict": verdict(evaluation) if evaluation else [],
-            "rows": _table(evaluation) if evaluation else {},
+            "verdict": verdict(_short(evaluation)) if evaluation else [],
+            "rows": _table(_short(evaluation)) if evaluation else {},
             "stamp": _stamp(folder),
         }
 
@@ -177,12 +177,8 @@ class Trainings:
     def _spawn(self, folder: Path, command: Sequence[str]) -> None:
         make_folder(folder)
         with (folder / LOCK).open("a") as lock, (folder / LOG).open("ab") as log:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"{folder.name}: expected a run at rest, got one at work"
-                ) from error
+            if not hold(lock):
+                raise InputError(f"{folder.name}: expected a run at rest, got one at work")
             begun = _begun(folder) if (folder / COMMAND).exists() else time.time()
             known = {"command": list(command), "process": 0, "begun": begun}
             write_whole(folder / COMMAND, json.dumps(known).encode())
@@ -200,7 +196,7 @@ class Trainings:
 
     def _is_running(self, name: str) -> bool:
         self._children = [child for child in self._children if child.poll() is None]
-        return any(_is_locked(self.home / name / lock) for lock in (LOCK, ".lock"))
+        return any(is_held(self.home / name / lock) for lock in (LOCK, ".lock"))
 
     def _done(self, name: str) -> bool:
         folder = self.home / name
@@ -219,17 +215,6 @@ class Trainings:
 
 def _env() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != WITH_PARENT} | {"PYTHONUNBUFFERED": "1"}
-
-
-def _is_locked(file: Path) -> bool:
-    if not file.exists():
-        return False
-    with file.open() as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
 
 
 def _begun(folder: Path) -> float:
@@ -266,6 +251,13 @@ def _last(text: str) -> str:
 
 def _json(file: Path) -> Any:
     return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+
+def _short(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """With data sets by the name of their file, where it is another for each."""
+    splits = evaluation["splits"]
+    short = {Path(source).name: groups for source, groups in splits.items()}
+    return {**evaluation, "splits": short if len(short) == len(splits) else splits}
 
 
 def _table(evaluation: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

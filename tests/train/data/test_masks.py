@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -84,6 +85,19 @@ def test_the_object_is_what_is_opaque_and_not_zero(tmp_path, name):
         how = {"exif": exif}
     image.save(tmp_path / name, **how)
     assert np.array_equal(read_mask(tmp_path / name, 20, 30), TRUE)
+
+
+@pytest.mark.parametrize("name", ["RGB.png", "RGB.tif", "RGBA.png"])
+@pytest.mark.parametrize("label", [1, 300, 65535])
+def test_colours_of_16_bits_keep_all_of_them(tmp_path, name, label):
+    """Pillow reads them as 8 bits."""
+    pixels = np.dstack([ONES.astype(np.uint16) * label] * 3)
+    if "RGBA" in name:
+        pixels = np.dstack([pixels, np.full((20, 30), 65535, np.uint16)])
+    cv2.imwrite(str(tmp_path / name), pixels)
+    assert np.array_equal(read_mask(tmp_path / name, 20, 30), TRUE)
+    content = (tmp_path / name).read_bytes()
+    assert np.array_equal(read_mask(Path("of a shard"), 20, 30, content), TRUE)
 
 
 @pytest.mark.parametrize("name", ["m.jpg", "m.webp", "m.avif"])

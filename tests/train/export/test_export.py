@@ -2,6 +2,7 @@
 
 import json
 import sys
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from train.data.outlines import outline
 from train.export.__main__ import main
 from train.export.formats import FORMATS
 from train.export.items import Item, Page, open_source
+from train.export.packed import zip_pages
 
 ENOUGH = 0.95  # IoU of a polygon read back
 
@@ -149,6 +151,27 @@ def test_results_of_the_command_line_are_a_source(tmp_path):
     for item, result in zip(page.items, results):
         assert item.expressions == result.expressions
         assert (item.union == result.mask).all()
+
+
+def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys):
+    data = export(pictures(3), tmp_path / "train.jsonl", masks=True)
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    (tmp_path / rows[1]["image"]).write_bytes(b"x")
+    main([str(data), "--as", "masks", "--out", str(tmp_path / "out")])
+    captured = capsys.readouterr()
+    assert "2 pictures" in captured.out
+    assert f"note: left out: {rows[1]['name']} (" in captured.err
+    archive = zip_pages(open_source(str(data)), "coco", tmp_path / "zip")
+    with ZipFile(archive) as packed:
+        assert rows[1]["name"] in packed.read("coco/left_out.txt").decode()
+    (tmp_path / rows[0]["image"]).write_bytes(b"x")
+    with pytest.raises(SystemExit):
+        main([str(data), "--as", "masks", "--out", str(tmp_path / "out")])
+    assert "2 of 3 pictures" in capsys.readouterr().err
+    main([str(data), "--as", "masks", "--out", str(tmp_path / "out"), "--allow-missing"])
+    (tmp_path / rows[2]["image"]).write_bytes(b"x")
+    with pytest.raises(InputError, match="3 of 3 pictures"):
+        list(open_source(str(data), allow_missing=True))
 
 
 def test_supervision_loads_coco_and_yolo(source, pages, tmp_path):

@@ -53,6 +53,15 @@ def test_the_command_writes_figures_and_a_plot(place, tmp_path, capsys):
     assert "90 % after" in capsys.readouterr().out
 
 
+def test_a_picture_that_cannot_be_read_is_left_out(tmp_path, capsys):
+    place = write(tmp_path, masks=True)
+    row = json.loads((tmp_path / "data.jsonl").read_text().splitlines()[2])
+    (tmp_path / row["image"]).write_bytes(b"x")
+    scenes, _, _ = read_scenes(open_reviewed(place), None)
+    assert len(scenes) == 5
+    assert row["name"] in capsys.readouterr().err
+
+
 @given(st.integers(0, 30), st.integers(0, 100))
 def test_orders_are_permutations(count, seed):
     rng = np.random.default_rng(seed)

@@ -74,7 +74,7 @@ def test_figures(folder):
     )
     row = "| bootstrap | 40 | 320 | 160 | 2.00 | 500.0 | 0.5000 | 0.2000 | 75.0 % | 50.0 % | 25.0 |"
     assert row in text
-    assert "b.jsonl: S+S+C reaches 50.0; S+S reaches 40.0 (mIoU" in text
+    assert "b.jsonl: S+S+C reaches 50.0. S+S reaches 40.0 (mIoU" in text
     assert "No gain" not in text
     assert "These are the training pictures" not in text
     assert "## Checkpoint" not in text
@@ -84,7 +84,7 @@ def test_figures(folder):
 def test_a_checkpoint_that_is_worse_than_its_start_is_no_gain():
     [said] = verdict(evaluation(0.4, 0.5, Start=0.6))
     expected = (
-        "reaches 50.0; S+S reaches 40.0 and the checkpoint at the start 60.0 (mIoU, or P@0.5 of "
+        "reaches 50.0. S+S reaches 40.0, the checkpoint at the start 60.0 (mIoU, or P@0.5 of "
         "boxes, in per cent)."
     )
     assert f"{expected} No gain" in said
@@ -96,8 +96,8 @@ def test_a_gain_may_be_that_of_both_together():
     rows = {"S+S and S+S+C": 0.5, "Start": 0.2, "S+S and Start": 0.45}
     [said] = verdict(evaluation(0.4, 0.3, **rows))
     expected = (
-        "S+S+C reaches 30.0, S+S and S+S+C together 50.0; S+S reaches 40.0 and the checkpoint at "
-        "the start 20.0, together 45.0 (mIoU, or P@0.5 of boxes, in per cent)."
+        "S+S+C reaches 30.0, together with S+S 50.0. S+S reaches 40.0, the checkpoint at the "
+        "start 20.0, together with S+S 45.0 (mIoU, or P@0.5 of boxes, in per cent)."
     )
     assert said.endswith(expected)
     [said] = verdict(evaluation(0.4, 0.3, **rows | {"S+S and Start": 0.5}))

@@ -21,7 +21,7 @@ from train.pseudo.store import Store
 from train.weak.build import NETWORKS, SYSTEM, begin, load
 from train.weak.maps import main as make_maps
 from train.weak.names import SYSTEMS
-from train.weak.system import belonging, classified
+from train.weak.system import belonging, classified, rectified
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def test_the_loop_trains_it_without_masks_and_its_checkpoint_makes_rows(method, 
         for name, value in trained.state_dict().items()
         if name not in begun.state_dict() or not torch.equal(value, begun.state_dict()[name])
     }
-    assert any("lavt.backbone.layers.0.blocks" in name for name in changed)
     assert any("bert.encoder" in name for name in changed)
-    assert not any(".image_lang_att." in name or "lavt.classifier" in name for name in changed)
+    assert any("levels." in name for name in changed)
+    assert not any("lavt." in name for name in changed)
 
     # As it is trained, so it is loaded; each expression alone as among others.
     [whole, snapped] = checkpoint(SYSTEMS[method], tmp_path)
@@ -73,7 +73,9 @@ def test_the_loop_trains_it_without_masks_and_its_checkpoint_makes_rows(method, 
     corrector, image = load(tmp_path), squares()[0]
     both = corrector.predict(image, ["red square", "the"])
     assert both.shape == (2, *image.shape[:2])
-    np.testing.assert_allclose(both[:1], corrector.predict(image, ["red square"]), atol=1e-5)
+    alone = corrector.predict(image, ["red square"])
+    # A map of two updates is nearly flat: stretched to its peak, its rounding is too.
+    np.testing.assert_allclose(both[:1], alone, atol=1e-3)
 
 
 def test_a_finished_training_is_not_done_again_and_another_system_does_not_take_it(data, tmp_path):
@@ -125,6 +127,14 @@ def test_a_sentence_of_several_pictures_belongs_to_all_of_them():
     same[0, 2] = same[2, 0] = True
     own = belonging(same, torch.tensor([0, 0, 1]), 3)
     assert own.tolist() == [[True, True, True], [True, False, True], [False] * 3]
+
+
+def test_a_map_is_what_is_above_its_mean_in_shares_of_its_peak():
+    response = torch.tensor([[[1.0, 3.0], [5.0, 7.0]], [[2.0, 2.0], [2.0, 2.0]]])
+    assert rectified(response).tolist() == [
+        [[0.0, 0.0], [pytest.approx(1 / 3), 1.0]],
+        [[0.0, 0.0], [0.0, 0.0]],  # says nothing of any place
+    ]
 
 
 def test_positive_and_negative_pairs_count_half_each():

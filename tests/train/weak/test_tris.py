@@ -1,12 +1,11 @@
 """TRIS: calibration and selection by hand, and four pictures learnt."""
 
 import math
-from itertools import chain
 
 import pytest
 import torch
 
-from tests.train.weak.toy import PICTURES, overfit
+from tests.train.weak.toy import overfit
 from train.weak.tris import TRIS, calibration, pooled, select_map, told_apart
 
 X, Y = [1.0, 0.0], [0.0, 1.0]
@@ -66,11 +65,10 @@ def test_the_map_that_all_sentences_agree_with_is_kept():
 
 
 def test_it_learns_of_four_pictures():
-    """Green and white are found. Red and blue stay at these: each picture has just one of the two,
-    so that a sentence that fires on both fits any picture by half, and the training rests there.
+    """Three of the four colours are found. The training rests where the fourth fires on others'
+    squares: which colour that is, the weights at the start decide.
     """
     losses, iou = overfit(TRIS, 110)
     assert losses[0] > 1
     assert losses[-1] < 0.45
-    found = [k for k, colour in enumerate(chain(*PICTURES)) if colour in ("green", "white")]
-    assert iou[found].min() > 0.5  # the whole picture has 0.14
+    assert (iou > 0.5).sum() >= 6  # the whole picture has 0.14

@@ -34,9 +34,9 @@ def test_without_own_sentences_it_is_the_softmax():
 
 def test_scores_of_a_sentence():
     similarity = torch.tensor([[[2.0], [-1.0]]])
-    m = torch.tensor([[[0.5], [0.25]]])
-    share = 0.375
-    score = (0.5 * 2 - 0.25) / (EPSILON + 0.75) + (1 - share) ** 3 * math.log(FLOOR + share)
+    m = torch.tensor([[[0.1], [0.02]]])
+    share = 0.06
+    score = (0.1 * 2 - 0.02) / (EPSILON + 0.12) + 0.94**10 * math.log(FLOOR + share)
     assert pooled(similarity, m).item() == pytest.approx(score)
 
 

@@ -265,12 +265,12 @@ function words() {
     const row = document.createElement("li");
     const struck = text === null;
     row.classList.toggle("struck", struck);
-    const field = Object.assign(document.createElement("input"),
-      {value: struck ? entry.expressions[k] : text, disabled: struck, maxLength: 500});
+    const field = Object.assign(document.createElement("textarea"),
+      {value: struck ? entry.expressions[k] : text, disabled: struck, maxLength: 500, rows: 1});
     field.setAttribute("aria-label", `Expression ${k + 1}`);
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Enter") field.blur();
+      if (event.key === "Enter") { event.preventDefault(); field.blur(); }
       if (event.key === "Escape") { field.value = text; field.blur(); }
     });
     field.addEventListener("change", () => correct(k, field.value));
@@ -281,6 +281,16 @@ function words() {
     row.append(field, strike);
     return row;
   }));
+  $("words").querySelectorAll("textarea").forEach((field) => {
+    field.addEventListener("input", () => fit(field));
+    fit(field);
+  });
+}
+
+// As high as its text is.
+function fit(field) {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 }
 
 async function correct(k, text) {

@@ -18,7 +18,7 @@ function choose(event) {
   const size = picked.reduce((sum, file) => sum + file.size, 0) / 1e6;
   $("chosen").textContent = picked.length ?
     `${picked.length.toLocaleString("en")} files, ${size.toFixed(1)} MB, are sent to this page.` :
-    "or a place on the machine that this page runs on:";
+    "Or a place on the machine that this page runs on:";
 }
 $("folder").addEventListener("change", choose);
 $("files").addEventListener("change", choose);

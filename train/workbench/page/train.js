@@ -95,14 +95,15 @@ function finish(run) {
     `. Choose “${run.name}” as stage 3 on the page. `,
     make("a", {href: at("/report"), target: "_blank", textContent: "The whole report"}));
   $("verdict").replaceChildren(...run.verdict.map((text) => make("li", {textContent: text})));
-  const columns = [...new Set(Object.values(run.rows).flatMap(Object.keys))];
+  const titles = [...new Set(Object.values(run.rows).flatMap(Object.keys))];
+  const sources = Object.entries(run.rows);
   const head = (text, scope) => Object.assign(make("th", {textContent: text}), {scope});
   $("measured").tHead.replaceChildren(
-    make("tr", {}, head("", "col"), ...columns.map((text) => head(text, "col"))));
-  $("measured").tBodies[0].replaceChildren(...Object.entries(run.rows).map(([source, row]) =>
-    make("tr", {}, head(source, "row"), ...columns.map((name) => make("td",
-      {textContent: row[name] == null ? "–" : (100 * row[name]).toFixed(1)})))));
-  $("measured").hidden = !columns.length;
+    make("tr", {}, head("", "col"), ...sources.map(([source]) => head(source, "col"))));
+  $("measured").tBodies[0].replaceChildren(...titles.map((title) =>
+    make("tr", {}, head(title, "row"), ...sources.map(([, row]) => make("td",
+      {textContent: row[title] == null ? "–" : (100 * row[title]).toFixed(1)})))));
+  $("measured").hidden = !titles.length;
   sides(run.name);
 }
 
@@ -111,7 +112,8 @@ async function sides(name) {
   try {
     const found = (await call(`api/trainings/${encodeURIComponent(name)}/sides`)).sides;
     if (name !== open) return;
-    $("sides").replaceChildren(...found.map(({expression, shown}) => make("div", {},
+    $("sides").replaceChildren(...found.map(({name: picture, error, expression, shown}) => error ?
+      make("p", {className: "warn", textContent: `${picture}: ${error}`}) : make("div", {},
       make("p", {textContent: `“${expression}”`}),
       make("div", {className: "sides"}, ...Object.entries(shown).map(([title, file]) =>
         make("figure", {}, make("img", {src: at(`/sides/${encodeURIComponent(file)}`),

@@ -1,0 +1,1 @@
+"""The paper's tables: every row computed, beside the paper's figures."""

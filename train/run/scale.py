@@ -1,7 +1,7 @@
 """Reckons what a data set of any size takes, from parts measured here.
 
 python -m train plan --data my/pictures.jsonl --pictures 10000000 --gpus 64
-python -m train plan --data my/pictures.jsonl --pictures 1000000000 --gpus 1000 --model-set paper
+python -m train plan --data my/pictures.jsonl --pictures 20000 1000000000 --model-set paper
 
 DATA is a sample, of which a few pictures go through each step: packing, stages 1 and 2, the cache,
 updates of both trainings, each in one process of this machine, on its GPU where there is one. Such
@@ -155,9 +155,6 @@ def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
         said, sampled = StringIO(), open_dataset(str(folder / "sample.jsonl"))
         with redirect_stderr(said), redirect_stdout(said):
             shards = measure_shards(sampled, folder, folder / "run" / "pseudo")
-    updates = run.options.updates(args.pictures)
-    steps = costs(args.pictures, args.gpus, sample, shards, updates, args.nodes)
-    longest, share = binds(steps)
     lines = [
         f"Measured on {sample.pictures} pictures in one process here ({_device()}), with "
         f"{run.model_set} and {run.model}:",
@@ -169,18 +166,22 @@ def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
         f"{in_bytes(sample.cache)} in the cache",
         f"  {shards.store_requests} requests to write and read a shard of the store, "
         f"{shards.tar_requests} a tar file",
-        "",
-        f"Reckoned for {args.pictures:,} pictures, {updates:,} updates of each training, "
-        f"{args.gpus:,} such processes on {args.nodes:,} machines:",
-        f"  {'':28}{'time':>10}{'bytes':>11}{'requests':>15}",
     ]
-    for cost in steps:
-        time_ = in_time(3600 * cost.hours) if cost.hours else "–"
-        lines.append(
-            f"  {cost.step:28}{time_:>10}{in_bytes(cost.size):>11}"
-            f"{f'{cost.requests:,.0f}' if cost.requests else '–':>15}"
-        )
-    lines.append(f"What binds: {longest.step}, {100 * share:.0f} % of the time.")
+    for pictures in args.pictures:
+        updates = run.options.updates(pictures)
+        steps = costs(pictures, args.gpus, sample, shards, updates, args.nodes)
+        longest, share = binds(steps)
+        lines += [
+            "",
+            f"Reckoned for {pictures:,} pictures, {updates:,} updates of each training, "
+            f"{args.gpus:,} such processes on {args.nodes:,} machines:",
+            f"  {'':28}{'time':>10}{'bytes':>11}{'requests':>15}",
+        ]
+        for cost in steps:
+            time_ = in_time(3600 * cost.hours) if cost.hours else "–"
+            asked = f"{cost.requests:,.0f}" if cost.requests else "–"
+            lines.append(f"  {cost.step:28}{time_:>10}{in_bytes(cost.size):>11}{asked:>15}")
+        lines.append(f"What binds: {longest.step}, {100 * share:.0f} % of the time.")
     return "\n".join(lines)
 
 
@@ -198,12 +199,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--data", required=True, metavar="DATA", help=f"a sample: {SOURCES}")
-    add("--pictures", type=int, required=True, help="of the whole data set")
+    what = "of the whole data set; several for a plan of each"
+    add("--pictures", type=int, nargs="+", required=True, metavar="N", help=what)
     add("--gpus", type=int, default=1, help="processes that share the work; default: 1")
     add("--nodes", type=int, default=1, help="machines that they are on; default: 1")
     args, rest = parser.parse_known_args(argv)
-    for name in ("pictures", "gpus", "nodes"):
-        if (value := getattr(args, name)) < 1:
+    given = [("pictures", number) for number in args.pictures]
+    for name, value in (*given, ("gpus", args.gpus), ("nodes", args.nodes)):
+        if value < 1:
             raise InputError(f"{name}: expected 1 or more, got {value}")
     print(describe(args, rest))
 

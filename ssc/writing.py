@@ -21,6 +21,8 @@ from ssc.errors import WriteError
 
 LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
+BESIDE = ".{name}.{process}.tmp"
+"""Name of what is not whole yet."""
 
 
 class DiskFull(WriteError):
@@ -39,7 +41,7 @@ def written(path: Path, size: int | None = None) -> Iterator[Path]:
         WriteError: it cannot be written; the old one stays.
     """
     name = blake2b(path.name.encode("utf-8", "replace"), digest_size=6).hexdigest()  # short
-    beside = path.with_name(f".{name}.{os.getpid()}.tmp")
+    beside = path.with_name(BESIDE.format(name=name, process=os.getpid()))
     try:
         with explained(path, size, beside):
             yield beside

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 300  # lines of a file
 DATA = {"train/scenes/catalogue.py", "train/scenes/lexicon.py"}  # tables, as long as they must be
 # Imported where they are installed.
-OPTIONAL = {"gdown", "groundingdino", "nltk", "onnxruntime", "spaces", "supervision", "upath"}
+OPTIONAL = {"gdown", "groundingdino", "nltk", "onnxruntime", "spaces", "supervision"}
+OPTIONAL |= {"datasets", "pyarrow", "ray", "upath"}  # of the extra `cluster`
 OTHERS = {"gradio_client", "playwright", "typing_extensions"}  # of gradio, of dev, for types alone
 MODULES = sorted(path for package in ("ssc", "train") for path in (ROOT / package).rglob("*.py"))
 

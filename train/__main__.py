@@ -14,11 +14,13 @@ from ssc.entry import command
 
 COMMANDS = {
     "run": ("train.run.__main__", "from pictures and sentences to a checkpoint, all steps"),
+    "plan": ("train.run.scale", "hours, bytes and requests of so many pictures"),
     "data": (
         "train.data.__main__",
         "checks a data set, groups its sentences, or packs it into tar files",
     ),
     "pseudo": ("train.pseudo.__main__", "stages 1 and 2 over a data set, stored as S1 and S2"),
+    "batch": ("train.batch.__main__", "answers all sentences of a data set, as Parquet"),
     "fit": (
         "train.fit.__main__",
         "trains stage 3, or a text-supervised system of Table 1",

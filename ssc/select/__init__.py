@@ -101,6 +101,13 @@ class Select:
         other._cache = self._cache
         return other
 
+    def anew(self) -> Select:
+        """This stage with nothing kept: a picture's scores are then its own alone, as what is kept
+        of others is left out of a batch."""
+        other = self.with_options()
+        other._cache = PromptCache(self.clip)
+        return other
+
     def __call__(self, image: NDArray[np.uint8], results: Sequence[Result]) -> list[Result]:
         """Stage 2 of all objects of one image, in one call of each encoder at most.
 

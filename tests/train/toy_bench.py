@@ -70,8 +70,7 @@ def write(folder, count=6, copies=1, masks=False):
         renamed = [
             PseudoPicture(names[k], looked[k % count].size, looked[k % count].objects) for k in own
         ]
-        with store.claim(place, shard) as file:
-            store.write_shard(place, shard, renamed, file)
+        store.write_shard(place, shard, renamed)
     return place
 
 

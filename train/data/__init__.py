@@ -185,7 +185,7 @@ CLASSES = "classes="  # before the number of classes, the last part of the text
 SOURCES = """refsprites:SPLIT:COUNT[:FIRST[:SEED]][:classes=K], classes:… likewise,
 refer:FOLDER:BY:SPLIT (refer:data/refcoco:unc:testA), a .jsonl or .csv file or a folder with one,
 photos:FOLDER or coco62:FOLDER, coco:FILE[:PICTURES], labelme:FOLDER or imagefolder:FOLDER;
-webdataset:URL{000000..000999}.tar as `data pack` writes them;
+webdataset:URL{000000..000999}.tar as `data pack` writes them, hf:NAME:SPLIT[:COLUMN=ITS NAME…];
 ungrouped:SOURCE makes
 each sentence of one an object of its own, grouped:FILE.json:SOURCE joins them as `data group` has
 proposed"""
@@ -202,6 +202,7 @@ def open_dataset(text: str) -> Dataset:
     - `coco:FILE[:PICTURES]`, `labelme:FOLDER`, `imagefolder:FOLDER`: other tools' files;
       `train.data.foreign`.
     - `webdataset:URL`: tar files, on a disk or in a bucket; `train.data.shards`.
+    - `hf:NAME:SPLIT`: what `datasets` of Hugging Face reads; `train.data.hub`.
     - `ungrouped:SOURCE`: any of these, each sentence as an object of its own.
     - `grouped:FILE.json:SOURCE`: any of these, sentences joined to objects as the file of
       `python -m train data group` says.
@@ -236,6 +237,10 @@ def open_dataset(text: str) -> Dataset:
         from train.data.shards import Shards
 
         return Shards(rest)
+    if kind == "hf":
+        from train.data.hub import Streamed
+
+        return Streamed(rest)
     if kind in ("photos", "coco62"):
         from train.data.photographs import Photographs
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ssc.errors import InputError, ResourceError, WriteError, told
-from ssc.writing import make_folder, write_whole, written
+from ssc.writing import BESIDE, make_folder, written
 
 T = TypeVar("T")
 
+REQUESTS: Counter[str] = Counter()
+"""How many times this process has asked a server ("asked"), and again ("again")."""
 TRIES = 6
 FIRST_WAIT = 0.1  # seconds, doubled after each try
 KEPT = 20 << 30  # bytes of copies of a bucket's files on the local disk
@@ -105,20 +108,42 @@ def write(place: Path, content: bytes) -> None:
         WriteError: it cannot be written.
     """
     if not is_url(place):
-        write_whole(place, content)
+        with written(place, len(content)) as beside, beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before it takes its name, as a power cut keeps names
         return
+    _written(place, lambda fs, path: fs.pipe_file(path, content))
+
+
+def send(file: Path, place: Path) -> None:
+    """Copies a file of the disk to a URL, whole or not at all; raises WriteError as `write`."""
+    _written(place, lambda fs, path: fs.put_file(str(file), path))
+
+
+def receive(place: Path, file: Path) -> None:
+    """Copies a URL's file to the disk, whole or not at all.
+
+    Raises:
+        OSError: it cannot be read.
+        WriteError: the disk is full.
+    """
     where: Any = place
-    try:
-        _retried(place, lambda: where.fs.pipe_file(where.path, content))
-    except Exception as error:
-        reason = told(error)
-        raise WriteError(f"{place}: cannot be written: {reason}; choose another --out") from error
+    with written(file) as beside:
+        _retried(place, lambda: where.fs.get_file(where.path, str(beside)))
 
 
 def prepare(folder: Path) -> None:
     """Makes a folder for output where it is one of a disk; raises WriteError as `make_folder`."""
     if not is_url(folder):
         make_folder(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Deletes what killed processes were writing in a folder of a disk."""
+    if not is_url(folder):
+        for path in folder.glob(BESIDE.format(name="*", process="*")):
+            path.unlink(missing_ok=True)
 
 
 def opened(place: Path) -> IO[bytes]:
@@ -141,9 +166,8 @@ def opened(place: Path) -> IO[bytes]:
             os.utime(copy)
             return file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with written(copy) as beside:
-            _retried(place, lambda: where.fs.get_file(where.path, str(beside)))
-            _make_room(copy.parent, KEPT - beside.stat().st_size)
+        receive(place, copy)
+        _make_room(copy.parent, KEPT)
 
 
 def _make_room(folder: Path, most: int) -> None:
@@ -162,6 +186,16 @@ def _make_room(folder: Path, most: int) -> None:
         held -= size
 
 
+def _written(place: Path, work: Callable[[Any, str], None]) -> None:
+    """Lets `work` write to a place's file system; raises WriteError where it cannot."""
+    where: Any = place
+    try:
+        _retried(place, lambda: work(where.fs, where.path))
+    except Exception as error:
+        reason = told(error)
+        raise WriteError(f"{place}: cannot be written: {reason}; choose another --out") from error
+
+
 def _fresh(where: Any) -> Any:
     """The place's file system, without what it remembers of folders."""
     where.fs.invalidate_cache()
@@ -175,9 +209,10 @@ def _retried(place: Path, work: Callable[[], T]) -> T:
         OSError: it fails each time, or finally.
     """
     for attempt in range(TRIES):
+        REQUESTS["again" if attempt else "asked"] += 1
         try:
             return work()
-        except Exception as error:  # noqa: PERF203 - each library has its own for a failed network
+        except Exception as error:
             if isinstance(error, FINAL):
                 raise
             if attempt == TRIES - 1:

@@ -9,8 +9,12 @@ python -m train.fit supervised --data refsprites:train:4000 --out runs/supervise
 python -m train.fit tseg       --data refsprites:train:4000 --out runs/tseg --init assets/mini/nano
                                # or tris, gather: text-supervised systems of Table 1 (train.weak)
 torchrun --nproc_per_node 4 -m train.fit bootstrap …                    # several GPUs or processes
+torchrun --nnodes 2 --nproc_per_node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29400 \
+         --max-restarts 9 -m train.fit bootstrap … --out s3://bucket/boot    # on each of two nodes
 
-A killed run goes on where it stopped when the same command is given again.
+A killed run goes on where it stopped when the same command is given again. Of several nodes, those
+that are left wait for one that has died, and go on from the last state when the command is given
+there again. --out is on a disk that they share, or at a URL.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -29,6 +34,9 @@ from ssc.correct.predict import CONFIGS
 from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder, write_whole
+from train.data import places
+from train.data.places import is_url
+from train.fit.copies import Copy
 from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
 from train.fit.loop import fit
 from train.fit.options import LEFT_OUT, Options, default_precision, parse
@@ -64,6 +72,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(options: Options, accelerator: Accelerator) -> None:
     """Opens what the options name, and trains."""
+    places.KEPT = int(options.cache_gb * 2**30)
+    places_of = {"out": options.out, "init": options.init}
+    copies = {name: Copy(url) for name, url in places_of.items() if url and is_url(url)}
+    if copies:
+        with accelerator.local_main_process_first():
+            for copy in copies.values() if accelerator.is_local_main_process else ():
+                copy.bring()
+        folders: dict[str, Any] = {name: copy.folder for name, copy in copies.items()}
+        options = replace(options, **folders)
     make_folder(options.out)  # before anything is loaded
     make_folder(options.cache)
     start = open_checkpoint(options.init) if options.init else None
@@ -95,7 +112,8 @@ def run(options: Options, accelerator: Accelerator) -> None:
         named = zip(("data", "val"), (examples, *val))
         record = {name: own.record for name, own in named}
         write_whole(options.out / LEFT_OUT, (json.dumps(record) + "\n").encode())
-    fit(options, examples, model, tokenizer, config, accelerator, *val)
+    saved = copies["out"].send if "out" in copies else None
+    fit(options, examples, model, tokenizer, config, accelerator, *val, saved=saved)
 
 
 if __name__ == "__main__":

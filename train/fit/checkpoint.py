@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
+STATE = "state.pt"
+
+
 class State:
     """All that a run needs to go on as if it had not been killed.
 
@@ -43,7 +46,7 @@ class State:
         val: str = "",
     ) -> None:
         make_folder(out)
-        self.file = out / "state.pt"
+        self.file = out / STATE
         self.run = run
         self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self.accelerator = accelerator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +39,8 @@ def fit(
     config: dict[str, Any],
     accelerator: Accelerator,
     val: Examples | None = None,
+    *,
+    saved: Callable[[], None] | None = None,
 ) -> ReferringModel:
     """Trains `model`; picks up where a killed run in `options.out` stopped.
 
@@ -46,6 +49,7 @@ def fit(
 
     Args:
         val: examples with true masks, to measure on every `eval_every` updates.
+        saved: called after each save, by the main process.
 
     Raises:
         InputError: the folder holds the state of a run with other options.
@@ -57,7 +61,8 @@ def fit(
         training.step(update)
         training.log(update)
         training.measure(update)
-        training.save(update)
+        if training.save(update) and saved and accelerator.is_main_process:
+            saved()
     training.close()
     return training.bare.eval()
 
@@ -231,14 +236,15 @@ class Training:
             self.state.best = max(self.state.best, miou)
             self.lines.write(update, {"val mIoU": miou})
 
-    def save(self, update: int) -> None:
-        """Writes checkpoint and state, now and then."""
+    def save(self, update: int) -> bool:
+        """Writes checkpoint and state, now and then; returns whether it does."""
         if not self._due(update, self.options.save_every):
-            return
+            return False
         self._check()
         if self.accelerator.is_main_process:  # first: with the last state the run is over
             Corrector.save(self.options.out, self.bare, self.tokenizer, self.config)
         self.state.save(update + 1)
+        return True
 
     def close(self) -> None:
         """Ends the log and the thread of the batches."""

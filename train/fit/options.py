@@ -16,7 +16,7 @@ from ssc.correct.predict import CONFIGS
 from ssc.devices import computes_in_bfloat16
 from ssc.writing import write_whole
 from train.data import SOURCES
-from train.data.places import place_of
+from train.data.places import KEPT, place_of
 from train.data.usable import HELP
 from train.fit.assign import MATCHES
 from train.weak.names import SYSTEMS
@@ -68,7 +68,7 @@ class Options:
     Attributes:
         method: one of `METHODS`.
         data: source of pictures and expressions, as `train.data.open_dataset` takes it.
-        out: folder of the training.
+        out: folder of the training, or its URL.
         lr: peak of the learning rate, which falls to 0 as (1 - update / updates) ** 0.9.
         batch: pictures of an update, of all processes together.
         epochs: length of the training where `steps` is None.
@@ -95,6 +95,7 @@ class Options:
         eval_every, save_every: in updates.
         watch: training pictures to draw over time, see `train.fit.watch`.
         cache: folder of all cached data sets.
+        cache_gb: bytes of copies of a bucket's files on the local disk, in 2**30.
         workers: processes that fill the cache.
         cpu: leaves a GPU alone.
         allow_missing: goes on where more than a tenth of the pictures cannot be used.
@@ -128,6 +129,7 @@ class Options:
     save_every: int = 250
     watch: int = 0
     cache: Path = Path("runs/cache")
+    cache_gb: float = KEPT / 2**30
     workers: int = 2
     cpu: bool = False
     allow_missing: bool = False
@@ -160,8 +162,8 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--data", required=True, help=SOURCES)
     add("--store", type=place_of, help="S1 and S2 of the data, by train.pseudo; or its URL")
     add("--reviews", type=Path, help="of the store, by train workbench; default: beside it")
-    add("--out", type=Path, required=True, help="folder of the training")
-    add("--init", type=Path, help="checkpoint to start from, of --model")
+    add("--out", type=place_of, required=True, help="folder of the training, or its URL")
+    add("--init", type=place_of, help="checkpoint to start from, of --model; or its URL")
     add("--model", choices=tuple(CONFIGS), help="to build, and its defaults; default: mini")
     add(
         "--visual",
@@ -192,6 +194,8 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--watch", type=int, help="training pictures to draw over time; default: 0, train.run 32")
     add("--save-every", type=int, help="updates; default: 250")
     add("--cache", type=Path, help="default: runs/cache")
+    what = "of copies of a bucket's files on the local disk, those used last; default: 20"
+    add("--cache-gb", type=float, metavar="GB", help=what)
     add("--workers", type=int, help="processes that fill the cache; default: 2")
     add("--cpu", action="store_true", help="even where there is a GPU")
     add("--allow-missing", action="store_true", help=HELP)

@@ -27,7 +27,7 @@ from ssc.metrics import mask_box
 from ssc.types import Candidates
 from train.data.slice import SLICE, read_slice
 from train.pseudo.records import PseudoObject, PseudoPicture
-from train.pseudo.store import SHARD, SOURCE, begin, claim, missing_shards, write_shard
+from train.pseudo.store import SHARD, SOURCE, begin, missing_shards, write_shard
 
 PORT = 7879
 PAUSE = 200  # ms between keys: 5 decisions a second
@@ -70,9 +70,7 @@ def write_store(folder: Path, objects: int) -> Path:
             )
             for k in places
         ]
-        with claim(store, shard) as file:
-            assert file is not None
-            write_shard(store, shard, pictures, file)
+        write_shard(store, shard, pictures)
     return store
 
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from multiprocessing import active_children
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssc.errors import told
-from ssc.select import Select
-from ssc.select.prompts import BLURS
+from ssc.errors import InputError, told
 from ssc.select.spatial import STRENGTH
 from ssc.writing import explained
 from train.data import Dataset, Picture, open_dataset
@@ -30,30 +25,27 @@ from train.pseudo.store import (
     SOURCE,
     Store,
     begin,
-    claim,
+    check_joined,
     missing_shards,
+    shard_file,
     unusable,
     write_shard,
 )
+from train.workers import Done, Job, worked
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
     from ssc.pipeline import Pipeline
+    from train.workers.cluster import Cluster
 
 LOG = "log.jsonl"
-Done = tuple[int, dict[str, str], bool]
 
 
 def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
     """Stages 1 and 2 of all objects of a picture (paper §3.1, §3.2).
 
-    A function of the picture alone: what stage 2 keeps of others, and would leave out of a batch,
-    is not there.
+    A function of the picture alone.
     """
-    own = pipeline.select
-    sigma = own.sigma if own.prompt in BLURS else None
-    select = Select(own.clip, prompt=own.prompt, sigma=sigma, rule=own.rule, spatial=own.spatial)
+    select = pipeline.select.anew()
     results = [
         pipeline.segment(picture.image, referent.expressions) for referent in picture.objects
     ]
@@ -83,21 +75,16 @@ def look(picture: Picture, pipeline: Pipeline) -> PseudoPicture:
 
 
 def run(dataset: Dataset, pipeline: Pipeline, out: Path, shards: Sequence[int]) -> Iterator[Done]:
-    """Writes the shards that no other process works on.
-
-    Yields:
-        After each shard: its pictures, the errors of those that cannot be used by name, and whether
-        this process writes it.
-    """
+    """Writes those of the shards that are not there."""
     for shard in shards:
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
-        broken: dict[str, str] = {}
-        with claim(out, shard) as file:
-            if file is not None:
-                pictures = [_pseudo_picture(dataset, index, pipeline) for index in indices]
-                write_shard(out, shard, pictures, file)
-                broken = {picture.name: picture.error for picture in pictures if picture.error}
-        yield len(indices), broken, file is not None
+        if exists(shard_file(out, shard)):  # by a node that was lost then, or another command
+            yield Done(len(indices), unusable(out, [shard]), made=False)
+            continue
+        pictures = [_pseudo_picture(dataset, index, pipeline) for index in indices]
+        write_shard(out, shard, pictures)
+        broken = {picture.name: picture.error for picture in pictures if picture.error}
+        yield Done(len(indices), broken, made=True)
 
 
 def _pseudo_picture(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoPicture:
@@ -106,14 +93,6 @@ def _pseudo_picture(dataset: Dataset, index: int, pipeline: Pipeline) -> PseudoP
         return look(dataset[index], pipeline)
     except Exception as error:  # of any kind: one picture's failure is that picture's
         return PseudoPicture(dataset.picture_name(index), (0, 0), (), told(error))
-
-
-def _processes(workers: int, data: str, models: str, out: Path) -> ProcessPoolExecutor:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    spawn = get_context("spawn")  # CUDA does not survive a fork
-    return ProcessPoolExecutor(workers, spawn, _prepare_worker, (data, models, out))
 
 
 _WORKER: dict[str, Any] = {}
@@ -126,27 +105,14 @@ def _prepare(data: str, models: str, out: Path) -> None:
     import ssc
 
     torch.set_num_threads(1)
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     pipeline = ssc.load(models, correct=False).with_options(paper=True)
     _WORKER.update(dataset=open_dataset(data), pipeline=pipeline, out=out)
 
 
-def _prepare_worker(data: str, models: str, out: Path) -> None:
-    """As `_prepare`; the worker ends when its parent is killed."""
-    from multiprocessing import parent_process
-    from threading import Thread
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
-    parent = parent_process()
-    assert parent is not None
-
-    def end_with_it() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=end_with_it, daemon=True).start()
+def _prepare_node(data: str, models: str, out: Path) -> None:
+    """As `_prepare`, on another machine, whose files and versions are to be the same."""
     _prepare(data, models, out)
+    check_joined(out, describe(_WORKER["dataset"], models, _WORKER["pipeline"]))
 
 
 def _work(shard: int) -> Done:
@@ -155,25 +121,27 @@ def _work(shard: int) -> Done:
 
 
 def generate(
-    data: str, models: str, out: Path, workers: int = 1, allow_missing: bool = False
+    data: str,
+    models: str,
+    out: Path,
+    workers: int = 1,
+    allow_missing: bool = False,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Completes the store `out`, except for shards that other processes work on.
+    """Completes the store `out`.
 
     Args:
         data: as `open_dataset` takes it.
         models: model set.
         out: folder, which is made where missing, or a URL's `UPath`.
-        workers: processes; 1 for this one alone.
+        workers: processes of this machine; 1 for this one alone.
         allow_missing: goes on however many pictures cannot be used.
+        cluster: of Ray's, whose actors work in place of processes.
 
     Raises:
         InputError: no such data or models, or `out` has other settings.
         TooManyLeftOut: more than a tenth of the pictures cannot be used.
     """
-    from contextlib import ExitStack
-
-    from tqdm import tqdm
-
     prepare(out)  # before the models are loaded
     _prepare(data, models, out)
     dataset = _WORKER["dataset"]
@@ -183,31 +151,21 @@ def generate(
     shards = set(range(-(-len(dataset) // SHARD)))
     _count(left_out, unusable(out, sorted(shards - {*todo})))
     start, written = time.perf_counter(), 0
-    with ExitStack() as stack:
-        done: Iterator[Done] = map(_work, todo)
-        if min(workers, len(todo)) > 1:
-            pool = stack.enter_context(_processes(workers, data, models, out))
-            stack.callback(pool.shutdown, cancel_futures=True)
-            done = pool.map(_work, todo)
-        total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
-        bar = stack.enter_context(tqdm(total=total, desc="S1, S2", unit="picture", mininterval=2))
-        try:
-            for pictures, broken, here in done:
-                written += pictures * here
-                bar.update(pictures)
-                _count(left_out, broken)
-        except BaseException:
-            for worker in active_children():  # else this one would wait for them
-                worker.terminate()
-            raise
+    job = Job(_prepare if cluster is None else _prepare_node, (data, models, out), _work)
+    total = sum(min(SHARD, len(dataset) - shard * SHARD) for shard in todo)
+    with worked(job, todo, total, "S1, S2", workers, cluster) as shards_done:
+        for done in shards_done:
+            written += done.pictures * done.made
+            _count(left_out, done.failed)
     if written:
-        _log(out, written, time.perf_counter() - start, max(1, min(workers, len(todo))))
+        most = workers if cluster is None else cluster.actors
+        _log(out, written, time.perf_counter() - start, max(1, min(most, len(todo))))
     left_out.say()
-    missing = missing_shards(out, len(dataset))
-    if missing:
-        print(f"{out}: other processes still work on {len(missing)} shards")
-    else:
-        print(f"{out}: {len(dataset)} pictures, complete")
+    if cluster is not None and (missing := missing_shards(out, len(dataset))):
+        raise InputError(
+            f"{out}: expected a folder that all nodes share, {len(missing)} shards are missing here"
+        )
+    print(f"{out}: {len(dataset)} pictures, complete")
 
 
 def _count(left_out: LeftOut, broken: dict[str, str]) -> None:
@@ -229,9 +187,7 @@ def choose_anew(source: Path, out: Path) -> None:
     begin(out, {**store.manifest, SPATIAL: STRENGTH, "revision": revision()})
     for shard in tqdm(missing_shards(out, len(store)), desc="S2", unit="shard"):
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(store)))
-        with claim(out, shard) as file:
-            if file is not None:
-                write_shard(out, shard, [_guided(store.picture(i)) for i in indices], file)
+        write_shard(out, shard, [_guided(store.picture(i)) for i in indices])
 
 
 def _guided(picture: PseudoPicture) -> PseudoPicture:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from socket import gethostname
+from typing import Any
 
 from ssc.cache import Cache
 from ssc.errors import InputError
-from ssc.writing import explained
-from train.data.places import exists, is_url, names_in, opened, place_of, prepare, read, write
+from train.data.places import exists, names_in, opened, place_of, prepare, read, sweep, write
 from train.pseudo.records import PseudoObject, PseudoPicture, decode, encode
 
 FORMAT = 1
@@ -139,20 +137,46 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def begin(folder: Path, manifest: dict[str, Any]) -> None:
     """Starts a store, or checks that the one in the folder has the same settings.
 
-    The code's revision may differ, so that a run can go on after a fix, and so may the text that
-    names the data: they may be moved.
+    What a killed process was writing there is deleted. The code's revision may differ, so that a
+    run can go on after a fix, and so may the text that names the data: they may be moved.
 
     Raises:
         InputError: the folder's manifest differs, with the first difference.
     """
-    manifest = {"format": FORMAT, **manifest, "pictures a shard": SHARD}
+    manifest = {"format": FORMAT, **manifest}
+    manifest.setdefault("pictures a shard", SHARD)
     old = read_manifest(folder)
     if old is None:
         prepare(folder)
         text = json.dumps(manifest, indent=1) + "\n"
         write(folder / MANIFEST, text.encode("utf-8", "backslashreplace"))
         return
-    for key in sorted((old.keys() | manifest.keys()) - {"revision", SOURCE}):
+    sweep(folder)
+    _compare(folder, old, manifest, old.keys() | manifest.keys())
+
+
+def check_joined(folder: Path, manifest: dict[str, Any]) -> None:
+    """Checks that another machine sees the store that was begun, and has the same settings.
+
+    Args:
+        manifest: what this machine finds of it; "files", which take long to read, may be left out.
+
+    Raises:
+        InputError: the folder is another one there, or a setting differs.
+    """
+    old = read_manifest(folder)
+    if old is None:
+        raise InputError(
+            f"{folder}: expected a folder that all nodes share, found no {MANIFEST} on "
+            f"{gethostname()}; choose a shared disk or a URL for --out"
+        )
+    _compare(folder, old, manifest, manifest.keys())
+
+
+def _compare(
+    folder: Path, old: dict[str, Any], manifest: dict[str, Any], keys: Iterable[str]
+) -> None:
+    for key in sorted({*keys} - {"revision", SOURCE}):
         if old.get(key) != manifest.get(key):
             raise InputError(
                 f"{folder}: expected to go on with {key} = {old.get(key)!r}, got "
@@ -160,54 +184,8 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
             )
 
 
-@contextmanager
-def claim(folder: Path, shard: int) -> Iterator[IO[bytes] | None]:
-    """Locks a shard for this process.
-
-    The lock is the kernel's and ends with the process, also after kill -9. It is on the file that
-    becomes the shard, so no lock file is left behind. A bucket has no locks: two processes may
-    make a shard there, with the same bytes.
-
-    Yields:
-        A file for `write_shard`; None where the shard is complete, or another process has it.
-    """
-    import fcntl
-
-    path = shard_file(folder, shard)
-    if is_url(folder):
-        yield None if exists(path) else BytesIO()
-        return
-    part = _part(path)
-    with part.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        if path.exists():  # another process has finished it
-            part.unlink(missing_ok=True)
-            yield None
-            return
-        file.truncate(0)  # what a killed process left
-        yield file
-
-
-def write_shard(
-    folder: Path, shard: int, pictures: Iterable[PseudoPicture], file: IO[bytes]
-) -> None:
-    """Writes a shard to the file of `claim`, atomically; equal pictures give equal bytes."""
+def write_shard(folder: Path, shard: int, pictures: Iterable[PseudoPicture]) -> None:
+    """Writes a shard, whole or not at all; equal pictures give equal bytes."""
     lines = [json.dumps(encode(p), ensure_ascii=False, separators=(",", ":")) for p in pictures]
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
-    path, packed = shard_file(folder, shard), gzip.compress(text, mtime=0)
-    if is_url(folder):
-        write(path, packed)
-        return
-    with explained(path, len(packed)):
-        file.write(packed)
-        file.flush()
-        os.fsync(file.fileno())
-        os.replace(_part(path), path)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
+    write(shard_file(folder, shard), gzip.compress(text, mtime=0))

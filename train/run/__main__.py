@@ -231,6 +231,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         args.measure = args.measure or OF_DATA
     args.seed, args.visual = known.seed, known.visual
     # At most, as some pictures have nothing to learn from.
+    args.options = known
     args.updates, args.batch = known.updates(len(args.dataset)), known.batch
     if args.model == "mini" and args.init and not _given(args.fit, "--lr"):
         args.fit += ["--lr", str(known.lr * KEPT)]

@@ -77,15 +77,15 @@ def describe(args: argparse.Namespace) -> str:
     ]
     for number, (step, (what, time_, bytes_)) in enumerate(zip(plan, costs), 1):
         lines.append(
-            f"Step {number} of {len(plan)}: {step.title:38} {what:28} {_time(time_):>8} "
-            f"{_bytes(bytes_):>9}"
+            f"Step {number} of {len(plan)}: {step.title:38} {what:28} {in_time(time_):>8} "
+            f"{in_bytes(bytes_):>9}"
         )
         lines.append(f"  {step.command}")
     free = shutil.disk_usage(_existing(args.out)).free
     lines += [
         "",
-        f"About {_time(seconds)} in all, plus some seconds for each step to start; "
-        f"{_bytes(size)} of disk in {args.out}, where {_bytes(free)} are free.",
+        f"About {in_time(seconds)} in all, plus some seconds for each step to start; "
+        f"{in_bytes(size)} of disk in {args.out}, where {in_bytes(free)} are free.",
         f"Measured on {sample.pictures} pictures in one process; more processes are assumed to "
         "share the work evenly.",
     ]
@@ -210,15 +210,17 @@ def _existing(folder: Path) -> Path:
     return next(islice((f for f in (folder, *folder.absolute().parents) if f.exists()), 1))
 
 
-def _time(seconds: float) -> str:
+def in_time(seconds: float) -> str:
+    """Seconds in words: "3.2 h"."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.0f} s"
 
 
-def _bytes(count: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+def in_bytes(count: float) -> str:
+    """A number of bytes in words: "3.2 MB"; "–" for none."""
+    for unit, size in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count / 1e3:.0f} kB" if count else "–"

@@ -29,7 +29,7 @@ from train.data import SOURCES, Dataset, Picture, open_dataset
 from train.data.usable import HELP, LeftOut
 from train.pseudo.provenance import revision
 from train.pseudo.records import PseudoObject, PseudoPicture
-from train.pseudo.store import SHARD, SOURCE, begin, claim, missing_shards, write_shard
+from train.pseudo.store import SHARD, SOURCE, begin, missing_shards, write_shard
 from train.weak.build import load
 from train.weak.tris import TRIS
 
@@ -95,13 +95,11 @@ def generate(folder: Path, data: str, out: Path, allow_missing: bool = False) ->
     left_out = LeftOut(data, len(dataset), allow_missing)
     for shard in tqdm(missing_shards(out, len(dataset)), desc="maps", unit="shard", mininterval=2):
         indices = range(shard * SHARD, min((shard + 1) * SHARD, len(dataset)))
-        with claim(out, shard) as file:
-            if file is not None:
-                pictures = [_picture(corrector, dataset, index) for index in indices]
-                for picture in pictures:
-                    if picture.error:
-                        left_out.add(picture.name, picture.error)
-                write_shard(out, shard, pictures, file)
+        pictures = [_picture(corrector, dataset, index) for index in indices]
+        for picture in pictures:
+            if picture.error:
+                left_out.add(picture.name, picture.error)
+        write_shard(out, shard, pictures)
     left_out.say()
 
 

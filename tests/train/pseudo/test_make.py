@@ -19,7 +19,6 @@ from train.pseudo.store import (
     SHARD,
     Store,
     begin,
-    claim,
     write_shard,
 )
 
@@ -87,8 +86,7 @@ def test_a_data_set_from_beginning_to_end(tmp_path, capsys):
 def write_store(folder, pictures):
     begin(folder, {"pictures": len(pictures)})
     for shard in range(-(-len(pictures) // SHARD)):
-        with claim(folder, shard) as file:
-            write_shard(folder, shard, pictures[shard * SHARD : (shard + 1) * SHARD], file)
+        write_shard(folder, shard, pictures[shard * SHARD : (shard + 1) * SHARD])
 
 
 def dogs(name, expressions, scores):

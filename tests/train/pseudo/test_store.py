@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc.errors import InputError
+from ssc.writing import BESIDE, written
 from tests.forks import ended, fork
 from tests.train.pseudo.random_pictures import H, W, candidates, picture, thing
 from tests.train.pseudo.toy_pseudo import make
@@ -21,15 +23,11 @@ from train.pseudo.records import PseudoPicture, decode, encode
 from train.pseudo.store import (
     Store,
     begin,
-    claim,
+    check_joined,
     missing_shards,
+    shard_file,
     write_shard,
 )
-
-
-def write(folder, shard, pictures):
-    with claim(folder, shard) as file:
-        write_shard(folder, shard, pictures, file)
 
 
 def same(a, b):
@@ -68,7 +66,7 @@ def test_candidates_of_two_objects_are_held_once():
 
 def test_a_picture_that_could_not_be_read_keeps_its_place(tmp_path):
     begin(tmp_path, {"pictures": 2})
-    write(tmp_path, 0, [PseudoPicture("broken", (0, 0), (), "truncated"), picture(1)])
+    write_shard(tmp_path, 0, [PseudoPicture("broken", (0, 0), (), "truncated"), picture(1)])
     store = Store.open(tmp_path)
     assert store[0] == ()
     assert store.picture(0).error == "truncated"
@@ -80,7 +78,7 @@ def test_random_access_over_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "KEPT_SHARDS", 1)
     begin(tmp_path, {"pictures": 10})
     for shard in range(3):
-        write(tmp_path, shard, [picture(k) for k in range(4 * shard, min(4 * shard + 4, 10))])
+        write_shard(tmp_path, shard, [picture(k) for k in range(4 * shard, min(4 * shard + 4, 10))])
     store = Store.open(tmp_path)
     assert len(store) == 10
     for k in (9, 0, 5, 0, 3):
@@ -99,7 +97,7 @@ def test_what_is_not_a_whole_store_is_named(tmp_path):
     with pytest.raises(InputError, match=r"shard-00000\.jsonl\.gz: expected a shard"):
         Store.open(tmp_path)[0]
     (tmp_path / "shard-00000.jsonl.gz").unlink()
-    write(tmp_path, 0, [])
+    write_shard(tmp_path, 0, [])
     with pytest.raises(InputError, match="expected 1 pictures, got 0"):
         Store.open(tmp_path)[0]
     (tmp_path / "manifest.json").write_text('{"format": 99}')
@@ -117,19 +115,27 @@ def test_another_setting_is_refused_and_another_revision_is_not(tmp_path):
         begin(tmp_path, {"pictures": 1, "sigma": 25.0, "revision": "a"})
 
 
-def test_a_shard_is_one_processes_at_a_time(tmp_path):
+def test_what_a_killed_process_was_writing_is_swept_away(tmp_path):
     begin(tmp_path, {"pictures": 1})
-    with claim(tmp_path, 0) as first, claim(tmp_path, 0) as second:
-        assert first is not None
-        assert second is None
-    with claim(tmp_path, 0) as again:  # the first gave up, as a killed one does
-        again.write(b"half")
-    write(tmp_path, 0, [picture(1)])
-    same(Store.open(tmp_path)[0][0], picture(1).objects[0])
-    with claim(tmp_path, 0) as done:
-        assert done is None
-    assert missing_shards(tmp_path, 1) == []
+    with suppress(SystemError), written(shard_file(tmp_path, 0)) as beside:
+        beside.write_bytes(b"half")
+        halves = tmp_path / BESIDE.format(name="half", process=0)
+        halves.write_bytes(b"half")  # as kill -9 leaves it
+        raise SystemError
+    assert missing_shards(tmp_path, 1) == [0]
+    begin(tmp_path, {"pictures": 1})
+    write_shard(tmp_path, 0, [picture(1)])
     assert {p.name for p in tmp_path.iterdir()} == {"manifest.json", "shard-00000.jsonl.gz"}
+    same(Store.open(tmp_path)[0][0], picture(1).objects[0])
+
+
+def test_a_machine_that_sees_another_folder_or_has_other_versions_is_refused(tmp_path):
+    begin(tmp_path, {"pictures": 1, "files": "a", "versions": {"torch": "2"}})
+    check_joined(tmp_path, {"pictures": 1, "versions": {"torch": "2"}, "revision": "b"})
+    with pytest.raises(InputError, match=r"expected to go on with versions = .*got .*'3'"):
+        check_joined(tmp_path, {"pictures": 1, "versions": {"torch": "3"}})
+    with pytest.raises(InputError, match=r"expected a folder that all nodes share, found no mani"):
+        check_joined(tmp_path / "other", {"pictures": 1})
 
 
 # The rest runs `train.pseudo` with models and data that cost nothing.
@@ -177,11 +183,8 @@ def test_ten_kills_leave_the_same_bytes(tmp_path, whole):
 
 
 @pytest.mark.process
-def test_two_processes_do_each_shard_once(tmp_path, whole):
+def test_two_processes_at_once_leave_the_same_bytes(tmp_path, whole):
     out, log = tmp_path / "out", tmp_path / "log"
     processes = [start(out, log) for _ in range(2)]
     assert [ended(process) for process in processes] == [0, 0]
     assert content(out) == whole
-    looked_at = [line.split() for line in log.read_text().splitlines()]
-    assert sorted(int(index) for _, index in looked_at) == list(range(22))
-    assert len({process for process, _ in looked_at}) == 2

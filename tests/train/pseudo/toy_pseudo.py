@@ -82,3 +82,17 @@ def make_in_fours(*arguments):
 
     store.SHARD = pseudo.SHARD = 4
     __main__.main(arguments)
+
+
+_TOY = {}
+
+
+def prepare_toys(out, log):
+    """As `train.pseudo.make._prepare`, of the toys."""
+    store.SHARD = pseudo.SHARD = 1
+    _TOY.update(toys=Toys(log), out=out)
+
+
+def work_on_toys(shard):
+    [done] = pseudo.run(_TOY["toys"], Stages(), _TOY["out"], [shard])
+    return done

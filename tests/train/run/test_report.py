@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.train.pseudo.random_pictures import picture
-from train.pseudo.store import begin, claim, write_shard
+from train.pseudo.store import begin, write_shard
 from train.run import curves as figures
 from train.run import report
 from train.run.logs import read_rows
@@ -57,8 +57,7 @@ def evaluation(before, after, source="b.jsonl", **others):
 def folder(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(SETTINGS))
     begin(tmp_path / "pseudo", {"pictures": 2})
-    with claim(tmp_path / "pseudo", 0) as file:
-        write_shard(tmp_path / "pseudo", 0, [picture(0), picture(1)], file)
+    write_shard(tmp_path / "pseudo", 0, [picture(0), picture(1)])
     logs = [{"pictures": 100, "seconds": 50.0, "workers": 2, "device": "CPU"}] * 2
     (tmp_path / "pseudo" / "log.jsonl").write_text("".join(json.dumps(x) + "\n" for x in logs))
     rows = [step(19, 0.5, 10, 10, 10), {"update": 19, "val mIoU": 0.25}, step(39, 0.2, 8, 6, 3)]

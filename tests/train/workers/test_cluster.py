@@ -1,0 +1,114 @@
+"""Work on two nodes of Ray: the shards are those of one process, a lost node or driver or not."""
+
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from ssc.errors import InputError, ResourceError
+from tests.forks import ended, fork
+from tests.train.pseudo import toy_pseudo
+from train.pseudo import store
+from train.pseudo.__main__ import main
+from train.workers import Job, cluster
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.long,
+    pytest.mark.filterwarnings("default"),  # Ray's own
+]
+COUNT = 22  # toys, each a shard
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The toys' store, made by one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    assert ended(fork(toy_pseudo.make, folder, folder.parent / "log")) == 0
+    return content(folder)
+
+
+@pytest.fixture(autouse=True)
+def _shards_stay_as_they_are_for_other_tests(monkeypatch):
+    monkeypatch.setattr(store, "SHARD", store.SHARD)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def begun(out, log):
+    """The toys' job, and the shards to do."""
+    store.SHARD = 1
+    store.begin(out, {"pictures": COUNT})
+    job = Job(toy_pseudo.prepare_toys, (out, log), toy_pseudo.work_on_toys)
+    return job, store.missing_shards(out, COUNT)
+
+
+def looked_at(log):
+    """How often each picture was."""
+    return Counter(line.split()[1] for line in log.read_text().splitlines())
+
+
+def test_a_lost_node_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):
+    lost, _ = nodes.two()
+    out, log = tmp_path / "out", tmp_path / "log"
+    with cluster.Cluster(nodes.address) as ray:
+        assert ray.actors == 2
+        mapped = ray.map(*begun(out, log))
+        done = [next(mapped) for _ in range(6)]
+        nodes.kill(lost)
+        done += mapped
+        assert ray.by_node().startswith("pictures a second by node: ")
+    assert sum(shard.pictures for shard in done) == COUNT
+    assert [name for shard in done for name in shard.failed] == ["toy-13"]
+    assert content(out) == alone
+    times = looked_at(log)
+    assert len(times) == COUNT
+    assert sum(times.values()) - COUNT <= cluster.AHEAD
+
+
+def drive(address, out, log):
+    """A driver of its own."""
+    with cluster.Cluster(address) as ray:
+        for _ in ray.map(*begun(out, log)):
+            pass
+
+
+def test_a_lost_driver_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):
+    nodes.two()
+    out, log = tmp_path / "out", tmp_path / "log"
+    driver = fork(drive, nodes.address, out, log)
+    while driver.is_alive() and len(store.missing_shards(out, COUNT)) > COUNT - 6:
+        time.sleep(0.02)
+    driver.kill()
+    ended(driver)
+    before = len(store.missing_shards(out, COUNT))
+    assert before
+    drive(nodes.address, out, log)
+    assert content(out) == alone
+    assert sum(looked_at(log).values()) - COUNT <= 2  # the shards that two actors were at
+
+
+def fail():
+    raise InputError("toys: expected some, got none")
+
+
+def test_an_actors_error_is_the_drivers(nodes):
+    nodes.two()
+    with (
+        cluster.Cluster(nodes.address) as ray,
+        pytest.raises(InputError, match="toys: expected some, got none"),
+    ):
+        list(ray.map(Job(fail, (), toy_pseudo.work_on_toys), range(3)))
+
+
+def test_without_ray_or_room_the_remedy_is_told(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"--gpus-each: expected a share of a GPU, got -1"):
+        cluster.Cluster("auto", -1)
+    with pytest.raises(SystemExit):
+        main(["--data", "refsprites:val:1", "--out", str(tmp_path), "--gpus-each", "1"])
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ResourceError, match=r"--ray: expected Ray.*pip install 'segment-select"):
+        cluster.Cluster("auto")

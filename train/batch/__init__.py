@@ -1,0 +1,1 @@
+"""The pipeline over a data set: answers to all of its sentences, as Parquet."""

@@ -12,8 +12,6 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
 from train.data.group import JOINED, SHARPNESS, group, pairs
@@ -168,7 +166,7 @@ def _save(file: Path, proposed: Proposed) -> None:
 
 def _digest(picture: Picture, models: str) -> str:
     """Of all that groups depend on: pixels, sentences, the models that look, and the constants."""
-    digest = blake2b(np.ascontiguousarray(picture.image), digest_size=16)
+    digest = blake2b(picture.image.tobytes(), digest_size=16)
     asked = [(referent.name, referent.expressions[0]) for referent in picture.objects]
     digest.update(json.dumps([models, SHARPNESS, JOINED, picture.image.shape, asked]).encode())
     return digest.hexdigest()

@@ -35,7 +35,6 @@ STAGES = (
     "Correct: running the trained model",
 )
 
-
 NOT_MEANINGFUL = "not meaningful"
 """Ends the captions of what models answer that can't know such a picture."""
 

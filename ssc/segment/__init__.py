@@ -64,7 +64,7 @@ class Segment:
         project: bool = True,
         paper: bool = False,
         nearest: bool | None = None,
-        several: bool = True,
+        several: bool = False,
     ) -> None:
         self.nouns = nouns
         self.classes = classes

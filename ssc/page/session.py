@@ -163,8 +163,7 @@ class Session:
     def _sides(self, number: int, result: Result) -> list[tuple[Picture, str]]:
         if result.selection is None or result.correction is None:
             return []
-        members = result.members
-        chosen = (result.selection.index,) if members is None else members
+        chosen = (result.selection.index,) if result.members is None else result.members
         return [
             self._draw_several(number, chosen, "S+S"),
             (self._draw_corrected(number, result), f"S+S+C · {_meant(result)}"),

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 FAINT = 0.65
 """Share of the detector's threshold from which a box is a sign of something. Chosen on RefSprites'
-several (seed 1) and val with the mini set: the largest by which no more of val is refused."""
+val (110 scenes) with the mini set: 1 of 597 expressions is refused on account of it, and of
+relations to what is not there 70 % (several, seeds 1 and 2). At 0.75 it is 3 of 597, and 92 %."""
 
 
 class Segment:
@@ -63,7 +64,7 @@ class Segment:
         project: bool = True,
         paper: bool = False,
         nearest: bool | None = None,
-        several: bool = True,
+        several: bool = False,
     ) -> None:
         self.nouns = nouns
         self.classes = classes

@@ -32,6 +32,7 @@ from ssc.models.sets import MODEL_SETS, keep_all
 from ssc.page.choices import OPTIONS, Choices, find_choices
 from ssc.page.download import add_downloads
 from ssc.page.endpoints import asks, endpoints, signed
+from ssc.page.full import tell_full
 from ssc.page.handlers import Handlers
 from ssc.page.layout import lay_out
 from ssc.page.options import offer_corrects
@@ -186,6 +187,7 @@ def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> 
         max_file_size=MAX_UPLOAD,
         state_session_capacity=SESSIONS,
         ssr_mode=False,
+        app_kwargs={"exception_handlers": {OSError: tell_full}},
         **options,
     )
 

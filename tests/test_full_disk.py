@@ -1,5 +1,6 @@
 """Full disks: each write says which file, what it needs, what is free, and goes on afterwards."""
 
+import asyncio
 import errno
 import json
 import re
@@ -10,14 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import httpx
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 
+import demo_app
 from ssc import writing
 from ssc.__main__ import main
 from ssc.entry import Ended
 from ssc.errors import WriteError
+from ssc.page.full import tell_full
 from ssc.page.handlers import Handlers
 from ssc.page.parked import park
 from ssc.page.session import Session
@@ -157,6 +161,30 @@ def test_the_pages_archive(disk, monkeypatch):
     assert "No space left" in warned[0]
     disk("8m")
     assert Path(on.pack(session, "files")["package"]).stat().st_size > 100_000
+
+
+@pytest.mark.long
+def test_an_upload_to_the_page(disk, monkeypatch):
+    """Gradio keeps it in a file before any code of ours runs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(disk("16k")))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(disk("16k")))
+    with gr.Blocks() as page:
+        gr.Markdown("The page.")
+    _, url, _ = demo_app.serve(page, server_port=None, prevent_thread_lock=True, quiet=True)
+    try:
+        sent = {"files": ("photo.png", bytes(100_000))}
+        answer = httpx.post(f"{url}gradio_api/upload", files=sent, timeout=60)
+        assert answer.status_code == 507
+        assert answer.text.startswith("No space left on the server's disk; ")
+        disk("8m")
+        assert httpx.post(f"{url}gradio_api/upload", files=sent, timeout=60).status_code == 200
+    finally:
+        page.close()
+
+
+def test_another_error_of_a_route_stays():
+    with pytest.raises(OSError, match="of a disk"):
+        asyncio.run(tell_full(SimpleNamespace(), OSError(errno.EIO, "of a disk")))
 
 
 def test_a_writer_of_ones_own_that_meets_a_full_disk(tmp_path, monkeypatch):

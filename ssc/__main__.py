@@ -155,8 +155,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=None,
         help="the paper's rule: one nearest class for a noun, CLIP's score alone, and one object",
     )
-    what = 'answer all that is asked for ("both dogs"), and nothing where that is not there'
-    parser.add_argument("--several", action="store_true", default=None, help=what)
+    what = 'one object, also where several are asked for ("both dogs") or what is not there'
+    parser.add_argument("--one", action="store_true", help=what)
     what = "overlays as PNGs, large and slow, not as JPEGs"
     parser.add_argument("--lossless", action="store_true", help=what)
     what = (
@@ -275,7 +275,7 @@ def build(args: argparse.Namespace, load: Load | None) -> Pipeline:
         project=args.project,
         paper=args.paper,
         nearest=args.nearest,
-        several=args.several,
+        several=False if args.one else None,
     )
 
 

@@ -112,6 +112,10 @@ def _of_correction(result: Result) -> str:
     if result.selection is None or correction is None:
         return ""
     if correction.snapped_index >= 0:
+        if result.members is not None:
+            return (
+                f"; S+S+C, which answers one object, chose candidate {correction.snapped_index + 1}"
+            )
         if not result.disagrees:
             return "; S+S+C agrees"
         return f"; S+S+C chose candidate {correction.snapped_index + 1} instead"

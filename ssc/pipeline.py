@@ -35,7 +35,8 @@ class Options(TypedDict, total=False):
         spatial: whether words for place, size and relation count in stage 2 (not in the paper);
             True is refused where stage 1 reads none, with `paper` or without projection.
         several: whether all objects that are asked for are answered ("all the dogs"), and what is
-            not there refused (not in the paper); True is refused as of `spatial`.
+            not there refused (not in the paper), which needs what `spatial` needs; True is refused
+            as of it, and False is one object, whatever is asked for.
         paper: True is the paper's rule in stages 1 and 2: one nearest class, and looks alone; False
             has words read and counted.
         vocabulary: class names that a noun is projected to.

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ssc.correct import Correct
+from ssc.expression import Ask
 from ssc.pipeline import Pipeline
 from ssc.result import Result
 from ssc.segment import Segment
@@ -17,10 +18,12 @@ from ssc.segment.classes import ClassProjection
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch
 from ssc.words.nouns import SpacyNouns
+from ssc.words.read import Reader
 from ssc.words.vocabulary import COCO_80
 from train.data.slice import SLICE as SCENES
 
 SCENE = "val-03"
+READER = Reader()
 
 
 class FakeClip:
@@ -66,7 +69,17 @@ class FakeSegment(Segment):
         candidates = scene_candidates(height, width)
         candidates = candidates[candidates.scores > self.detector.threshold]
         matches = (match,) * len(expressions)
-        return Result(tuple(expressions), matches, candidates, timings=timings, image=image)
+        said = READER.read(expressions[0])
+        asks = tuple(Ask(part) for part in said.parts) if self.several else ()
+        return Result(
+            tuple(expressions),
+            matches,
+            candidates,
+            words=(said,) if said.parts else (),  # of one object it reads none
+            asks=asks,
+            timings=timings,
+            image=image,
+        )
 
 
 class FakeCorrector:

@@ -87,6 +87,16 @@ def test_several_objects_and_expressions(run, tmp_path):
     assert (tmp_path / "out" / f"{SCENE}.2.mask.png").is_file()
 
 
+@pytest.mark.parametrize("one", [[], ["--one"]])
+def test_a_set_or_one_of_it(run, tmp_path, one):
+    code, out, _ = run(PHOTO, "both laptops", "left laptop", *one)
+    assert code == 0
+    first, second = json.loads((tmp_path / "out" / "result.json").read_text())["results"]
+    assert first["members"] == (None if one else [1, 2])
+    assert second["members"] is None
+    assert ("One object is answered, though several are asked for." in out) is bool(one)
+
+
 def test_options_may_stand_between(tmp_path):
     argv = [str(PHOTO), "left laptop", "--out", str(tmp_path / "o"), "right laptop"]
     assert main(argv, load) == 0

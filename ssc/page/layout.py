@@ -129,7 +129,7 @@ def _inputs(choices: Choices) -> dict:
     picture.preprocess = _uploaded  # type: ignore[method-assign]  # for the reason above
     expressions = gr.Textbox(
         label="What to look for",
-        info="One object per line; Shift+Enter starts a new line. "
+        info="One object per line, or a set (“both dogs”); Shift+Enter starts a new line. "
         "Join two descriptions of the same object with “\u00a0|\u00a0”.",
         placeholder="the red car on the left",
         lines=1,  # with more, Enter would start a line

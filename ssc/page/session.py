@@ -35,7 +35,6 @@ STAGES = (
     "Correct: running the trained model",
 )
 
-
 NOT_MEANINGFUL = "not meaningful"
 """Ends the captions of what models answer that can't know such a picture."""
 
@@ -155,24 +154,26 @@ class Session:
             return []
         answer = result.answer
         name = "Your choice" if answer.by == YOURS else "Answer"
-        if len(answer.indices) > 1:
-            return [self._draw_several(number, answer.indices, name)]
         if not answer.indices and not answer.empty:
             return [(self._draw_corrected(number, result), f"{name} · a region of its own")]
         if result.sure is not None:
             name = f"{name} ({result.sure})"
-        return [self._draw_candidate(number, answer.index, name)]
+        return [self._draw_several(number, answer.indices, name)]
 
     def _sides(self, number: int, result: Result) -> list[tuple[Picture, str]]:
         if result.selection is None or result.correction is None:
             return []
+        members = result.members
+        chosen = (result.selection.index,) if members is None else members
         return [
-            self._draw_candidate(number, result.selection.index, "S+S"),
+            self._draw_several(number, chosen, "S+S"),
             (self._draw_corrected(number, result), f"S+S+C · {_meant(result)}"),
         ]
 
     def _draw_several(self, number: int, indices: Sequence[int], name: str) -> tuple[Picture, str]:
-        """Each of a set in its own colour, with its number, the rest dimmed."""
+        """Each of a set in its own colour and numbered, the rest dimmed; one or none as such."""
+        if len(indices) < 2:
+            return self._draw_candidate(number, indices[0] if indices else -1, name)
         drawn, masks, boxes = self._screen(number)
         listed = ", ".join(str(index + 1) for index in indices)
         return draw_set(drawn, masks, boxes, indices), f"{name} · candidates {listed}"

@@ -52,7 +52,8 @@ def _describe(result: Result, marked: bool) -> str:
     steps += "".join(f'<p class="chips">{chips(said)}</p>' for said in result.words)
     lines = [escape(explain(result))]
     selected, corrected = result.selected, result.corrected
-    if selected and corrected and not (selected.empty and corrected.empty):
+    one = result.members is None  # stage 3 answers one object
+    if one and selected and corrected and not (selected.empty and corrected.empty):
         overlap = mask_iou(selected.mask, corrected.mask)
         lines.append(f"S+S and S+S+C overlap with an IoU of {overlap:.2f}.")
     if seconds := sum(result.timings.values()):

@@ -53,7 +53,7 @@ class Select:
         sigma: float | None = None,
         rule: str = "argmax",
         spatial: bool = True,
-        several: bool = False,
+        several: bool = True,
     ) -> None:
         if prompt not in VISUAL_PROMPTS:
             raise unknown("prompt", prompt, VISUAL_PROMPTS)

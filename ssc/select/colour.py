@@ -42,6 +42,20 @@ _SAID = {
     **dict.fromkeys(("gold", "golden"), "yellow"),
     "teal": "green",
 }
+_CONFUSED = (
+    ("red", "orange"),
+    ("red", "pink"),
+    ("red", "brown"),
+    ("orange", "yellow"),
+    ("orange", "brown"),
+    ("purple", "blue"),
+    ("purple", "pink"),
+    ("black", "gray"),
+    ("gray", "white"),
+    ("brown", "beige"),
+    ("beige", "white"),
+)
+"""Colours that one takes for the other, in the shade or by name."""
 BASIC = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 """Names of colours that tell things apart, to set a named one against."""
 NAMED = re.compile(r"\b(" + "|".join(_SAID) + r")\b")
@@ -80,6 +94,12 @@ def colour_shares(
         for i, mask in enumerate(masks):
             row[i] = _share(_SAID[word], image, _part(mask, after) if people[i] else mask)
     return shares.mean(0)
+
+
+def confused(word: str) -> tuple[str, ...]:
+    """The colours that one named so is easily taken for, by their basic names."""
+    name = _SAID[word]
+    return tuple(b if a == name else a for a, b in _CONFUSED if name in (a, b))
 
 
 def _part(mask: NDArray[np.bool_], after: str) -> NDArray[np.bool_]:

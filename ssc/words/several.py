@@ -140,18 +140,20 @@ def _joined(typed: list[str], whole: Read, read: Reader) -> tuple[Expression, ..
         return ()
     at = typed.index("and")
     left, right = typed[:at], typed[at + 1 :]
+    both = left[:1] == ["both"]
     while left and left[0] in ("both", "the"):
         left = left[1:]
     article = right[0] if right and right[0] in ARTICLES else ""
     right = right[1:] if article else right
     if not left or not right or _CLAUSE & set(typed) or _bound(left, _RELATING):
         return ()
-    if _bound(left, _HAVING) and article != "the":
-        return ()  # "man with a hat and a bag", but "man with a hat and the dog"
     one, other = _part(left, read), _part(right, read)
-    if left[-1] in COLOURS or not (_things(one) and _things(other)):
-        return ()  # "brown and white horse"
-    if any(LOTS & set(_forms(part.noun)) for part in (one, other)):
+    dressed = _dressed(left)
+    if _bound(left, _HAVING) and article != "the" and not (dressed and _is_person(other)):
+        return ()  # "man with a hat and a bag", but "man with a hat and the dog"
+    if (left[-1] in COLOURS and not dressed) or not (_things(one) and _things(other)):
+        return ()  # "brown and white horse", but "man in red and woman in blue"
+    if not both and any(LOTS & set(_forms(part.noun)) for part in (one, other)):
         return ()  # "carrots and peas"
     return (one, other) if one.noun != other.noun or article else ()
 
@@ -174,13 +176,20 @@ def _part(typed: list[str], read: Reader) -> Expression:
     if counted is not None:
         return counted
     own = read(typed)
-    return replace(own.said, count="several") if own.plural else own.said
+    many = own.plural and UNCHANGED.isdisjoint(own.said.noun.split()[-1:])
+    return replace(own.said, count="several") if many else own.said
 
 
 def _bound(typed: list[str], binding: frozenset[str]) -> bool:
     """Whether a word stands there that sets what follows below another noun, not a place."""
     found = [i for i, word in enumerate(typed) if word in binding]
     return bool(found) and not set(typed[found[0] :]) <= _RELATING | _HAVING | PICTURE | PLACED
+
+
+def _dressed(typed: list[str]) -> bool:
+    """Whether it ends in a colour that somebody wears ("man in red")."""
+    found = [i for i, word in enumerate(typed) if word in ("in", "wearing")]
+    return bool(found) and set() != set(typed[found[-1] + 1 :]) <= COLOURS
 
 
 ARTICLES = words("""the a an his her their my""")
@@ -199,8 +208,13 @@ def _things(said: Expression) -> bool:
         return False
     if words_of[-1] not in said.text.split() or words_of[-1] in COLOURS:
         return False
-    named = {form for word in words_of for form in _forms(word)}
-    return "person" not in entry.classes or bool(named & PEOPLE) or said.noun.endswith(AGENTS)
+    return "person" not in entry.classes or _is_person(said)
+
+
+def _is_person(said: Expression) -> bool:
+    """Whether the key noun is a person's, by a table or by its ending."""
+    named = {form for word in said.noun.split() for form in _forms(word)}
+    return bool(named & PEOPLE) or (bool(said.noun) and said.noun.endswith(AGENTS))
 
 
 def _bare(typed: list[str], said: Expression) -> bool:

@@ -15,7 +15,7 @@ from tests.fake_pipeline import SCENE, SCENES
 ROOT = Path(__file__).parents[2]
 PHOTO = SCENES / f"{SCENE}.jpg"
 WAIT = 60_000  # ms; for machines that are busy
-OPTIONS = "reverse_blur", 50, "argmax", 0, "own", 0, "", True, False, "mini", False, False
+OPTIONS = "reverse_blur", 50, "argmax", 0, "own", 0, "", True, False, "mini", False, True
 """As the page opens, in the order of the endpoints' arguments."""
 
 

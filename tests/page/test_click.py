@@ -5,6 +5,7 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import numpy as np
+import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
@@ -25,17 +26,22 @@ from tests.page.browser import (
 from train.data import open_dataset
 
 
-def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
-    page = answered(open_page)
+def click_on(page, index):
+    """Clicks in the middle of a candidate."""
     drawn = page.locator("#candidates img")
     box = drawn.bounding_box()
-    x0, y0, x1, y1 = scene_candidates(240, 320).boxes[1].tolist()  # at pixels of 320×240
+    x0, y0, x1, y1 = scene_candidates(240, 320).boxes[index].tolist()  # at pixels of 320×240
     drawn.click(
         position={
             "x": (x0 + x1) / 2 / 320 * box["width"],
             "y": (y0 + y1) / 2 / 240 * box["height"],
         }
     )
+
+
+def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
+    page = answered(open_page)
+    click_on(page, 1)
     expect(page.locator("#words")).to_contain_text("candidate 2 of 3, your choice.", timeout=WAIT)
     expect(page.locator("#words")).to_contain_text("S+S and S+S+C overlap")
     assert page.locator("#answers .caption-label").first.inner_text() == "Your choice · candidate 2"
@@ -44,6 +50,30 @@ def test_a_click_on_the_picture_chooses_and_can_be_taken_back(open_page):
     page.click("#undo")
     expect(page.locator("#words")).not_to_contain_text("your choice")
     expect(page.locator("#undo")).not_to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [("set", 1280, "light"), ("set-dark", 1280, "dark"), ("set-phone", 390, "light")],
+)
+def test_a_set_is_numbered_and_a_click_takes_one_out_or_adds_it(open_page, name, width, scheme):
+    page = answered(lambda: open_page(width, scheme), "both laptops")
+    words, caption = page.locator("#words"), page.locator("#answers .caption-label").first
+    expect(words).to_contain_text("The answer is candidates 1 and 2 of 3.")
+    expect(words).to_contain_text("how many 2 laptops")
+    expect(words).to_contain_text("S+S+C, which answers one object, chose candidate 2.")
+    sides = page.locator("#sides .caption-label").all_inner_texts()
+    assert sides == ["S+S · candidates 1, 2", "S+S+C · candidate 2"]
+    expect(caption).to_have_text("Answer · candidates 1, 2")
+    assert [" chosen " in row for row in sorted(bars(page, "scores"))] == [True, True, False]
+    screenshot(page, name)
+    click_on(page, 0)
+    expect(words).to_contain_text("The answer is candidate 2 of 3, your choice.")
+    click_on(page, 2)
+    expect(words).to_contain_text("The answer is candidates 2 and 3 of 3, your choice.")
+    expect(caption).to_have_text("Your choice · candidates 2, 3")
+    page.click("#undo")
+    expect(words).to_contain_text("The answer is candidates 1 and 2 of 3.")
 
 
 def test_a_click_beside_all_candidates_says_so(open_page):

@@ -39,8 +39,26 @@ class Reading:
         return Expression(text, self(text))
 
 
-def ask(text, paper=False):
-    stage = Segment(Reading(), All(), Detector(), Segmenter(), paper=paper)
+class Sure(Detector):
+    """One that misses little, and sees a bear faintly, below its threshold, where there is one."""
+
+    misses_little, threshold = True, 0.5
+
+    def __init__(self, faint):
+        super().__init__()
+        self.faint = faint
+
+    def detect(self, image, class_names):
+        found = super().detect(image, class_names)
+        if "bear" in class_names and self.faint >= self.threshold:
+            return np.ones((1, 4), np.float32), np.full(1, self.faint, np.float32), ("bear",)
+        return found
+
+
+def ask(text, paper=False, detector=None, several=True):
+    stage = Segment(
+        Reading(), All(), detector or Detector(), Segmenter(), paper=paper, several=several
+    )
     return stage(np.zeros((H, W, 3), np.uint8), [text])
 
 
@@ -59,3 +77,11 @@ def test_neighbours_are_taken(text, taken):
 def test_not_where_the_class_is_there_nor_by_the_papers_rule():
     assert ask("the dog").taken == ()
     assert ask("the bear", paper=True).candidates.labels == ()
+
+
+def test_what_is_not_there_is_not_answered_with_what_is_next_to_it():
+    refused = ask("the bear", detector=Sure(faint=0.3))
+    assert (refused.found, refused.taken) == (False, ())
+    assert [name for name, _ in refused.nearest] == ["dog", "cat"]
+    assert ask("the bear", detector=Sure(faint=0.4)).taken == ("dog",)  # it may be there
+    assert ask("the bear", detector=Sure(faint=0.3), several=False).taken == ("dog",)

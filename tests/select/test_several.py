@@ -66,6 +66,33 @@ def test_members(text, members):
     assert len(result.to_coco()["annotations"]) == len(members)
 
 
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("two dogs on the left", (0, 1)),
+        ("both red dogs", (0, 2)),
+        ("all the dogs except the left dog", (1, 2, 3)),
+        ("the left dog and the red dog", (0, 2)),
+        ("fourth dog from the left", None),
+        ("fifth dog from the left", ()),
+        ("third red dog from the left", ()),
+    ],
+)
+def test_two_candidates_of_one_object_count_once(text, members):
+    again = ("dog", RED, 16)  # three quarters of it lie in the first
+    assert asked(text, [*SQUARES[:4], again]).members == members
+
+
+GREY = (146, 146, 146)
+
+
+@pytest.mark.parametrize(("text", "there"), [("the white dog", True), ("the green dog", False)])
+def test_what_is_taken_for_a_colour_in_the_shade_is_not_refused(text, there):
+    result = asked(text, [("dog", GREY, 10), ("dog", BLUE, 80)])
+    assert result.members == (None if there else ())
+    assert asked(text.replace("dog", "dogs"), [("dog", GREY, 10)]).selection.evidence.max() < 0.4
+
+
 def test_one_object_is_as_without():
     result, plain = asked("left dog"), asked("left dog", several=False)
     assert result.members is None

@@ -53,6 +53,8 @@ class ColourClip:
 class Squares:
     """Stage 1 that finds all squares, and none of what is called a unicorn."""
 
+    paper, project = False, True
+
     def __init__(self, detector=None):
         self.detector = detector or SimpleNamespace(classes=("square",))
         self.segmenter = SimpleNamespace(segment=None)

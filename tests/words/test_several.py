@@ -39,6 +39,10 @@ def parts(text):
         ("left cat and the bus", [("cat", "one", 0, "left"), ("bus", "one", 0)]),
         ("two dogs and the cat", [("dogs", "several", 2), ("cat", "one", 0)]),
         ("the boy with a hat and the dog", [("boy", "one", 0), ("dog", "one", 0)]),
+        ("man in red and woman in blue", [("man", "one", 0), ("woman", "one", 0)]),
+        ("lady in white and man", [("lady", "one", 0), ("man", "one", 0)]),
+        ("the woman in red and the dog", [("woman", "one", 0), ("dog", "one", 0)]),
+        ("both the cup and the apple", [("cup", "one", 0), ("apple", "one", 0)]),
     ],
 )
 def test_sets(text, expected):
@@ -51,12 +55,13 @@ def test_sets(text, expected):
         ("everyone but the umpire", "person", "umpire"),
         ("all the dogs except the left dog", "dogs", "dog"),
         ("every knife except for the right knife", "knife", "knife"),
+        ("all the scissors except the scissors on the left", "scissors", "scissors"),
     ],
 )
 def test_exceptions(text, base, excepted):
     said = READER.read(text)
     assert [part.noun for part in said.parts] == [base]
-    assert [part.noun for part in said.excepted] == [excepted]
+    assert [(part.noun, part.count) for part in said.excepted] == [(excepted, "one")]
     assert not any(part.places for part in said.parts)  # they are of what is excepted
 
 
@@ -72,6 +77,9 @@ def test_exceptions(text, base, excepted):
         "man with a hat and bag",
         "man in black and white",
         "black and white dog",
+        "man in black and white shirt",
+        "lady in red and black dress",
+        "man in red and hat",
         "orange and red vase",
         "between the man and the woman",
         "cow next to the man and the woman",

@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("data", metavar="DATA", help=SOURCES)
     add("--pictures", type=int, help="group this many, from the first on; default: all")
     add("--models", default="mini", help="model set that looks at the pictures; default: mini")
-    add("--out", type=Path, default=Path("groups.json"), help="default: groups.json")
+    out = "default: groups.json; what it has from before is kept, so a run that was killed goes on"
+    add("--out", type=Path, default=Path("groups.json"), help=out)
+    add("--allow-missing", action="store_true", help=HELP)
     args = parser.parse_args(argv)
     work = {"check": run, "pack": write_shards, "group": propose_groups}[args.command]
     try:
@@ -92,11 +94,18 @@ def propose_groups(args: argparse.Namespace) -> int:
 
     if args.out.suffix != ".json":
         raise InputError(f"out: expected a name that ends in .json, got {args.out}")
+    if args.pictures is not None and args.pictures < 1:
+        raise InputError(f"pictures: expected 1 or more, got {args.pictures}")
     dataset = open_dataset(args.data)
-    report = propose(ssc.load(args.models, correct=False), dataset, args.out, args.pictures)
+    count = len(dataset) if args.pictures is None else min(args.pictures, len(dataset))
+    left_out = LeftOut(args.data, count, args.allow_missing)
+    pipeline = ssc.load(args.models, correct=False)
+    report = propose(pipeline, dataset, args.out, left_out, models=args.models)
+    left_out.say()
     print(
-        f"{report['sentences']} sentences of {report['pictures']} pictures name "
-        f"{report['objects']} objects; wrote {args.out}"
+        f"{report['sentences']} sentences of {report['pictures']} pictures "
+        f"({report['of these known']} known from before) name {report['objects']} objects; "
+        f"wrote {args.out}"
     )
     if "precision" in report:
         print(

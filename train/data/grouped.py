@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
-from train.data.group import group, pairs
+from train.data.group import JOINED, SHARPNESS, group, pairs
+from train.data.ungrouped import Ungrouped
 
 if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from train.data import Dataset, Picture, Referred
+    from train.data.usable import LeftOut
+
+EVERY = 30.0
+"""Seconds of work that a kill may cost."""
 
 
 class Grouped:
@@ -70,48 +78,116 @@ def _joined(members: Sequence[Referred]) -> Referred:
 
 
 def propose(
-    pipeline: Pipeline, dataset: Dataset, file: Path, pictures: int | None = None
+    pipeline: Pipeline,
+    dataset: Dataset,
+    file: Path,
+    left_out: LeftOut,
+    *,
+    models: str,
+    every: float = EVERY,
 ) -> dict[str, Any]:
     """Writes the groups of a data set's sentences, and says what grouping did.
+
+    The file is written again as work goes on. A picture that it has from before, with the same
+    pixels and sentences and by the same models, is not looked at again.
 
     Args:
         pipeline: stages 1 and 2.
         dataset: objects of several expressions count as one sentence each, by the first; read a
             set whose sentences are grouped already as `ungrouped:SOURCE`.
         file: .json, written whole.
-        pictures: how many, from the first on; None for all.
+        left_out: counts the pictures that cannot be used; its total is how many are looked at,
+            from the first on.
+        models: the pipeline's model set.
+        every: seconds from one writing of the file to the next.
 
     Returns:
-        "pictures", "sentences" and "objects"; and where the sentences of `ungrouped:SOURCE` tell,
-        "precision" and "recall" of the pairs that are joined.
+        "pictures", "of these known" (from before), "sentences" and "objects"; and where the
+        sentences of `ungrouped:SOURCE` tell, "precision" and "recall" of the pairs that are joined.
+
+    Raises:
+        TooManyLeftOut: more pictures cannot be used than may be left out.
     """
     from tqdm import trange
 
-    from train.data.ungrouped import Ungrouped
-
     make_place(file)
     reading = pipeline.with_options(paper=False, several=False)
-    proposed: dict[str, list[list[str]]] = {}
-    sentences = right = joined = same = 0
-    for index in trange(len(dataset) if pictures is None else min(pictures, len(dataset))):
+    known, proposed = _known(file), Proposed({}, {})
+    found: Counter[str] = Counter()
+    saved = monotonic()
+
+    def look(index: int) -> None:
         picture = dataset[index]
-        asked = [referent.expressions[0] for referent in picture.objects]
-        results = [reading.segment(picture.image, [text]) for text in asked]
-        labels = group(reading.select(picture.image, results))
-        members: list[list[str]] = [[] for _ in range(max(labels, default=-1) + 1)]
-        for referent, label in zip(picture.objects, labels):
-            members[label].append(referent.name)
-        proposed[picture.name] = members
-        sentences += len(labels)
-        names = [referent.name.rsplit(".", 1)[0] for referent in picture.objects]
-        counts = pairs(labels, [names.index(name) for name in names])
-        right, joined, same = right + counts[0], joined + counts[1], same + counts[2]
-    write_whole(file, (json.dumps({"groups": proposed}, indent=1) + "\n").encode())
+        digest = _digest(picture, models)
+        members = known.groups.get(picture.name, [])
+        if known.seen.get(picture.name) == digest:
+            found["of these known"] += 1
+        else:
+            members = _members(reading, picture)
+        proposed.groups[picture.name], proposed.seen[picture.name] = members, digest
+        found.update(_counts(members))
+
+    for index in trange(left_out.total, unit="picture", mininterval=2):
+        left_out.tried(lambda: dataset.picture_name(index), lambda: look(index))  # noqa: B023
+        if monotonic() - saved >= every:
+            _save(
+                file, Proposed({**known.groups, **proposed.groups}, {**known.seen, **proposed.seen})
+            )
+            saved = monotonic()
+    _save(file, proposed)
     report: dict[str, Any] = {
-        "pictures": len(proposed),
-        "sentences": sentences,
-        "objects": sum(map(len, proposed.values())),
+        "pictures": len(proposed.groups),
+        **{name: found[name] for name in ("of these known", "sentences", "objects")},
     }
     if isinstance(dataset, Ungrouped):
-        report |= {"precision": right / max(joined, 1), "recall": right / max(same, 1)}
+        report["precision"] = found["right"] / max(found["joined"], 1)
+        report["recall"] = found["right"] / max(found["same"], 1)
     return report
+
+
+class Proposed(NamedTuple):
+    """Groups of each picture, and the digest of what they are proposed for."""
+
+    groups: dict[str, list[list[str]]]
+    seen: dict[str, str]
+
+
+def _known(file: Path) -> Proposed:
+    """What a file has from before; nothing where there is none that can be read."""
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        content = json.loads(file.read_bytes())
+        return Proposed(dict(content["groups"]), dict(content["seen"]))
+    return Proposed({}, {})
+
+
+def _save(file: Path, proposed: Proposed) -> None:
+    write_whole(file, (json.dumps(proposed._asdict(), indent=1) + "\n").encode())
+
+
+def _digest(picture: Picture, models: str) -> str:
+    """Of all that groups depend on: pixels, sentences, the models that look, and the constants."""
+    digest = blake2b(picture.image.tobytes(), digest_size=16)
+    asked = [(referent.name, referent.expressions[0]) for referent in picture.objects]
+    digest.update(json.dumps([models, SHARPNESS, JOINED, picture.image.shape, asked]).encode())
+    return digest.hexdigest()
+
+
+def _members(reading: Pipeline, picture: Picture) -> list[list[str]]:
+    """The names of a picture's objects, by groups."""
+    asked = [referent.expressions[0] for referent in picture.objects]
+    results = [reading.segment(picture.image, [text]) for text in asked]
+    labels = group(reading.select(picture.image, results))
+    members: list[list[str]] = [[] for _ in range(max(labels, default=-1) + 1)]
+    for referent, label in zip(picture.objects, labels):
+        members[label].append(referent.name)
+    return members
+
+
+def _counts(members: Sequence[Sequence[str]]) -> dict[str, int]:
+    """How many sentences and objects; of pairs of sentences, by the names that `Ungrouped` gives
+    them: "right", "joined", "same" as of `pairs`."""
+    labels = [number for number, names in enumerate(members) for _ in names]
+    owners = [name.rsplit(".", 1)[0] for names in members for name in names]
+    right, joined, same = pairs(labels, [owners.index(owner) for owner in owners])
+    counts = {"sentences": len(labels), "objects": len(members)}
+    return {**counts, "right": right, "joined": joined, "same": same}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from train.evaluate.methods import Row, once
+from train.evaluate.methods import Row, nearest, once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,16 +22,23 @@ def several(pipeline: Pipeline) -> Row:
 
 
 def several_oracle(pipeline: Pipeline) -> Row:
-    """All candidates that lie in what is meant: the best that a choice among them can be."""
+    """All candidates that lie in what is meant: the best that a choice among them can be.
 
-    def inside(own: NDArray[np.bool_], truth: Mask | None) -> Mask:
-        kept = 0 if truth is None else (own & truth).sum(axis=(1, 2))
+    Where a box alone is known, which is of one object, the candidate nearest to it.
+    """
+
+    def inside(own: NDArray[np.bool_], truth: Mask) -> Mask:
+        kept = (own & truth).sum(axis=(1, 2))  # N×H×W → N
         return own[2 * kept > own.sum(axis=(1, 2))].any(axis=0)
 
     def masks(question: Question) -> list[Mask]:
-        truths = [question.referent(number).mask for number in range(len(question.results))]
-        found = [result.candidates.masks for result in asking_all(pipeline, question)]
-        return [inside(own, truth) for own, truth in zip(found, truths)]
+        found = [result.candidates for result in asking_all(pipeline, question)]
+        best = nearest(question, found)
+        truths = [question.referent(number).mask for number in range(len(found))]
+        return [
+            one if truth is None else inside(own.masks, truth)
+            for own, truth, one in zip(found, truths, best)
+        ]
 
     return Row("Oracle several", masks)
 

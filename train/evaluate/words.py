@@ -25,6 +25,7 @@ from ssc.metrics import mask_box, pairwise_box_iou
 from ssc.pipeline import Pipeline
 from ssc.segment import Segment
 from ssc.select import Select
+from ssc.words.lexis import words
 from ssc.words.vocabulary import COCO_80
 from train.data import open_dataset
 from train.markdown import table
@@ -36,24 +37,7 @@ SIDE = 128
 """Pixels; boxes are brought to a square frame of this side."""
 SAME, FOUND = 0.9, 0.7
 """IoU from which two boxes are one object, and from which a candidate is the one meant."""
-PEOPLE = frozenset(
-    [
-        "person",
-        "man",
-        "woman",
-        "guy",
-        "lady",
-        "girl",
-        "boy",
-        "kid",
-        "child",
-        "baby",
-        "player",
-        "men",
-        "women",
-        "people",
-    ]
-)
+PEOPLE = words("""person man woman guy lady girl boy kid child baby player men women people""")
 OUTRIGHT = {
     **{name: name for name in COCO_80},
     **{f"{name}s": name for name in COCO_80},
@@ -111,11 +95,8 @@ class Truth:
         self.queries.append(tuple(names))
         shown = [t for t in self.squares if t.name in names or (not t.name and self.meant in names)]
         boxes = np.array([t.box for t in shown], np.float32).reshape(-1, 4)
-        return (
-            boxes,
-            np.full(len(shown), 0.9, np.float32),
-            tuple(t.name or names[0] for t in shown),
-        )
+        labels = tuple(t.name or names[0] for t in shown)
+        return boxes, np.full(len(shown), 0.9, np.float32), labels
 
 
 class Filled:
@@ -141,8 +122,9 @@ def measure(
 
     Returns:
         List → percent of those with two objects or more to choose from: "right" (where several
-        score alike, 1 / how many), "chance", "decided" (words make a difference), "decided right";
-        and of all, "several" (is read as several), "class" (the object's class is looked for),
+        score alike, 1 / how many), "chance", "decided" (words make a difference), "decided right",
+        "lost" (right, but read as several or as none); and of all, "several" and "none" (read as
+        several, or as counting beyond what is there), "class" (the object's class is looked for),
         "looked for" (classes, where there is a noun), "ms" (processor time to understand an
         expression not met before, the median), "expressions".
 
@@ -212,7 +194,11 @@ def _figures(
         image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         [result] = pipeline(image, [row.expression])
         queries = truth.queries[0] if truth.queries else ()
-        counts["several"].append(any(said.parts for said in result.words))
+        several = any(said.parts for said in result.words)
+        ranks = [place.rank for said in result.words for place in said.places]
+        none = result.found and max(ranks, default=1) > len(result.candidates)
+        counts["several"].append(several)
+        counts["none"].append(none)
         counts["class"].append(meant.name in queries)
         if len(queries) < len(COCO_80):
             counts["looked for"].append(len(queries))
@@ -227,6 +213,7 @@ def _figures(
             overlaps = pairwise_box_iou(result.candidates.boxes, meant.box[None])[:, 0]
             right = float(np.mean(overlaps[best] >= FOUND))
         counts["right"].append(right)
+        counts["lost"].append(right * (several or none))
         counts["decided"].append(0 < len(best) < len(scores))
         if counts["decided"][-1]:
             counts["decided right"].append(right)
@@ -289,7 +276,8 @@ def _squared(box: Any, height: float, width: float) -> NDArray[np.float32]:
 
 def markdown(report: dict[str, dict[str, float]]) -> str:
     """The figures as a table."""
-    names = ("right", "chance", "decided", "decided right", "class", "looked for", "several", "ms")
+    of_two = ("right", "chance", "decided", "decided right", "lost")
+    names = (*of_two, "several", "none", "class", "looked for", "ms")
     rows = []
     for name, figures in report.items():
         values = (

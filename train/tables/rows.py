@@ -12,12 +12,13 @@ from train.run.study import TRAININGS, Training, looking, step_of
 MAPS = "tris-maps"
 SYSTEM_TRAININGS = {
     "tseg": Training("TSEG", "tseg", None, length=2),
-    "tris": Training("TRIS maps", "tris", None, length=2),
+    "tris": Training("TRIS maps", "tris", None, length=1),
     "tris-segmenter": Training("TRIS", "bootstrap", MAPS, length=1),
     "gather": Training("Shatter & Gather", "gather", None, length=2),
 }
-"""Text-supervised, for as many updates as S+S+C has in all. TRIS' maps are masks for a segmenter,
-which starts as all trainings do (its second step)."""
+"""Text-supervised, for as many updates as S+S+C has in all. TRIS has half of them for its maps and
+half for a segmenter, which learns from these maps and starts as all trainings do (its second step).
+"""
 TRAINED = TRAININGS | SYSTEM_TRAININGS
 
 TABLE_1 = (

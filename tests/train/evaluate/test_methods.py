@@ -18,6 +18,7 @@ from tests.train.squares import (
 from train.data import Picture, Referred
 from train.evaluate.checkpoints import of_stage_3
 from train.evaluate.methods import ROWS, STAGE_3, ask
+from train.evaluate.several import SETS
 
 
 def test_what_each_row_chooses():
@@ -61,6 +62,24 @@ def test_the_oracle_of_a_box():
     box = candidates_of(masks).boxes[2] + 1
     thing = Referred("0", ("red",), box=box)
     assert chosen(ROWS["oracle"](parts), ask(parts, Picture("a", image, (thing,)))) == [2]
+
+
+def test_the_oracle_of_a_set():
+    parts = pipeline()
+    image, masks = squares()
+    whole = masks.any(axis=0)
+    things = (
+        Referred("0", ("all of them",), whole),
+        Referred("1", ("the red ones",), masks[0] | (whole & (np.arange(48) < 20))),
+        Referred("2", ("nothing",), np.zeros_like(whole)),
+        Referred("3", ("blue",), box=candidates_of(masks).boxes[2] - 2),
+    )
+    row = SETS["oracle-several"](parts)
+    every, red, none, blue = row.masks(ask(parts, Picture("a", image, things)))
+    assert np.array_equal(every, whole)
+    assert np.array_equal(red, masks[0])  # of the green one only two columns lie in it
+    assert not none.any()
+    assert np.array_equal(blue, masks[2])  # whose box alone is known
 
 
 def test_more_expressions_than_one_call_takes():

@@ -471,13 +471,20 @@ $("canvas").addEventListener("click", (event) => {
 // One more point; null takes the last one back.
 async function point(added) {
   await guarded(async () => {
-    const {entry} = shown;
-    const points = added ? [...shown.points, added] : shown.points.slice(0, -1);
+    const {entry, points: before} = shown;
+    const points = added ? [...before, added] : before.slice(0, -1);
+    shown.points = points;
+    draw(); // where it is, while what it means is found
     let found = null;
     if (points.some(({on}) => on)) {
       say("Looking at the points …");
-      found = await call(`api/points/${entry.number}`,
-        {points: points.map(({at}) => at), on: points.map(({on}) => on)});
+      try {
+        found = await call(`api/points/${entry.number}`,
+          {points: points.map(({at}) => at), on: points.map(({on}) => on)});
+      } catch (error) {
+        if (shown?.entry === entry) { shown.points = before; draw(); }
+        throw error;
+      }
       say("");
     }
     if (shown?.entry !== entry) return;
@@ -485,7 +492,6 @@ async function point(added) {
     const number = entry.candidates.length + shown.pointed;
     shown.marked.delete(number);
     shown.drawn.splice(shown.pointed, 1, ...(found ? [found] : []));
-    shown.points = points;
     if (found) {
       if (!shown.several) shown.marked.clear();
       shown.marked.add(number);

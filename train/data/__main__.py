@@ -19,7 +19,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
 from train.data import SOURCES, open_dataset
-from train.data.usable import HELP
+from train.data.usable import HELP, LeftOut
 from train.workers import add_options
 
 

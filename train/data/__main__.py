@@ -20,6 +20,7 @@ from ssc.errors import InputError
 from ssc.writing import make_place, write_whole
 from train.data import SOURCES, open_dataset
 from train.data.usable import HELP, LeftOut
+from train.workers import add_options
 
 
 @command()
@@ -41,11 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--low", type=float, help="list nouns less similar to their class; default: 0.7")
     add("--sheet", type=int, default=12, help="pictures on the contact sheet; default: 12")
     add("--out", type=Path, default=Path("check.png"), help="the contact sheet; default: check.png")
-    add = commands.add_parser("pack", help="writes tar files as webdataset has them").add_argument
+    packs = commands.add_parser("pack", help="writes tar files as webdataset has them")
+    add = packs.add_argument
     add("data", metavar="DATA", help=SOURCES)
     add("--out", required=True, help="folder or URL (s3://bucket/folder) of the tar files")
     add("--each", type=int, default=1000, help="pictures a file; default: 1000")
     add("--allow-missing", action="store_true", help=HELP)
+    add_options(packs)
     add = commands.add_parser("group", help="proposes which sentences name one object").add_argument
     add("data", metavar="DATA", help=SOURCES)
     add("--pictures", type=int, help="group this many, from the first on; default: all")
@@ -66,20 +69,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_shards(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from train.data.pack import pack, source_of
+    from train.data.pack import pack_all
     from train.data.places import place_of
+    from train.workers import opened
 
     if args.each < 1:
         raise InputError(f"each: expected 1 picture a file or more, got {args.each}")
-    dataset, out = open_dataset(args.data), place_of(args.out)
-    left_out = LeftOut(args.data, len(dataset), args.allow_missing)
-    with tqdm(total=len(dataset), unit="picture", mininterval=1) as bar:
-        for pictures in pack(dataset, out, left_out, args.each):
-            bar.update(pictures)
-    left_out.say()
-    print(f"--data '{source_of(dataset, out, args.each)}'")
+    with opened(args) as cluster:
+        source = pack_all(
+            args.data,
+            place_of(args.out),
+            each=args.each,
+            allow_missing=args.allow_missing,
+            workers=args.workers,
+            cluster=cluster,
+        )
+    print(f"--data '{source}'")
     return 0
 
 

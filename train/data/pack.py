@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,48 +15,103 @@ import numpy as np
 from ssc.errors import InputError, told
 from ssc.formats import png, rle
 from ssc.images import suffixes
+from train.data import open_dataset
 from train.data.files import Files
 from train.data.fingerprint import MISSING
-from train.data.places import exists, prepare, write
+from train.data.places import exists, names_in, prepare, write
 from train.data.shards import ERROR, PLAIN
 from train.data.tars import BLOCK, HEAD, Head, digest_of, read_head
+from train.data.usable import LeftOut
+from train.workers import Done, Job, worked
 
 if TYPE_CHECKING:
     from train.data import Dataset, Picture
-    from train.data.usable import LeftOut
+    from train.workers.cluster import Cluster
 
 EACH = 1000  # pictures a shard
 Members = list[tuple[str, bytes]]  # the end of a member's name, and its bytes
 
 
-def pack(dataset: Dataset, out: Path, left_out: LeftOut, each: int = EACH) -> Iterator[int]:
+_WORKER: dict[str, Any] = {}
+
+
+def begin(data: str, out: Path, each: int, allow_missing: bool) -> None:
+    """Opens a data set to pack in this process; arguments as `pack_all`."""
+    dataset = open_dataset(data)
+    left_out = partial(LeftOut, data, len(dataset), allow_missing)
+    _WORKER.update(dataset=dataset, out=out, each=each, left_out=left_out)
+
+
+def _work(number: int) -> Done:
+    left_out = _WORKER["left_out"]()
+    made = pack(_WORKER["dataset"], _WORKER["out"], left_out, number, _WORKER["each"])
+    first = number * _WORKER["each"]
+    pictures = min(_WORKER["each"], len(_WORKER["dataset"]) - first)
+    return Done(pictures, dict(left_out.reasons), made)
+
+
+def pack_all(
+    data: str,
+    out: Path,
+    *,
+    each: int = EACH,
+    allow_missing: bool = False,
+    workers: int = 1,
+    cluster: Cluster | None = None,
+) -> str:
     """Writes the shards that are not there yet; equal pictures give equal bytes.
 
-    A picture that cannot be used keeps its place, with the reason instead of its files.
-
     Args:
+        data: as `open_dataset` takes it.
         out: folder, on a disk or in a bucket.
-        left_out: counts the pictures that cannot be used.
         each: pictures a shard.
+        allow_missing: goes on however many pictures cannot be used.
+        workers: processes of this machine; 1 for this one alone.
+        cluster: of Ray's, whose actors work in place of processes.
 
-    Yields:
-        The number of pictures of each shard.
+    Returns:
+        What `--data` says of the shards.
 
     Raises:
-        InputError: `out` has shards of another data set, or of another size.
+        InputError: `out` has shards of another data set, or of another size, or is on a disk that
+            the nodes do not share.
         TooManyLeftOut: too many pictures cannot be used.
         WriteError: a shard cannot be written.
     """
     prepare(out)
-    for number, first in enumerate(range(0, len(dataset), each)):
-        indices = range(first, min(first + each, len(dataset)))
-        file = out / shard_name(dataset, number)
-        head = Head(dataset.name, len(dataset), each, first)
-        if exists(file):
-            _check(file, head)
-        else:
-            write(file, _shard(dataset, indices, head, left_out))
-        yield len(indices)
+    begin(data, out, each, allow_missing)
+    dataset = _WORKER["dataset"]
+    left_out = LeftOut(data, len(dataset), allow_missing)
+    numbers = range(-(-len(dataset) // each))
+    job = Job(begin, (data, out, each, allow_missing), _work)
+    with worked(job, numbers, len(dataset), "packing", workers, cluster) as shards:
+        for done in shards:
+            for name, reason in done.failed.items():
+                left_out.add(name, reason)
+    left_out.say()
+    there = names_in(out)
+    if missing := [n for n in numbers if shard_name(dataset, n) not in there]:
+        raise InputError(
+            f"{out}: expected a folder that all nodes share, {len(missing)} files are missing here"
+        )
+    return source_of(dataset, out, each)
+
+
+def pack(dataset: Dataset, out: Path, left_out: LeftOut, number: int, each: int = EACH) -> bool:
+    """Writes shard `number`; returns False where it is there.
+
+    A picture that cannot be used keeps its place, with the reason instead of its files, and is
+    added to `left_out`. Raises as `pack_all`.
+    """
+    first = number * each
+    file = out / shard_name(dataset, number)
+    head = Head(dataset.name, len(dataset), each, first)
+    if exists(file):
+        _check(file, head)
+        return False
+    indices = range(first, min(first + each, len(dataset)))
+    write(file, _shard(dataset, indices, head, left_out))
+    return True
 
 
 def shard_name(dataset: Dataset, number: int) -> str:

@@ -83,8 +83,8 @@ def costs(
     looked = (sample.look * pictures + shards.shard * parts) / gpus
     return [
         Cost(
-            "data pack, by one process",
-            shards.pack * pictures / 3600,
+            "data pack",
+            shards.pack * pictures / gpus / 3600,
             shards.packed * pictures,
             tars * shards.tar_requests,
         ),
@@ -110,7 +110,7 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
     """
     from train.data import places
     from train.data.pack import pack, source_of
-    from train.data.places import exists, place_of
+    from train.data.places import exists, place_of, prepare
     from train.data.usable import LeftOut
     from train.pseudo.store import Store, shard_file, write_shard
 
@@ -120,13 +120,14 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
         return places.REQUESTS["asked"] - before
 
     left_out = LeftOut(dataset.name, len(dataset), True)
+    prepare(folder / "packed")
     start = time.perf_counter()
-    list(pack(dataset, folder / "packed", left_out))
+    pack(dataset, folder / "packed", left_out, 0)
     packing = time.perf_counter() - start
     size = sum(file.stat().st_size for file in (folder / "packed").iterdir())
     bucket = place_of(f"memory://plan-{folder.name}/packed")
     files = len(dataset)  # of one picture each, since of the first one more is asked
-    tars = counted(lambda: list(pack(dataset, bucket, left_out, 1))) // files
+    tars = counted(lambda: [pack(dataset, bucket, left_out, k, 1) for k in range(files)]) // files
     there = open_dataset(source_of(dataset, bucket, 1))
     _ = there[0]
     tars += counted(lambda: there[files - 1])

@@ -36,6 +36,7 @@ def content(out):
     return {name: read(out / ANSWERS / name) for name in names_in(out / ANSWERS)}
 
 
+@pytest.mark.long
 def test_a_row_is_what_the_pipeline_answers_to_the_sentence(table, tmp_path, capsys):
     out = tmp_path / "out"
     command = [str(table), "--out", str(out), "--each", "2"]

@@ -16,6 +16,7 @@ SAMPLE = Sample(
     6, 12, 36, look=3.0, bootstrap=10.0, correct=20.0, store=1e6, cache=2e6, training=300
 )
 SHARDS = Shards(packed=1e5, pack=0.01, shard=0.1, tar_requests=6, store_requests=4)
+SHARED = ("data pack", "stages 1 and 2", "bootstrap", "correct")
 
 
 def test_the_work_is_shared_and_the_longest_step_binds():
@@ -28,11 +29,11 @@ def test_the_work_is_shared_and_the_longest_step_binds():
     assert share == pytest.approx(hours["correct"] / sum(hours.values()))
     shared = costs(6_400, 10, SAMPLE, SHARDS, 1_000, nodes=2)
     for one, ten in zip(alone, shared):
-        divided = 10 if one.step in ("stages 1 and 2", "bootstrap", "correct") else 1
+        divided = 10 if one.step in SHARED else 1
         assert ten.hours == pytest.approx(one.hours / divided)
         assert ten.size == one.size
     asked = {cost.step: cost.requests for cost in shared}
-    assert asked["data pack, by one process"] == 7 * 6
+    assert asked["data pack"] == 7 * 6
     assert asked["stages 1 and 2"] == pytest.approx(100 * 4 + 0.1)
     assert asked["cache, on each machine"] == pytest.approx(2 * (100 * 4 + 0.1))
 

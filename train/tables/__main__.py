@@ -67,7 +67,7 @@ def tables(args: argparse.Namespace) -> None:
 
         return ssc.load(args.model_set, correct=False)
 
-    figures.complete([*cells, sample], load)
+    figures.complete(cells if args.no_stages else [*cells, sample], load)
     lacking = {}
     for cell in cells:
         if "lacks" in (figure := figures.read(cell)):
@@ -79,7 +79,8 @@ def tables(args: argparse.Namespace) -> None:
         efficiency.table(name, efficiency.measured(name, args.passes, figures.folder, args.tiny))
         for name in args.efficiency
     ]
-    made = all_tables(args.test, found, figures.read(sample), sample.test)
+    stages = {} if args.no_stages else figures.read(sample)
+    made = all_tables(args.test, found, stages, sample.test)
     line = shlex.join(["python", "-m", "train", "tables", *args.argv])
     notes = [f"Left out: {name}: {why}." for name, why in (*untrained.items(), *lacking.items())]
     record = {"command": line, "tables": made, "efficiency": speeds, "notes": notes}
@@ -152,6 +153,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="figures of `train study` (assets/study): rows to take as they are",
     )
     add("--no-training", action="store_true", help="leave rows out whose checkpoints are not there")
+    add("--no-stages", action="store_true", help="leave Tables 2 and 3 out")
     sets, help_ = efficiency.SETS, "model sets, with random weights, to time as the paper does"
     add("--efficiency", nargs="+", default=[], choices=sets, help=help_)
     add("--passes", type=int, default=3, help="of --efficiency; default: 3")

@@ -126,10 +126,15 @@ def of_ablations(figure: Mapping[str, Any], test: str) -> list[Table]:
 def all_tables(
     tests: Sequence[str], found: Found, ablations: Mapping[str, Any], sample: str
 ) -> list[Table]:
-    """Tables 1 to 4, in order; those without a row are left out."""
+    """Tables 1 to 4, in order; those without a row are left out.
+
+    Args:
+        ablations: as of `of_ablations`; empty for none.
+        sample: the test set that they are of.
+    """
     first = by_test(CAPTION_1, "table1", TABLE_1, tests, found)
     last = by_test(CAPTION_4, "table4", TABLE_4, tests, found)
-    middle = of_ablations(ablations, sample) if ablations and "rows" in ablations else []
+    middle = of_ablations(ablations, sample) if "rows" in ablations else []
     return [table for table in (first, *middle, last) if table["parts"]]
 
 

@@ -20,7 +20,8 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
       mask            the answer's mask, of several their union; all zeros where it is empty
       matches         of each expression `noun`, `class`, their `similarity` and `runners_up`
       words           what each expression says, the fields of `ssc.expression.Expression`, of
-                      `mended` its `typed` and `read`; empty where words do not count
+                      `mended` its `typed` and `read`, of `roles` each `word` and its `role`;
+                      empty where words do not count
       nearest         where nothing was found, classes that are there, with their similarity
       candidates      best box first; of each its
         number        from 1

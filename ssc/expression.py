@@ -9,6 +9,8 @@ LOW, MIDDLE, HIGH = -1, 0, 1
 AXES = ("x", "y", "depth", "corner", "cut")
 GEOMETRY = ("places", "sizes", "relations")
 COUNTS = ("one", "several", "all")
+ROLES = ("noun", "looks", "place", "size", "relation", "not", "lost", "")
+"""What a word is read as: "not", of what is denied; "lost", nothing; "", it only joins others."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Expression:
         mended: (as typed, as read) of words that were read as others.
         dropped: characters that no word could be made of.
         unread: words that nothing was made of.
+        roles: each word of the text and what it is read as, one of `ROLES`.
         english: whether the text looks like English.
     """
 
@@ -137,6 +140,7 @@ class Expression:
     mended: tuple[tuple[str, str], ...] = ()
     dropped: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    roles: tuple[tuple[str, str], ...] = ()
     english: bool = True
 
     def __post_init__(self) -> None:
@@ -152,7 +156,8 @@ class Expression:
         lists = {name: list(v) for name, v in record.items() if isinstance(v, tuple)}
         for name in ("parts", "excepted"):
             lists[name] = [part.as_record() for part in record[name]]
-        return {**record, **lists, **phrases, "mended": mended}
+        roles = [{"word": word, "role": role} for word, role in self.roles]
+        return {**record, **lists, **phrases, "mended": mended, "roles": roles}
 
     def unclear(self, candidates: int) -> bool:
         """Whether it asks for what none of so many candidates is, or was not understood."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,23 +81,29 @@ def _step(match: ClassMatch) -> str:
 
 
 def chips(said: Expression) -> str:
-    """What an expression was read as, a chip a part; what was not is struck through."""
-    read = [(kind, str(part)) for kind, parts in _parts(said).items() for part in parts]
-    lost = [*said.unread, *said.dropped]
-    return " ".join(
-        [f'<span class="chip"><b>{kind}</b> {escape(part)}</span>' for kind, part in read]
-        + [f'<span class="chip"><s>{escape(word)}</s></span>' for word in lost]
-    )
+    """The words of an expression, a chip for those of one part, what was not read struck through;
+    and what the parts mean, where the words do not show it."""
+    words = []
+    for role, pairs in groupby(said.roles, key=itemgetter(1)):
+        text = " ".join(word for word, _ in pairs)
+        words.append(_chip(role, text) if role else f"<span>{escape(text)}</span>")
+    words += [_chip("lost", character) for character in said.dropped]
+    meant = [_chip(kind, str(part)) for kind, parts in _meant(said).items() for part in parts]
+    return " ".join([*words, *(["<span>→</span>", *meant] if meant else [])])
 
 
-def _parts(said: Expression) -> dict[str, Sequence[object]]:
+def _chip(kind: str, text: str) -> str:
+    shown = f"<s>{escape(text)}</s>" if kind == "lost" else f"<b>{kind}</b> {escape(text)}"
+    return f'<span class="chip">{shown}</span>'
+
+
+def _meant(said: Expression) -> dict[str, Sequence[object]]:
+    named = " ".join(word for word, role in said.roles if role == "noun")
     return {
-        "noun": [said.noun] if said.noun else [],
+        "noun": [said.noun] if said.noun not in ("", named) else [],
         "place": said.places,
         "size": said.sizes,
         "relation": said.relations,
-        "looks": [" ".join(said.attributes)] if said.attributes else [],
-        "not": said.without,
         "how many": _how_many(said),
         "read": [f"{typed} → {new}" for typed, new in said.mended],
     }

@@ -25,11 +25,12 @@ RELATION = 0.5
 """Weight of relations beside place."""
 CLEAR = 0.01
 """How far one candidate at least is out of place or size, for that to count at all."""
-DOUBTFUL = 0.02
-"""How far the next candidate is from the best at least, where boxes show a relation or a cut only
-in part."""
-PLAIN = ("left of", "right of", "above")
-"""Relations that boxes show well."""
+LEADS = {"left of": 0.05, "right of": 0.05, "next to": 0.03, "between": 0.02, "far from": 0.02}
+LEAD = 0.06
+"""How far the next candidate is from the best at least, for a relation to count: by its kind."""
+LEAD_OF_SIZE = 0.015
+LEAD_OF_CUT = 0.02
+"""The same of a size that is no posture, and of what is cut or in a corner."""
 
 
 AS_PLACE = {
@@ -80,15 +81,16 @@ def penalties(
     shares = np.asarray(boxes, np.float64) / frame
     cut = any(place.axis in ("cut", "corner") for place in expression.places)
     place, missing = of_places(expression.places, shares)
-    place = _led(place) if cut else _clear(place)
+    place = _led(place, LEAD_OF_CUT) if cut else _clear(place)
     looks = min(len(expression.attributes), MOST_LOOKS)
     size = summed([of_size(one, shares, looks) for one in expression.sizes])
-    size = _clear(size)
+    size = _clear(size) if place is not None else _led(size, LEAD_OF_SIZE)
     related = []
     for relation in expression.relations:
         near = (others or {}).get(relation.noun, np.zeros((0, 4)))
-        out = of_relation(relation, shares, np.asarray(near, np.float64).reshape(-1, 4) / frame)
-        out = out if relation.kind in PLAIN else _led(out)
+        near = np.asarray(near, np.float64).reshape(-1, 4) / frame
+        out = of_relation(relation, shares, near, any_class=not expression.noun)
+        out = _led(out, LEADS.get(relation.kind, LEAD))
         if out is not None:
             related.append(out)
     return Penalties(place, size, summed(related), missing)
@@ -99,30 +101,35 @@ def _clear(out: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
     return None if out is None or out.max() < CLEAR else out
 
 
-def _led(out: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """`out` where its best candidate leads plainly; else None."""
+def _led(out: NDArray[np.float64] | None, lead: float) -> NDArray[np.float64] | None:
+    """`out` where its best candidate leads by so much at least; else None."""
     if out is None or len(out) < 2:
         return None
     best, second = np.partition(out, 1)[:2]
-    return out if second - best >= DOUBTFUL else None
+    return out if second - best >= lead else None
 
 
 def of_relation(
-    relation: Relation, boxes: NDArray[np.float64], near: NDArray[np.float64]
+    relation: Relation,
+    boxes: NDArray[np.float64],
+    near: NDArray[np.float64],
+    any_class: bool = False,
 ) -> NDArray[np.float64] | None:
     """How far each box is from standing so to the other object; None where there is none.
 
     Args:
         near: float64 M×4, the other objects; where the relation names none, the boxes themselves.
+        any_class: whether the boxes are of all classes, the other object's among them.
     """
     measure = KINDS[relation.kind]
     plain = relation.kind in AS_PLACE and not relation.places and not relation.sizes
-    if plain and (not relation.noun or _among(near, boxes)):
+    alike = _among(near, boxes) and not (any_class and relation.noun)
+    if plain and (not relation.noun or alike):
         place = Place(*AS_PLACE[relation.kind], negated=relation.negated)
         return of_place(place, boxes, np.ones(len(boxes), bool))
     if not len(near) and relation.noun:
         return _unseen(relation, boxes)
-    if not len(near) or _among(near, boxes):
+    if not len(near) or alike:
         near = boxes
     if relation.places or relation.sizes:  # "the donut on the left"
         away, _ = of_places(relation.places, near)

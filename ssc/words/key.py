@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ssc.words.lexis import (
     ANIMALS,
+    HAVING,
     HOLDERS,
     HUMAN,
+    ONE,
     PERSONAL,
     POSES,
     SIDES,
@@ -17,6 +19,7 @@ from ssc.words.lexis import (
     YOUNG,
 )
 from ssc.words.nouns import COLOURS, FAMILY, NEVER, PEOPLE, SpacyNouns, is_key, trim
+from ssc.words.relations import relates
 from ssc.words.table import look_up
 
 if TYPE_CHECKING:
@@ -25,13 +28,16 @@ if TYPE_CHECKING:
 
 def names_a_thing(token: Token, nouns: SpacyNouns) -> bool:
     """Whether `token` is a noun, or a word of the table that the tagger takes for another kind."""
-    if nouns.is_noun(token):
-        return token.text not in VAGUEST and not (token.text in POSES and _subject(token))
     word = token.text
+    if _acts(token):
+        return False
+    if nouns.is_noun(token):
+        return word not in VAGUEST
     if word in NEVER or word in SIDES or word in SIZES or word in VAGUEST or len(word) < 3:
         return False
     after = token.nbor() if token.i + 1 < len(token.doc) else None
-    if token.tag_.startswith("JJ") and after is not None and after.tag_[:2] in ("NN", "JJ"):
+    described = after is not None and (after.tag_[:2] in ("NN", "JJ") or after.text == "looking")
+    if token.tag_.startswith("JJ") and described:
         return False  # "a modern looking couch"
     entry = look_up(word)
     if entry is None or not entry.classes:
@@ -39,12 +45,16 @@ def names_a_thing(token: Token, nouns: SpacyNouns) -> bool:
     return token.tag_ in {"JJ", "RB", "VB", "VBP", "VBZ", "UH", "FW", "CD", "JJR"}
 
 
-def _subject(token: Token) -> bool:
-    """Whether the word before `token` names a thing that may do what `token` says."""
-    if not token.i or token.i + 1 == len(token.doc):
+def _acts(token: Token) -> bool:
+    """Whether `token` is a verb after who does it ("bird stands behind", "giraffe drinking")."""
+    word = token.text
+    if not token.i or not (word in POSES or word.endswith("ing")):
         return False
-    entry = look_up(token.nbor(-1).text)
-    return entry is not None and bool(entry.classes)
+    if word in POSES and token.i + 1 == len(token.doc):
+        return False
+    who, does = look_up(token.nbor(-1).text), look_up(word)
+    named = does is not None and bool(does.classes) and word not in POSES
+    return who is not None and bool(who.classes) and not named
 
 
 def key_noun(doc: Doc, is_noun: list[bool], nouns: SpacyNouns) -> tuple[str, set[int]]:
@@ -54,7 +64,7 @@ def key_noun(doc: Doc, is_noun: list[bool], nouns: SpacyNouns) -> tuple[str, set
     first: tuple[str, set[int]] | None = None
     for number, run in enumerate(keys):
         words = _owned(run, doc) or trim([token.text for token in run])
-        if not words:
+        if not words or _other(doc, run[0].i):
             continue
         indices = {token.i for token in run}
         if words[-1] in PERSONAL:
@@ -119,6 +129,10 @@ def _owned(run: list[Token], doc: Doc) -> list[str]:
 
 def _young(doc: Doc, run: list[Token], runs: list[list[Token]]) -> tuple[str, set[int]] | None:
     """The animal of "mother and young baby zebra"; None where none follows at once."""
+    for token in run[1:]:
+        entry = look_up(token.text)
+        if entry is not None and set(entry.classes[:1]) & ANIMALS:
+            return token.text, {t.i for t in run}  # "child zebra"
     for other in runs:
         between = doc[run[-1].i + 1 : other[0].i]
         if other[0].i <= run[-1].i or len(between) > 3:
@@ -132,10 +146,19 @@ def _young(doc: Doc, run: list[Token], runs: list[list[Token]]) -> tuple[str, se
 
 
 def _bound(doc: Doc, i: int) -> bool:
-    """Whether a preposition or a verb of having stands before token `i`."""
-    return any(
+    """Whether a preposition stands before token `i`, or what makes it another object."""
+    return _other(doc, i) or any(
         token.tag_ in {"IN", "TO", "WDT", "WP"} and token.text not in ("of", "like")
         for token in doc[:i]
+    )
+
+
+def _other(doc: Doc, i: int) -> bool:
+    """Whether token `i` is what "one" has or stands in a relation to ("one left of the car")."""
+    before = [token.text for token in doc[:i]]
+    heads = [k for k, word in enumerate(before) if word in ONE]
+    return bool(heads) and any(
+        before[k] in HAVING or relates(before, k) for k in range(heads[0] + 1, i)
     )
 
 
@@ -148,6 +171,8 @@ def _whole(doc: Doc, run: list[Token], runs: list[list[Token]]) -> str:
         if entry is not None and entry.classes and entry.mark != "p":
             return token.text
     after = run[-1].i + 1
+    while after + 2 < len(doc) and doc[after].text == "and":
+        after += 2  # "neck and face of a giraffe"
     if after < len(doc) and doc[after].text in ("of", "from"):
         for other in runs:
             if other[0].i > after and other[0].i - after <= 4:

@@ -25,8 +25,8 @@ SIDES: dict[str, tuple[str, int]] = {
         (
             "depth",
             HIGH,
-        ): """front foreground frontmost closest nearest closer nearer close near forefront nearby
-        forward""",
+        ): """front foreground foremost frontmost closest nearest closer nearer close near forefront
+        nearby forward""",
         ("x", MIDDLE): """middle center centre central centered mid""",
     }.items()
     for word in said.split()
@@ -59,7 +59,7 @@ POSTURES = {
         SMALL_ONE: """sitting seated sits laying lying lays kneeling kneels squatting crouching
         crouched bending baby infant calf cub foal puppy kitten kid child toddler catcher""",
         Size("area", HIGH, posture=True): """adult grown mom mother mama momma mommy dad father
-        papa daddy parent batter batsman hitter pitcher umpire ump driver player swinging""",
+        papa daddy parent batter batsman hitter pitcher umpire ump driver swinging""",
     }.items()
     for word in several.split()
 }
@@ -114,8 +114,9 @@ FILLERS = words(
 )
 """Words that may stand between a negation, an ordinal or a side and its word."""
 PICTURE = words(
-    """all both bunch center four frame group image line middle others page pair photo photograph
-    pic picture pictures pile row rows scene screen set shot stack them three trio two view"""
+    """all both bunch center crowd flock four frame group herd image line middle others pack page
+    pair photo photograph pic picture pictures pile row rows scene screen set shot stack them three
+    trio two view"""
 )
 """What is no object of its own: "left side of the picture", "left of the two"."""
 VIEWER = words("""camera cameraman front lens me photographer screen us viewer viewers you""")
@@ -153,12 +154,14 @@ PERSONAL = words(
     someone them they who whoever"""
 )
 """Pronouns that stand for a person where nothing else is named."""
-HUMAN = words("""answering bald dressed laughing shirtless smiling talking wearing""")
+HUMAN = words("""answering bald dressed holding laughing shirtless smiling talking wearing""")
 """What only people do or are."""
 YOUNG = words("""baby boy child children girl infant kid kids toddler""")
 """Children."""
 HOLDERS = words("""baby boy cat child dog girl guy kid lady man person player woman""")
 """Who holds or sits on what is named right before ("sandwich guy is holding")."""
+ONE = words("""anything item items object objects one ones something thing things""")
+"""Words for a thing of any class ("red one left of the car")."""
 POSES = words("""drinks eats flies jumps looks plays rests runs sits stands walks""")
 """Verbs that the tagger takes for nouns after the name of who does so ("giraffe stands")."""
 VAGUEST = words("""lmao shape space stuff whatever wow wtf""")

@@ -15,7 +15,7 @@ from ssc.words.sides import Sides, number, ordinal
 
 
 class Scan(Sides):
-    """What a run of words says of place and size; `used` marks the words that said it.
+    """What a run of words says of place and size; `used` has the role of each word that said it.
 
     Args:
         words: plain words; "" stands for one that belongs to something else.
@@ -30,7 +30,7 @@ class Scan(Sides):
         context: Sequence[str] | None = None,
     ) -> None:
         super().__init__(words, context)
-        self.used = [False] * len(self.words)
+        self.used = [""] * len(self.words)
         self.sizable = sizable
         self.places: list[Place] = []
         self.sizes: list[Size] = []
@@ -43,17 +43,19 @@ class Scan(Sides):
         self._apart()
         self._read_sizes()
         self.places = _settled(self.places)
+        if not self.places:  # "left and right" says nothing
+            self.used = ["lost" if role == "place" else role for role in self.used]
 
-    def _use(self, *indices: int) -> None:
+    def _use(self, *indices: int, role: str = "place") -> None:
         for i in indices:
-            self.used[i] = True
+            self.used[i] = role
 
-    def _negated(self, i: int) -> bool:
+    def _negated(self, i: int, role: str = "place") -> bool:
         """Whether a "not" stands before word `i`, with fillers between at most."""
         for k in range(i - 1, max(i - 6, -1), -1):
             word = self._at(k)
             if word in NOT:
-                self._use(k)
+                self._use(k, role=role)
                 return True
             if word not in FILLERS and word not in SIDES:
                 return False
@@ -65,7 +67,7 @@ class Scan(Sides):
             hour = number(word)
             after = self._at(i + 1)
             alone = self._at(i - 1) == "at" and (not after or after == ",")
-            if hour is None or hour > 12 or not (alone or after in CLOCK):
+            if hour is None or hour > 12 or not (alone or after in CLOCK) or ":" in self.words:
                 continue
             self._use(*(k for k in range(i - 1, i + 3) if self._at(k) in {"at", word} | CLOCK))
             if hour % 6:
@@ -82,8 +84,8 @@ class Scan(Sides):
             last = word == "last"
             rank = 1 if last else ordinal(word)
             counted = number(word) if rank is None else None
-            if rank is None and counted is None:
-                continue
+            if rank is None and (counted is None or self._at(i - 1) == "of"):
+                continue  # "row of 4"
             if self._at(i + 1) in ROWS and rank is not None:
                 continue
             k = i + 1
@@ -125,6 +127,8 @@ class Scan(Sides):
                     return None
                 n = self._skip(n + 1, words("the a far very most"))
                 return n if self._at(n) in SIDES and not self._blocked(n) else None
+            if word in SIDES and self._at(n + 1) == "to" and self._at(n + 2) in SIDES:
+                return n  # "second guy left to right"
             if word in SIDES and not strict and passed == 0:
                 if self._at(n + 1) == "from" and self._at(n + 2) in SIDES:
                     return n + 2  # "second bottom from left"
@@ -242,8 +246,9 @@ class Scan(Sides):
             if self.used[i] or word not in SIZES or not self.sizable[i]:
                 continue
             measure, end = SIZES[word]
-            self._use(i)
-            self.sizes.append(Size(measure, end, self._negated(i)))
+            self._use(i, role="size")
+            self.sizes.append(Size(measure, end, self._negated(i, "size")))
+        self.sizes = list(dict.fromkeys(self.sizes))
         if len({(size.measure, size.end) for size in self.sizes}) > 1:
             self.sizes = self.sizes[:1]
 

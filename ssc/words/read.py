@@ -71,7 +71,7 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
     words = [token.text for token in doc]
     is_noun = [names_a_thing(token, nouns) for token in doc]
     noun, key = key_noun(doc, is_noun, nouns)
-    taken = [False] * len(words)
+    taken = [""] * len(words)
     relations, vague = find_relations(words, is_noun, key, noun, taken)
     free = ["" if mine else word for word, mine in zip(words, taken)]
     scan = Scan(free, [_sizes(i, free, is_noun, key, noun) for i in range(len(words))], words)
@@ -85,7 +85,16 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
     left = [i for i, w in enumerate(free) if w and not scan.used[i] and w not in silent]
     rest = [i for i in left if i not in key and i not in denied]
     known = english()
-    strange = [i for i in left if words[i] not in known and look_up(words[i]) is None]
+    strange = [
+        i
+        for i in left
+        if words[i].isalpha() and words[i] not in known and look_up(words[i]) is None
+    ]
+    roles = [mine or used for mine, used in zip(taken, scan.used)]
+    lacking = [i for phrase in without for i in phrase]
+    for said_so, role in ((strange, "lost"), (key, "noun"), (lacking, "not"), (rest, "looks")):
+        for i in said_so:
+            roles[i] = roles[i] or role
     said = Expression(
         text,
         noun,
@@ -96,7 +105,8 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
         vague=vague,
         without=tuple(" ".join(words[i] for i in phrase) for phrase in without),
         looks=_looks(words, denied | placed),
-        unread=tuple(words[i] for i in strange if words[i].isalpha()),
+        unread=tuple(words[i] for i, role in enumerate(roles) if role == "lost"),
+        roles=tuple(zip(words, roles)),
         english=_english(words, known),
     )
     return Read(said, bool(key) and doc[max(key)].tag_ in ("NNS", "NNPS"))
@@ -168,7 +178,7 @@ def _postures(words: list[str], is_noun: list[bool], key: set[int]) -> list[Size
     return []
 
 
-def _without(words: list[str], used: list[bool]) -> list[range]:
+def _without(words: list[str], used: list[str]) -> list[range]:
     """Where phrases stand after "not" or "without" that say no place or size."""
     found = []
     for i, word in enumerate(words):

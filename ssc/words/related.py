@@ -17,21 +17,21 @@ from ssc.words.lexis import (
 )
 from ssc.words.nouns import COLOURS, trim
 from ssc.words.places import Scan
-from ssc.words.relations import LONGEST, WORDS
+from ssc.words.relations import marker
 from ssc.words.table import look_up
 
 
 def find_relations(
-    words: list[str], is_noun: list[bool], key: set[int], noun: str, taken: list[bool]
+    words: list[str], is_noun: list[bool], key: set[int], noun: str, taken: list[str]
 ) -> tuple[list[Relation], bool]:
-    """Relations said in `words`, and whether another is said to what is of no class; `taken` is set
-    for the words of each and of its other object."""
+    """Relations said in `words`, and whether another is said to what is of no class; `taken` gets
+    the role (`ssc.expression.ROLES`) of the words of each and of its other object."""
     found: list[Relation] = []
     vague = False
     first = min(key, default=len(words))
     i = 0
     while i < len(words):
-        length, kind = _marker(words, i) if not _apart(words, i) else (1, _apart(words, i))
+        length, kind = marker(words, i) if not _apart(words, i) else (1, _apart(words, i))
         if not kind:
             i += 1
             continue
@@ -51,7 +51,15 @@ def find_relations(
         entry = look_up(other) if other else None
         classes = entry.classes if entry is not None else ()
         worn = entry is not None and entry.mark == "p"
-        if _of_itself(words, is_noun, key, i, start, worn) or _done(words, i):
+        if words[i] == "back" and words[max(0, i - 2) : i] == ["on", "the"]:
+            i = end
+            continue  # "on the back of a motorcycle"
+        if _of_itself(words, is_noun, key, i, start, worn):
+            i = end
+            continue
+        if _done(words, i):
+            taken[i:end] = ["looks"] * (end - i)
+            vague = True
             i = end
             continue
         same = bool(other) and bool(noun) and _same(other, noun)
@@ -66,13 +74,14 @@ def find_relations(
             else:
                 stop = end
         negated = any(word in ("not", "n't") for word in words[max(0, i - 2) : i])
-        for k in range(i, stop):
-            taken[k] = True
-        if _apart(words, i):
-            for k in range(max(0, i - 4), i):
-                taken[k] = taken[k] or words[k] in SIDES
         told = classes or not other or kind in ("left of", "right of", "behind")
         symmetric = kind == "next to" and (same or not other)  # as true of one as of the other
+        role = "looks" if not told else "lost" if symmetric else "relation"
+        for k in range(i, stop):
+            taken[k] = role
+        if _apart(words, i):
+            for k in range(max(0, i - 4), i):
+                taken[k] = taken[k] or (role if words[k] in SIDES else "")
         if told and not symmetric:
             relation = Relation(kind, other, tuple(places), tuple(sizes), negated)
             found.append(relation)
@@ -85,7 +94,8 @@ def _of_itself(
     words: list[str], is_noun: list[bool], key: set[int], i: int, start: int, worn: bool
 ) -> bool:
     """Whether what the relation at `i` is to is the key noun's own ("fries behind it")."""
-    if words[start] in ("his", "her", "its", "their"):
+    owned = words[start] != "her" or (start + 1 < len(words) and is_noun[start + 1])
+    if words[start] in ("his", "her", "its", "their") and owned:
         return worn
     last = max(key, default=-1)
     held = [k for k in range(last + 1, i) if words[k] in HAVING]
@@ -98,15 +108,6 @@ def _of_itself(
 def _done(words: list[str], i: int) -> bool:
     """Whether "by" at `i` names who does it ("used by the woman")."""
     return words[i] == "by" and bool(DONE.intersection(words[max(0, i - 2) : i]))
-
-
-def _marker(words: list[str], i: int) -> tuple[int, str]:
-    """Length and kind of the longest relation that begins at word `i`; (0, "") for none."""
-    for length in range(min(LONGEST, len(words) - i), 0, -1):
-        kind = WORDS.get(tuple(words[i : i + length]))
-        if kind:
-            return length, kind
-    return 0, ""
 
 
 def _apart(words: list[str], i: int) -> str:
@@ -135,6 +136,8 @@ def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int
                 end += 1
             run = trim(words[i:end])
             return (end, " ".join(run)) if run else (start, "")
+        if word in HAVING:
+            return start, ""  # "leaning over wearing a jacket"
         if word in VAGUE:
             vague = True
         elif not (
@@ -146,7 +149,7 @@ def _noun_phrase(words: list[str], is_noun: list[bool], start: int) -> tuple[int
             or word.endswith(("ed", "ing"))
         ):
             return (i, "") if vague else (start, "")
-        elif word in COLOURS and (last or _marker(words, i + 1)[1]):
+        elif word in COLOURS and (last or marker(words, i + 1)[1]):
             return start, ""  # "in black next to …"
     return (min(start + 6, len(words)), "") if vague else (start, "")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ssc.words.lexis import DETERMINERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ WORDS: dict[tuple[str, ...], str] = {
             "next to": "next to|beside|besides|near|by|alongside|adjacent to|close to|against|"
             "touching|nearest|nearest to|closest to|closest|beside of|near to|next|right by",
             "behind": "behind|in back of|back of",
-            "in front of": "in front of|infront of|front of|before",
+            "in front of": "in front of|in from of|ahead of|infront of|front of|before",
             "left of": "left of|to left of|to the left of|on the left of|left side of|"
             "to the left side of|on the left side of",
             "right of": "right of|to right of|to the right of|on the right of|right side of|"
@@ -26,12 +28,29 @@ WORDS: dict[tuple[str, ...], str] = {
             "below": "below|under|underneath|beneath|down from",
             "between": "between|in between|inbetween|in the middle of|among|amongst",
             "far from": "farthest from|furthest from|away from|far from|further from|opposite|"
-            "farther from|farthest away from|furthest away from",
+            "farther from|farther away from|further away from|farthest away from|"
+            "furthest away from",
         }.items()
         for words in several.split("|")
     },
 }
 LONGEST = max(map(len, WORDS))
+
+
+def marker(words: Sequence[str], i: int) -> tuple[int, str]:
+    """Length and kind of the longest relation that begins at word `i`; (0, "") for none."""
+    for length in range(min(LONGEST, len(words) - i), 0, -1):
+        kind = WORDS.get(tuple(words[i : i + length]))
+        if kind:
+            return length, kind
+    return 0, ""
+
+
+def relates(words: Sequence[str], i: int) -> bool:
+    """Whether word `i` relates what stands before to a thing ("left of …", "nearest the …")."""
+    length, _ = marker(words, i)
+    return length > 1 or (length == 1 and not DETERMINERS.isdisjoint(words[i + 1 : i + 2]))
+
 
 # Constants chosen on RefCOCO's, RefCOCO+'s and RefCOCOg's val lists.
 LOWER_EDGE = 0.75

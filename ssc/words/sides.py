@@ -77,7 +77,7 @@ class Sides:
                 return True
         if after in PARTS and not self._halves(i):
             return True
-        if word == "mid" and after:
+        if (word == "mid" and after) or (word == "middle" and after in ("age", "aged")):
             return True
         if after == "of" and SIDES[word][1] == MIDDLE:
             k = self._skip(i + 2, words("the a of"))
@@ -91,8 +91,11 @@ class Sides:
             if before == "on" and {"with", "has", "having"}.intersection(self._context[: i - 1]):
                 return True
             return (before in TOPS and after not in ("left", "right")) or before == "a"
-        on = before == "the" and self._at(i - 2) in ("on", "across")
-        if on and word in ("front", "back") and HAVING.intersection(self._context[: i - 2]):
+        if word == "bottom" and before in TOPS and after not in ("left", "right"):
+            return True  # "bus with blue bottom"
+        on = i - 1 - (before == "the")
+        has = self._at(on) in ("on", "across") and HAVING.intersection(self._context[:on])
+        if has and word in ("front", "back"):
             return True  # "a truck that has damages on the front"
         if word in ("back", "rear"):
             return self._back(i)
@@ -106,7 +109,7 @@ class Sides:
             )
         if word in ("far", "further", "farther", "furthest", "farthest", "closest", "most"):
             k = self._skip(i + 1, words("to on the in at most one over"))
-            near = self._at(k)
+            near = self._context[k] if k < len(self._context) else ""
             if near in SIDES and SIDES[near][0] in ("x", "y"):
                 return True
             if word == "far":

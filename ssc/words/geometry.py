@@ -25,8 +25,12 @@ RELATION = 0.5
 """Weight of relations beside place."""
 CLEAR = 0.01
 """How far one candidate at least is out of place or size, for that to count at all."""
-LEADS = {"left of": 0.05, "right of": 0.05, "next to": 0.03, "between": 0.02, "far from": 0.02}
-LEAD = 0.06
+LEADS = {
+    **dict.fromkeys(("left of", "right of", "between", "far from", "next to"), 0.02),
+    "in front of": 0.04,
+    "behind": 0.05,
+    **dict.fromkeys(("above", "below"), 0.1),
+}
 """How far the next candidate is from the best at least, for a relation to count: by its kind."""
 LEAD_OF_SIZE = 0.015
 LEAD_OF_CUT = 0.02
@@ -90,7 +94,7 @@ def penalties(
         near = (others or {}).get(relation.noun, np.zeros((0, 4)))
         near = np.asarray(near, np.float64).reshape(-1, 4) / frame
         out = of_relation(relation, shares, near, any_class=not expression.noun)
-        out = _led(out, LEADS.get(relation.kind, LEAD))
+        out = _led(out, LEADS[relation.kind])
         if out is not None:
             related.append(out)
     return Penalties(place, size, summed(related), missing)

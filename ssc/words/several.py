@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ssc.words.lexis import CARDINALS, PICTURE, SIDES, words
 from ssc.words.nouns import COLOURS, PEOPLE
-from ssc.words.table import look_up
+from ssc.words.table import look_up, singulars
 
 if TYPE_CHECKING:
     from ssc.expression import Expression
@@ -153,7 +153,7 @@ def _joined(typed: list[str], whole: Read, read: Reader) -> tuple[Expression, ..
         return ()  # "man with a hat and a bag", but "man with a hat and the dog"
     if (left[-1] in COLOURS and not dressed) or not (_things(one) and _things(other)):
         return ()  # "brown and white horse", but "man in red and woman in blue"
-    if not both and any(LOTS & set(_forms(part.noun)) for part in (one, other)):
+    if not both and any(LOTS & set(singulars(part.noun)) for part in (one, other)):
         return ()  # "carrots and peas"
     return (one, other) if one.noun != other.noun or article else ()
 
@@ -213,7 +213,7 @@ def _things(said: Expression) -> bool:
 
 def _is_person(said: Expression) -> bool:
     """Whether the key noun is a person's, by a table or by its ending."""
-    named = {form for word in said.noun.split() for form in _forms(word)}
+    named = {form for word in said.noun.split() for form in singulars(word)}
     return bool(named & PEOPLE) or (bool(said.noun) and said.noun.endswith(AGENTS))
 
 
@@ -227,16 +227,11 @@ def _bare(typed: list[str], said: Expression) -> bool:
     owned = look_up(after) if after else None
     if not last.endswith(("s", "men", "people", "children", "mice")) or last in UNCHANGED:
         return False
-    if LOTS & {form for word in said.noun.split() for form in _forms(word)}:
+    if LOTS & {form for word in said.noun.split() for form in singulars(word)}:
         return False
     if owned is not None and (owned.mark or owned.classes):
         return False  # "elephants rear end", "womans legs"
     return not (set(typed[:at]) & NOT_MANY or after in ("is", "was", "'s", "'", "back", "rear"))
-
-
-def _forms(word: str) -> tuple[str, ...]:
-    """A word as it is, and as its singular may be."""
-    return word, word.removesuffix("s"), word.removesuffix("es"), word[:-3] + "y"
 
 
 AGENTS = ("er", "or", "ers", "ors", "man", "men", "people", "cop", "cops", "bride", "king", "queen")

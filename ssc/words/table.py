@@ -48,14 +48,14 @@ def look_up(words: str) -> Entry | None:
     table = noun_table()
     parts = words.split()
     for start in range(len(parts)):
-        for last in _singulars(parts[-1]):
+        for last in singulars(parts[-1]):
             entry = table.get(" ".join((*parts[start:-1], last)))
             if entry is not None:
                 return entry
     return None
 
 
-def _singulars(word: str) -> list[str]:
+def singulars(word: str) -> list[str]:
     """A noun as it is and as its singular may be."""
     forms = [word]
     if word in _IRREGULAR:

@@ -25,16 +25,9 @@ RELATION = 0.5
 """Weight of relations beside place."""
 CLEAR = 0.01
 """How far one candidate at least is out of place or size, for that to count at all."""
-LEADS = {
-    **dict.fromkeys(("left of", "right of", "between", "far from", "next to"), 0.02),
-    "in front of": 0.04,
-    "behind": 0.05,
-    **dict.fromkeys(("above", "below"), 0.1),
-}
-"""How far the next candidate is from the best at least, for a relation to count: by its kind."""
-LEAD_OF_SIZE = 0.015
-LEAD_OF_CUT = 0.02
-"""The same of a size that is no posture, and of what is cut or in a corner."""
+LEAD, LEADS = 0.02, {"above": 0.1, "below": 0.1}
+"""How far the next candidate is from the best at least, for a relation, a cut or a corner to count;
+and for some kinds of relation."""
 
 
 AS_PLACE = {
@@ -85,16 +78,16 @@ def penalties(
     shares = np.asarray(boxes, np.float64) / frame
     cut = any(place.axis in ("cut", "corner") for place in expression.places)
     place, missing = of_places(expression.places, shares)
-    place = _led(place, LEAD_OF_CUT) if cut else _clear(place)
+    place = _led(place, LEAD) if cut else _clear(place)
     looks = min(len(expression.attributes), MOST_LOOKS)
     size = summed([of_size(one, shares, looks) for one in expression.sizes])
-    size = _clear(size) if place is not None else _led(size, LEAD_OF_SIZE)
+    size = _clear(size)
     related = []
     for relation in expression.relations:
         near = (others or {}).get(relation.noun, np.zeros((0, 4)))
         near = np.asarray(near, np.float64).reshape(-1, 4) / frame
         out = of_relation(relation, shares, near, any_class=not expression.noun)
-        out = _led(out, LEADS[relation.kind])
+        out = _led(out, LEADS.get(relation.kind, LEAD))
         if out is not None:
             related.append(out)
     return Penalties(place, size, summed(related), missing)

@@ -170,6 +170,16 @@ def _whole(doc: Doc, run: list[Token], runs: list[list[Token]]) -> str:
             continue
         if entry is not None and entry.classes and entry.mark != "p":
             return token.text
+    before = run[0].i - 1
+    if before > 0 and doc[before].tag_ == "POS":
+        part = look_up(run[-1].text)
+        stands_for = part.classes if part is not None else ()
+        for other in runs:
+            entry = look_up(other[-1].text) if other[-1].i == before - 1 else None
+            if entry is None or not entry.classes or entry.mark == "p":
+                continue
+            if not set(entry.classes) & set(stands_for):  # "cat's tail", not "elephant's trunk"
+                return other[-1].text
     after = run[-1].i + 1
     while after + 2 < len(doc) and doc[after].text == "and":
         after += 2  # "neck and face of a giraffe"

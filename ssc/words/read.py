@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ssc.cache import Cache
 from ssc.expression import Expression, Size
@@ -33,7 +34,7 @@ from ssc.words.related import find_relations
 from ssc.words.several import Read, read_several
 from ssc.words.sides import ordinal
 from ssc.words.spelling import english, mend
-from ssc.words.table import look_up
+from ssc.words.table import is_compound, look_up
 from ssc.words.vocabulary import COCO_80
 
 
@@ -70,6 +71,9 @@ def _read_one(typed: list[str], nouns: SpacyNouns) -> Read:
         doc = nouns.parser(text)
     words = [token.text for token in doc]
     is_noun = [names_a_thing(token, nouns) for token in doc]
+    for i, pair in enumerate(pairwise(words)):
+        if is_compound(*pair):  # though the tagger may see a verb or an adjective
+            is_noun[i] = is_noun[i + 1] = True
     noun, key = key_noun(doc, is_noun, nouns)
     taken = [""] * len(words)
     relations, vague = find_relations(words, is_noun, key, noun, taken)

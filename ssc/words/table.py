@@ -55,6 +55,16 @@ def look_up(words: str) -> Entry | None:
     return None
 
 
+def is_compound(first: str, last: str) -> bool:
+    """Whether two words name what the last one alone does not ("stop light", "hot dog")."""
+    table = noun_table()
+    for one in singulars(last):
+        entry, alone = table.get(f"{first} {one}"), table.get(one)
+        if entry is not None and entry.classes and not entry.mark:
+            return alone is None or not set(alone.classes) & set(entry.classes)
+    return False
+
+
 def singulars(word: str) -> list[str]:
     """A noun as it is and as its singular may be."""
     forms = [word]

@@ -125,6 +125,8 @@ def test_the_papers_key_noun_is_the_one_that_is_read(part: str):
         ("ｄｏｇ", "dog"),
         ("dog2", "dog"),
         ("elephant trunk", "elephant trunk"),
+        ("black and white cat's tail", "cat"),
+        ("red stop light on the left", "stop light"),
         ("torso of a teddy bear", "teddy bear"),
         ("rear window of a bus", "bus"),
         ("girrafe left", "giraffe"),

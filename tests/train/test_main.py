@@ -15,7 +15,7 @@ def test_the_commands_are_listed(capsys, monkeypatch):
         assert f"\n  {name} " in listed
     monkeypatch.setattr(sys, "argv", ["train", "trian"])
     assert __main__.main() == 2
-    assert "expected one of run, data" in capsys.readouterr().err
+    assert "expected one of run, plan, data" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["train", "scenes", "--help"])
     with pytest.raises(SystemExit, match="0"):
         __main__.main()

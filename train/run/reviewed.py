@@ -113,7 +113,7 @@ def draw(seeds: Mapping[str, Any], rows: Mapping[str, tuple[float, str]]) -> Fig
         axes.plot(x, [mean(own) for own in zip(*each)], "o-", color=ORDERS[order], label=order)
     axes.set_xlabel("objects reviewed, %")
     axes.set_ylabel("mIoU, %")
-    axes.set_ylim(0)  # a small gain looks small
+    axes.set_ylim(0, 1.1 * axes.dataLim.y1)  # a small gain looks small
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -130,7 +130,7 @@ def _inputs(choices: Choices) -> dict:
     expressions = gr.Textbox(
         label="What to look for",
         info="One object per line; Shift+Enter starts a new line. "
-        "Join two descriptions of the same object with “\u00a0|\u00a0”.",
+        "Put “|” between two descriptions of the same object.",
         placeholder="the red car on the left",
         lines=1,  # with more, Enter would start a line
         max_lines=8,

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 
 FAINT = 0.65
-"""Share of the detector's threshold from which a box is a sign of something. Chosen on RefSprites'
-val (110 scenes) with the mini set: 1 of 597 expressions is refused on account of it, and of
-relations to what is not there 70 % (several, seeds 1 and 2). At 0.75 it is 3 of 597, and 92 %."""
+"""Share of the detector's threshold from which a box is a sign of something: higher refuses more of
+what is not there, and more of what is. Chosen on RefSprites' val with the mini set."""
 
 
 class Segment:

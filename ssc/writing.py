@@ -10,6 +10,8 @@ import errno
 import os
 import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -21,8 +23,9 @@ from ssc.errors import WriteError
 
 LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
-BESIDE = ".{name}.{process}.tmp"
+BESIDE = ".{name}.{machine}-{process}.tmp"
 """Name of what is not whole yet."""
+ABANDONED = 24 * 3600  # seconds after which what another machine was writing counts as left
 
 
 class DiskFull(WriteError):
@@ -40,8 +43,7 @@ def written(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         WriteError: it cannot be written; the old one stays.
     """
-    name = blake2b(path.name.encode("utf-8", "replace"), digest_size=6).hexdigest()  # short
-    beside = path.with_name(BESIDE.format(name=name, process=os.getpid()))
+    beside = beside_of(path, os.getpid())
     try:
         with explained(path, size, beside):
             yield beside
@@ -49,6 +51,47 @@ def written(path: Path, size: int | None = None) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def beside_of(path: Path, process: int) -> Path:
+    """Where the process of that number, on this machine, writes what is to take a path's place."""
+    return path.with_name(BESIDE.format(name=_short(path.name), machine=_here(), process=process))
+
+
+def sweep(folder: Path) -> None:
+    """Deletes what killed processes left unfinished in a folder.
+
+    What others write just now stays. Processes of another machine, on a shared disk, cannot be
+    asked: theirs goes when it is older than `ABANDONED`.
+    """
+    for path in folder.glob(BESIDE.format(name="*", machine="*", process="*")):
+        machine, _, process = path.name.split(".")[-2].rpartition("-")
+        with suppress(OSError):  # its writer has just ended
+            if machine == _here():
+                left = not _runs(int(process))
+            else:
+                left = time.time() - path.stat().st_mtime > ABANDONED
+            if left:
+                path.unlink()
+
+
+def _here() -> str:
+    return _short(socket.gethostname())
+
+
+def _short(name: str) -> str:
+    return blake2b(name.encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def _runs(process: int) -> bool:
+    """Whether this machine has a process of that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -17,8 +17,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from ssc import writing
 from ssc.errors import InputError, ResourceError, WriteError, told
-from ssc.writing import BESIDE, make_folder, written
+from ssc.writing import make_folder, written
 
 T = TypeVar("T")
 
@@ -140,10 +141,9 @@ def prepare(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Deletes what killed processes were writing in a folder of a disk."""
+    """Deletes what killed processes were writing in a folder of a disk; a bucket has no such."""
     if not is_url(folder):
-        for path in folder.glob(BESIDE.format(name="*", process="*")):
-            path.unlink(missing_ok=True)
+        writing.sweep(folder)
 
 
 def opened(place: Path) -> IO[bytes]:

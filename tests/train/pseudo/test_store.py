@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc.errors import InputError
-from ssc.writing import BESIDE, written
+from ssc.writing import BESIDE, beside_of, written
 from tests.forks import ended, fork
 from tests.train.pseudo.random_pictures import H, W, candidates, picture, thing
 from tests.train.pseudo.toy_pseudo import make
@@ -119,14 +120,30 @@ def test_what_a_killed_process_was_writing_is_swept_away(tmp_path):
     begin(tmp_path, {"pictures": 1})
     with suppress(SystemError), written(shard_file(tmp_path, 0)) as beside:
         beside.write_bytes(b"half")
-        halves = tmp_path / BESIDE.format(name="half", process=0)
-        halves.write_bytes(b"half")  # as kill -9 leaves it
+        child = subprocess.Popen(["true"])
+        child.wait()
+        beside_of(shard_file(tmp_path, 0), child.pid).write_bytes(b"half")  # as kill -9 leaves it
         raise SystemError
     assert missing_shards(tmp_path, 1) == [0]
     begin(tmp_path, {"pictures": 1})
     write_shard(tmp_path, 0, [picture(1)])
     assert {p.name for p in tmp_path.iterdir()} == {"manifest.json", "shard-00000.jsonl.gz"}
     same(Store.open(tmp_path)[0][0], picture(1).objects[0])
+
+
+def test_what_another_command_writes_just_now_stays(tmp_path):
+    begin(tmp_path, {"pictures": 1})
+    elsewhere = tmp_path / BESIDE.format(name="half", machine="another", process=1)
+    elsewhere.write_bytes(b"half")
+    with written(shard_file(tmp_path, 0)) as beside:
+        beside.write_bytes(b"half")
+        begin(tmp_path, {"pictures": 1})
+        assert beside.exists()
+    begin(tmp_path, {"pictures": 1})
+    assert elsewhere.exists()
+    os.utime(elsewhere, (0, 0))
+    begin(tmp_path, {"pictures": 1})
+    assert not elsewhere.exists()
 
 
 def test_a_machine_that_sees_another_folder_or_has_other_versions_is_refused(tmp_path):

@@ -19,7 +19,8 @@ class Correction(Value):
 
     Attributes:
         probability: float32 H×W in [0, 1], of each pixel being the object's.
-        threshold: in [0, 1]; the mask is where the probability is above it.
+        threshold: in [0, 1]; the mask is where the probability is above it, in one place where
+            the model is torn between several (`ssc.correct.mask`).
         mask: bool H×W, the answer of S+S+C.
         ious: float32 N, IoU of that mask with each candidate.
         agreement: float32 N, soft IoU of the probability with each candidate.

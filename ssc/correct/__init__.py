@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ssc.correct.mask import mask_at, threshold_of
 from ssc.correction import Correction
 from ssc.metrics import pairwise_iou
 from ssc.result import Result
@@ -17,9 +18,6 @@ from ssc.words.order import fitted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-FAINT = 0.1
-"""A model whose probability is nowhere twice this sees nothing."""
 
 SNAP_IOU = 0.1
 """Soft IoU from which a candidate counts as what the corrected model means. Low: torn between two
@@ -76,7 +74,8 @@ class Correct:
             for result, read in zip(results, readings):
                 own = probabilities[start : start + len(read)]
                 start += len(own)
-                correction = correct_at(pool(own), result.candidates)
+                several = result.members is not None
+                correction = correct_at(pool(own), result.candidates, several=several)
                 lost = tuple(word for _, words in read for word in words)
                 corrections.append(replace(correction, unread=lost))
         return [
@@ -105,18 +104,12 @@ def pool(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return (1 / (1 + np.exp(-logit))).astype(np.float32)
 
 
-def threshold_of(probability: NDArray[np.float32]) -> float:
-    """Half of the peak of float32 H×W in [0, 1], `FAINT` at least.
-
-    The paper's is 0.5, the larger of LAVT's two logits, and for a model that is sure this is the
-    same. One that is torn between two objects, or has learnt little, may be above 0.5 nowhere,
-    though an expression names something and the model does say where that is likeliest.
-    """
-    return max(FAINT, float(probability.max(initial=0)) / 2)
-
-
 def correct_at(
-    probability: NDArray[np.float32], candidates: Candidates, *, threshold: float | None = None
+    probability: NDArray[np.float32],
+    candidates: Candidates,
+    *,
+    threshold: float | None = None,
+    several: bool = False,
 ) -> Correction:
     """The corrected mask at a threshold, and the candidate that the model agrees with best.
 
@@ -127,13 +120,14 @@ def correct_at(
         probability: float32 H×W in [0, 1].
         candidates: of the same frame.
         threshold: in [0, 1]; by default `threshold_of` the probability.
+        several: whether more than one object may be meant; see `mask_at`.
     """
     import torch
 
     from ssc.correct.matching import soft_iou
 
     threshold = threshold_of(probability) if threshold is None else threshold
-    mask = probability > threshold
+    mask = mask_at(probability, threshold, several=several)
     ious = pairwise_iou(candidates.masks, mask[None])[:, 0].astype(np.float32)
     frame = torch.tensor(probability)[None]  # 1×H×W
     agreement = soft_iou(frame, torch.tensor(candidates.masks))[0].numpy()

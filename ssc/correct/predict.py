@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssc.cache import Cache, content_key
+from ssc.correct.guided import along_edges
 from ssc.correct.lavt import CONFIGS as LAVT_CONFIGS
 from ssc.correct.lavt import LAVT
 from ssc.errors import PictureError, WeightsError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
 STD = (0.229, 0.224, 0.225)
+CELL = 4  # pixels of its input that a cell of the network's map is wide and high
 BATCH = 16  # expressions read at once; bounds memory, not results
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -151,7 +153,7 @@ class Corrector:
 
         Returns:
             float32 N×H×W, each pixel's probability in [0, 1] of being the object's, in the
-            image's own frame; for the mask see `ssc.correct.threshold_of`.
+            image's own frame and along its edges; for the mask see `ssc.correct.mask`.
 
         Raises:
             PictureError: not such an image.
@@ -189,7 +191,8 @@ class Corrector:
         object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
         # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
         object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
-        return object_[:, 0].sigmoid().cpu().numpy()
+        cell = CELL * max(side / own for side, own in zip(image.shape, self.size))
+        return along_edges(object_[:, 0].sigmoid().cpu().numpy(), image, cell)
 
     def _embed(self, image: NDArray[np.uint8], device: torch.device) -> Tensor:
         pixels = torch.from_numpy(np.array(image)).to(device)

@@ -225,8 +225,8 @@ def _correct(corrects: bool) -> dict:
             0.5,
             step=0.01,
             label="Threshold",
-            info="The mask is where the probability is above this. It starts at half of the "
-            "highest probability.",
+            info="The mask is where the probability is above this; where the model is torn, in the "
+            "likeliest place. It starts at half of the highest probability.",
             elem_id="threshold",
         )
         ious = gr.HTML(elem_classes="bars", elem_id="ious", padding=False)

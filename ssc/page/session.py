@@ -11,6 +11,7 @@ import numpy as np
 
 from ssc.answer import YOURS, Answer
 from ssc.correct import correct_at
+from ssc.correct.mask import mask_at
 from ssc.draw import colour_of, draw_candidates, draw_mask, draw_probability, draw_set, for_screen
 from ssc.errors import ExpressionError, PictureError
 from ssc.export import result_document
@@ -83,14 +84,13 @@ class Session:
 
     def at_threshold(self, threshold: float) -> Session:
         """With the active object's corrected mask at another threshold; no model is run."""
-        result = self.result
-        if result.correction is None:
+        result, own = self.result, self.result.correction
+        if own is None:
             return self
-        correction = correct_at(
-            result.correction.probability, result.candidates, threshold=threshold
-        )
-        correction = replace(correction, unread=result.correction.unread)
-        return self.with_result(replace(result, correction=correction))
+        several = result.members is not None
+        moved = correct_at(own.probability, result.candidates, threshold=threshold, several=several)
+        moved = replace(moved, unread=own.unread)
+        return self.with_result(replace(result, correction=moved))
 
     def record(self) -> dict[str, Any]:
         """As `result.json` has it; see `ssc.export`."""
@@ -123,7 +123,7 @@ class Session:
         ]
 
     def heat(self) -> Picture | None:
-        """The active object's probability on the picture, its threshold outlined."""
+        """The active object's probability on the picture, what is above its threshold outlined."""
         correction = self.result.correction
         if correction is None:
             return None
@@ -187,8 +187,9 @@ class Session:
         assert result.correction is not None
         drawn, *_ = self._screen(number)
         # From the probability, so that the outline is as smooth here as in the heat map.
-        mask = _resize(result.correction.probability, drawn) > result.correction.threshold
-        return draw_mask(drawn, mask, color=colour_of(result.correction.snapped_index))
+        own, several = result.correction, result.members is not None
+        mask = mask_at(_resize(own.probability, drawn), own.threshold, several=several)
+        return draw_mask(drawn, mask, color=colour_of(own.snapped_index))
 
     def _screen(self, number: int) -> Scaled:
         if number not in self._scaled:

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertTokenizerFast
 
-from ssc.correct.predict import BATCH, CONFIGS, Corrector, ReferringModel, preprocess
+from ssc.correct.guided import along_edges
+from ssc.correct.predict import BATCH, CELL, CONFIGS, Corrector, ReferringModel, preprocess
 from ssc.errors import InputError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "left", "red", "dog", "on"]
@@ -87,14 +88,14 @@ def test_in_bfloat16_it_answers_nearly_the_same(folder, image):
     np.testing.assert_allclose(half.predict(image, texts[1:])[0], answer[1], atol=0.02)
 
 
-def test_at_the_models_size_it_is_the_softmax_of_lavt(folder, image):
+def test_at_the_models_size_it_is_the_softmax_of_lavt_along_edges(folder, image):
     corrector = Corrector.load(folder)
     image = np.ascontiguousarray(image[:24, :32])
     tokens = corrector.tokenizer(["red dog"], return_tensors="pt")
     pixels = preprocess(torch.from_numpy(image)[None], CONFIG["size"])
     with torch.inference_mode():
         logits = corrector.model(pixels, tokens["input_ids"], tokens["attention_mask"])
-    expected = logits.softmax(1)[:, 1].numpy()
+    expected = along_edges(logits.softmax(1)[:, 1].numpy(), image, CELL)
     np.testing.assert_allclose(corrector.predict(image, ["red dog"]), expected, atol=1e-5)
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssc.correct import FAINT
+from ssc.correct.mask import FAINT
 from ssc.writing import written
 from train.fit.assign import assign
 from train.fit.batches import Sampler, inputs
@@ -41,7 +41,7 @@ def validate(
 ) -> float:
     """mIoU at the model's size, over all expressions of examples that hold true masks.
 
-    A mask is what is above half of the peak, as in `ssc.correct.threshold_of`.
+    A mask is what is above half of the peak, as in `ssc.correct.mask.threshold_of`.
     """
     device = next(model.parameters()).device
     model.eval()

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ssc.correct import threshold_of
+from ssc.correct.mask import mask_at, threshold_of
 from ssc.correct.predict import CONFIGS, Corrector
 from ssc.errors import InputError
 from ssc.metrics import Scores
@@ -188,5 +188,5 @@ def measure(corrector: Corrector, dataset: Dataset) -> dict[str, float]:
         for referred in picture.objects:
             assert referred.mask is not None  # RefSprites has them all
             for probability in corrector.predict(picture.image, referred.expressions):
-                scores.add(probability > threshold_of(probability), referred.mask)
+                scores.add(mask_at(probability, threshold_of(probability)), referred.mask)
     return {"mIoU": scores.miou, "oIoU": scores.oiou, "P@0.5": scores.precision(0.5)}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ssc.correct import threshold_of
+from ssc.correct.mask import threshold_of
 from ssc.correct.predict import Corrector, preprocess
 from ssc.entry import command
 from ssc.errors import InputError, told

@@ -64,8 +64,10 @@ def along_edges(
     for out, own in zip(edged, maps):
         p = resized(own, frame)
         level = mean(p)
-        a = (mean(guide * p) - average * level) / spread
-        b = level - a * average
-        a, b = (resized(mean(part), (width, height)) for part in (a, b))
-        np.clip(a * luminance + b, 0, 1, out=out)
+        slope = (mean(guide * p) - average * level) / spread  # a
+        shift = level - slope * average  # b
+        slope, shift = (
+            resized(mean(np.asarray(part, np.float32)), (width, height)) for part in (slope, shift)
+        )
+        np.clip(slope * luminance + shift, 0, 1, out=out)
     return edged

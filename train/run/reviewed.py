@@ -25,7 +25,8 @@ from ssc.writing import make_folder, make_place, written
 from train.evaluate.tables import write_json
 from train.markdown import percent, table
 from train.run.steps import Step
-from train.run.study import TRAININGS, add_world, complete_world, looking, step_of, work
+from train.run.study import add_world, complete_world, looking, step_of, work
+from train.run.study_trainings import TRAININGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,12 +134,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--plot", type=Path, help="also draw them here, a PNG")
     add_world(parser)
     args = complete_world(parser.parse_args(argv), argv)
-    args.more = False
     make_folder(args.json.parent)
     make_folder(args.out / "reviews")
     if args.plot:
         make_place(args.plot)
-    for step in looking(args):
+    for step in looking(args, {STORE}):
         work(step)
     seeds: dict[str, Any] = {}
     for seed in args.seeds:

@@ -210,6 +210,8 @@ def complete(step: Step) -> bool:
         return bool(state and weights.exists() and state["update"] == state["run"]["updates"])
     if step.module == "train.evaluate" and step.output.exists():
         return json.loads(step.output.read_text())["command"] == step.command
+    if step.module == "train.data":  # it goes on by itself, and its file may be part of it
+        return False
     return step.output.exists()
 
 

@@ -1,7 +1,9 @@
 """What stage 3 is worth: the paper's Table 4 and figure 6, over several seeds.
 
 python -m train study                                   # RefSprites of 16 classes, a nano LAVT
-python -m train study --seeds 0 --more                  # also another rate, and no grouping
+python -m train study --seeds 0 --trainings best slow   # these and what they start from
+python -m train study --data refsprites:train:1000:classes=16 --trainings best ungrouped grouped \\
+    --out runs/grouping --figures runs/grouping/figures # what it is worth to know what is grouped
 python -m train study --data refer:data/refcoco:unc:train --model-set paper --model swin_b \\
     --test refer:data/refcoco:unc:testA --steps 28000 --batch 60 --out runs/refcoco
 
@@ -9,6 +11,8 @@ Stages 1 and 2 look at the data once. Each seed trains from weights that know cl
 referring expression, as the paper's start from ImageNet's and BERT's: ZSBootstrap on S2; from there
 the same again (+ N), the paper's matching (S+S+C), and, beyond the paper, the best recipe, which
 counts words in S2 and S2 in matching; and on true masks (supervised), for as many updates in all.
+`--trainings` chooses others: at a tenth of the rate (slow), each sentence as an object of its own
+(ungrouped), and sentences joined as `train data group` proposes (grouped), by the best recipe.
 Each seed's figures are written to `--figures` as it ends, and then their mean and spread. A killed
 run goes on where it stopped when the same command is given again.
 """
@@ -19,8 +23,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,77 +38,49 @@ from train.fit.watch import read_watched
 from train.run.figure6 import truth_of
 from train.run.steps import Step, complete, read_state
 from train.run.study_summary import write_summary
+from train.run.study_trainings import DEFAULT, STORES, TRAININGS, Training, needed
 from train.weak.names import SYSTEMS
 
 WORLD = "classes=16"
 NANO = ASSETS / "mini" / "nano"
+GROUPS = "groups.json"  # of the study: which sentences name one object
 LOOKS = 8  # at the watched pictures, over a training
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training of a seed.
-
-    Attributes:
-        title: row of the tables; None for what is only another's start.
-        method: of `train.fit`.
-        store: folder of S1 and S2, below the study's; None for true masks.
-        start: the training that it goes on from; None for the study's start.
-        length: in trainings: the supervised one has the updates of two.
-        rate: factor of `--lr`.
-        options: further ones of `train.fit`.
-    """
-
-    title: str | None
-    method: str
-    store: str | None
-    start: str | None = None
-    length: int = 1
-    rate: float = 1.0
-    options: tuple[str, ...] = ()
-
-
-TRAININGS = {
-    "bootstrap": Training("ZSBootstrap", "bootstrap", "pseudo"),
-    "plus": Training("+ N", "bootstrap", "pseudo", "bootstrap"),
-    "correct": Training("S+S+C", "correct", "pseudo", "bootstrap"),
-    "best-start": Training(None, "bootstrap", "spatial"),
-    "best": Training("S+S+C best", "correct", "spatial", "best-start", options=("--prior", "0.5")),
-    "supervised": Training("supervised", "supervised", None, length=2),
-}
-MORE = {
-    "slow-start": Training(None, "bootstrap", "pseudo", rate=0.1),
-    "slow": Training("S+S+C at a tenth of the rate", "correct", "pseudo", "slow-start", rate=0.1),
-    "ungrouped-start": Training(None, "bootstrap", "ungrouped"),
-    "ungrouped": Training("S+S+C ungrouped", "correct", "ungrouped", "ungrouped-start"),
-}
-"""Of the first seed: another rate, and each sentence as an object of its own."""
-
-
-def looking(args: argparse.Namespace) -> list[Step]:
-    """Stages 1 and 2, once for all seeds."""
-    made = [("pseudo", args.data)] + ([("ungrouped", ungrouped(args.data))] if args.more else [])
+def looking(args: argparse.Namespace, stores: Collection[str | None]) -> list[Step]:
+    """Stages 1 and 2 of the stores that are needed, once for all seeds."""
     steps = []
-    for name, data in made:
-        folder = args.out / name
-        options = ["--data", data, "--models", args.model_set, "--out", str(folder)]
-        options += ["--workers", str(args.workers)]
-        steps.append(Step(f"S1 and S2 ({name})", "train.pseudo", options, folder))
-    folder = args.out / "spatial"
-    options = ["--from", str(args.out / "pseudo"), "--out", str(folder)]
-    return [*steps, Step("S2 with words counted", "train.pseudo", options, folder)]
+    if "grouped" in stores:
+        options = ["group", data_of(args, "ungrouped"), "--models", args.model_set]
+        file = args.out / GROUPS
+        steps.append(Step("groups", "train.data", [*options, "--out", str(file)], file))
+    for counted, first in STORES.items():
+        if counted not in stores and first not in stores:
+            continue
+        folder = args.out / first
+        options = ["--data", data_of(args, first), "--models", args.model_set]
+        options += ["--out", str(folder), "--workers", str(args.workers)]
+        steps.append(Step(f"S1 and S2 ({first})", "train.pseudo", options, folder))
+        if counted in stores:
+            options = ["--from", str(folder), "--out", str(args.out / counted)]
+            title = f"S2 with words counted ({counted})"
+            steps.append(Step(title, "train.pseudo", options, args.out / counted))
+    return steps
 
 
-def ungrouped(data: str) -> str:
-    """The same data with each sentence as an object of its own."""
-    return f"ungrouped:{data}"
+def data_of(args: argparse.Namespace, store: str | None) -> str:
+    """The data of a store: its sentences as they are, one by one, or in proposed groups."""
+    if store is None or not store.startswith(("ungrouped", "grouped")):
+        return args.data
+    alone = f"ungrouped:{args.data}"
+    return alone if store.startswith("ungrouped") else f"grouped:{args.out / GROUPS}:{alone}"
 
 
 def trainings(args: argparse.Namespace, seed: int) -> dict[str, Step]:
     """The trainings of a seed, each after what it starts from."""
-    chosen = TRAININGS | (MORE if args.more and seed == args.seeds[0] else {})
     steps: dict[str, Step] = {}
-    for name, training in chosen.items():
+    for name in needed(args.trainings):
+        training = TRAININGS[name]
         start = steps[training.start].output if training.start else args.start
         steps[name] = step_of(args, seed, name, training, start)
     return steps
@@ -117,7 +92,7 @@ def step_of(
     """A training of a seed, from the weights of `start`."""
     folder = args.out / f"seed-{seed}" / name
     updates, rate = args.steps * training.length, args.lr * training.rate
-    data = ungrouped(args.data) if training.store == "ungrouped" else args.data
+    data = data_of(args, training.store)
     options = [training.method, "--data", data, "--model", args.model]
     options += ["--store", str(args.out / training.store)] if training.store else []
     options += ["--init", str(start)] if start else []
@@ -141,7 +116,7 @@ def evaluating(args: argparse.Namespace, seed: int, trained: dict[str, Step]) ->
 
 def titles(trained: dict[str, Step]) -> dict[str, str]:
     """The rows of the tables among the trainings, and what they are called there."""
-    names = {name: training.title for name, training in (TRAININGS | MORE).items()}
+    names = {name: training.title for name, training in TRAININGS.items()}
     return {name: title for name in trained if (title := names[name]) is not None}
 
 
@@ -184,7 +159,7 @@ def study(args: argparse.Namespace) -> None:
     """All seeds, one after the other; what is complete is skipped."""
     args.figures.mkdir(parents=True, exist_ok=True)
     begin(args)
-    for step in looking(args):
+    for step in looking(args, {TRAININGS[name].store for name in needed(args.trainings)}):
         work(step)
     for seed in args.seeds:
         trained = trainings(args, seed)
@@ -230,8 +205,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m train study", description=__doc__, allow_abbrev=False
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    chosen = [name for name, training in TRAININGS.items() if training.title]
+    help_ = f"rows to train, with what they start from; default: {' '.join(DEFAULT)}"
     parser.add_argument(
-        "--more", action="store_true", help="the first seed also at another rate and ungrouped"
+        "--trainings", nargs="+", default=DEFAULT, choices=chosen, metavar="NAME", help=help_
     )
     folder = Path("assets/study")
     parser.add_argument("--figures", type=Path, default=folder, help="folder of the figures")

@@ -160,7 +160,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--tiny", action="store_true", help="of --efficiency tiny networks: whether it runs")
     add("--figures", type=Path, default=Path("assets/tables"), help="folder of the tables")
     add("--allow-missing", action="store_true", help=HELP)
-    parser.set_defaults(out=Path("runs/tables"), more=False)
+    parser.set_defaults(out=Path("runs/tables"))
     return complete_world(parser.parse_args(argv), argv)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from train.run.steps import Step
-from train.run.study import TRAININGS, Training, looking, step_of
+from train.run.study import looking, step_of
+from train.run.study_trainings import TRAININGS, Training
 
 MAPS = "tris-maps"
 SYSTEM_TRAININGS = {
@@ -19,7 +20,7 @@ SYSTEM_TRAININGS = {
 """Text-supervised, for as many updates as S+S+C has in all. TRIS has half of them for its maps and
 half for a segmenter, which learns from these maps and starts as all trainings do (its second step).
 """
-TRAINED = TRAININGS | SYSTEM_TRAININGS
+TRAINED = TRAININGS | SYSTEM_TRAININGS  # of which the tables have some
 
 TABLE_1 = (
     *("random", "gl-clip", "sam+select", "best-box", "s+s", "words"),
@@ -43,9 +44,7 @@ def trainings(args: argparse.Namespace, seed: int, names: Iterable[str]) -> list
     needed = _with_starts(names)
     stores = {TRAINED[name].store for name in needed}
     steps: list[Step] = []
-    if stores & {"pseudo", "spatial"}:
-        pseudo, spatial = looking(args)
-        steps += [pseudo, spatial] if "spatial" in stores else [pseudo]
+    steps += looking(args, stores)
     made: dict[str, Step] = {}
     for name in needed:
         training = TRAINED[name]

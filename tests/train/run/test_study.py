@@ -7,7 +7,7 @@ import pytest
 from tests.train.slice_pictures import pictures
 from train.data import open_dataset
 from train.data.export import export
-from train.run import study, study_summary
+from train.run import study, study_summary, study_trainings
 
 
 def row(miou):
@@ -40,22 +40,48 @@ def test_of_no_gap_there_is_no_share():
 
 
 def test_all_trainings_of_a_seed_have_the_same_updates(tmp_path):
-    args = study.parse(["--out", str(tmp_path), "--steps", "30", "--more", "--seeds", "4", "5"])
-    first, second = (study.trainings(args, number) for number in (4, 5))
-    assert list(second) == list(study.TRAININGS)
-    assert list(first) == [*study.TRAININGS, *study.MORE]
+    chosen = [name for name, training in study_trainings.TRAININGS.items() if training.title]
+    args = study.parse(["--out", str(tmp_path), "--steps", "30", "--trainings", *chosen])
+    steps = study.trainings(args, 4)
+    assert list(steps) == list(study_trainings.TRAININGS)
 
     def updates(name):
-        step, start = first[name], (study.TRAININGS | study.MORE)[name].start
+        step, start = steps[name], study_trainings.TRAININGS[name].start
         return int(step.options[step.options.index("--steps") + 1]) + (
             updates(start) if start else 0
         )
 
-    titles = study.titles(first)
+    titles = study.titles(steps)
     assert {updates(name) for name in titles if name != "bootstrap"} == {60}
     assert updates("bootstrap") == 30
-    assert "0.0001" in first["slow"].options
-    assert "0.001" in first["correct"].options
+    assert "0.0001" in steps["slow"].options
+    assert "0.001" in steps["correct"].options
+
+
+@pytest.mark.parametrize(
+    ("names", "stores", "made"),
+    [
+        (["correct"], ["pseudo"], ["bootstrap", "correct"]),
+        (["best"], ["pseudo", "spatial"], ["best-start", "best"]),
+        (["supervised"], [], ["supervised"]),
+        (
+            ["grouped"],
+            ["groups.json", "grouped-pseudo", "grouped"],
+            ["grouped-start", "grouped"],
+        ),
+    ],
+)
+def test_a_study_makes_what_its_trainings_need(tmp_path, names, stores, made):
+    args = study.parse(["--out", str(tmp_path), "--trainings", *names])
+    wanted = {
+        study_trainings.TRAININGS[name].store for name in study_trainings.needed(args.trainings)
+    }
+    assert [step.output.name for step in study.looking(args, wanted)] == stores
+    steps = study.trainings(args, 0)
+    assert list(steps) == made
+    data = steps[made[-1]].options[2]
+    own = f"grouped:{tmp_path / 'groups.json'}:ungrouped:{args.data}"
+    assert data == (own if names == ["grouped"] else args.data)
 
 
 def test_ungrouped_sentences_are_objects_of_their_own():
@@ -77,19 +103,20 @@ def test_a_study_from_beginning_to_end(tmp_path, capsys):
     figures = tmp_path / "figures"
     command = ["--data", str(data), "--out", str(tmp_path / "out"), "--test", str(test)]
     command += ["--figures", str(figures), "--steps", "2", "--batch", "2", "--seeds", "0", "5"]
-    command += ["--more", "--watch", "4", "--workers", "1"]
+    command += ["--watch", "4", "--workers", "1", "--trainings", *study_trainings.DEFAULT]
+    command += ["ungrouped", "grouped"]
     study.main(command)
     of_seed = json.loads((figures / "seed-0.json").read_text())
     rows = of_seed["splits"][str(test)]["all"]
     assert {"S+S", "Oracle", "ZSBootstrap", "+ N", "S+S+C", "S+S+C best", "supervised"} < set(rows)
-    assert "S+S+C ungrouped" in rows
+    assert {"S+S+C best, ungrouped", "S+S+C best, grouped"} < set(rows)
     matched = of_seed["matching"]["S+S+C"]["matched"]
     assert [update for update, _ in matched] == [0, 1, 2]
     assert all(0 <= share <= 1 for _, share in matched)
     summary = json.loads((figures / "summary.json").read_text())
     assert summary["seeds"] == [0, 5]
     assert len(summary["splits"][str(test)]["rows"]["S+S+C"]["mIoU"]) == 2
-    assert len(summary["splits"][str(test)]["rows"]["S+S+C ungrouped"]["mIoU"]) == 1
+    assert len(summary["splits"][str(test)]["rows"]["S+S+C best, grouped"]["mIoU"]) == 2
     assert (figures / "rows.png").exists()
     assert (figures / "matching.png").exists()
 

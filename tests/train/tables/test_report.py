@@ -5,7 +5,6 @@ import json
 import pytest
 
 from ssc.errors import InputError
-from train.run import study
 from train.tables import paper, report, rows, write
 from train.tables.__main__ import parse, read_study
 from train.tables.report import Figure
@@ -154,8 +153,8 @@ def test_what_a_row_needs_is_trained_before_it(tmp_path):
 
 def test_text_supervised_systems_have_as_many_updates_as_the_method_in_all(tmp_path):
     args = parse(["--out", str(tmp_path), "--steps", "30"])
-    [tseg] = rows.trainings(args, 0, ["tseg"])
-    study_s = study.trainings(args, 0)
-    both = [study_s[name].options for name in ("bootstrap", "correct")]
+    steps = {step.output.name: step for step in rows.trainings(args, 0, ["tseg", "correct"])}
+    tseg = steps["tseg"]
+    both = [steps[name].options for name in ("bootstrap", "correct")]
     updates = [int(own[own.index("--steps") + 1]) for own in (tseg.options, *both)]
     assert updates == [60, 30, 30]

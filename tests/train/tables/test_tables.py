@@ -11,7 +11,7 @@ import pytest
 
 from tests.train.slice_pictures import pictures
 from train.data.export import export
-from train.run.study import TRAININGS
+from train.run.study_trainings import TRAININGS
 from train.tables import efficiency
 from train.tables.__main__ import main
 

@@ -66,8 +66,8 @@ def along_edges(
         level = mean(p)
         slope = (mean(guide * p) - average * level) / spread  # a
         shift = level - slope * average  # b
-        slope, shift = (
+        steep, high = (
             resized(mean(np.asarray(part, np.float32)), (width, height)) for part in (slope, shift)
         )
-        np.clip(slope * luminance + shift, 0, 1, out=out)
+        np.clip(steep * luminance + high, 0, 1, out=out)
     return edged

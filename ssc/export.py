@@ -43,7 +43,8 @@ number, from 1, the one on pictures and in messages; null is for none. Masks are
         unread        words that CLIP did not read
       corrected       stage 3, S+S+C; null without
         mask          its own
-        threshold     the mask is where the probability is above it
+        threshold     the mask is where the probability is above it, in the likeliest place where
+                      the model is torn
         snapped       number of the candidate that it agrees with best
         joint         number of the candidate that it prefers together with S+S
         disagrees     whether it means another thing than S+S

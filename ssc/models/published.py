@@ -173,7 +173,8 @@ def require(what: str, name: str, parts: tuple[str, ...]) -> None:
 def _sizes(files: list[Weights]) -> str:
     """What files have together, in words; where no one states it of most, their number."""
     known = sum(file.size or 0 for file in files)
-    return as_size(known) if known else f"{len(files)} files"
+    count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+    return as_size(known) if known else count
 
 
 def as_size(count: int) -> str:
@@ -269,6 +270,13 @@ def _sam2(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Se
     return Sam2Segmenter(model, device=device, dtype=autocast_dtype(model.vision_encoder, device))
 
 
+def _freesolo(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
+    from ssc.segment.freesolo import FreeSolo
+    from ssc.segment.solo_weights import load_solo
+
+    return FreeSolo(load_solo(path), device=device)
+
+
 @shared
 def _sam3(path: Path, device: torch.device, dtype: torch.dtype) -> Sam3:
     """One object, whether it finds boxes or masks."""
@@ -294,6 +302,7 @@ SEGMENTERS: dict[str, Callable[[str, Path, torch.device, torch.dtype], Segmenter
     **dict.fromkeys(SAMS, _sam),
     "sam2.1-tiny": _sam2,
     "edgetam": _sam2,
+    "freesolo": _freesolo,
     "sam3": _sam3_masks,
 }
 """Part → what makes it, of its first file, a device and a precision."""

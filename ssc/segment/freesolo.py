@@ -67,6 +67,7 @@ class FreeSolo:
         self.threshold = threshold
         self.sides = sides
         self._masks: Cache[Found] = Cache(KEPT)
+        self._all: Cache[Candidates] = Cache(1)  # rows ask about the same picture in turn
 
     def segment(
         self, image: NDArray[np.uint8], boxes: NDArray[np.float32]
@@ -91,6 +92,9 @@ class FreeSolo:
 
     def everything(self, image: NDArray[np.uint8]) -> Candidates:
         """All instances of a picture; both scores of each are its own, in [0, 1]."""
+        return self._all.get(content_key(image), partial(self._everything, image))
+
+    def _everything(self, image: NDArray[np.uint8]) -> Candidates:
         found = self._see(image)
         masks = np.zeros((len(found.scores), *image.shape[:2]), np.bool_)
         for mask, own in zip(masks, found.probabilities):

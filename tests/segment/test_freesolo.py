@@ -97,7 +97,7 @@ def test_a_crop_goes_a_tenth_beyond_its_box_and_not_beyond_the_picture():
 def test_everything_in_a_picture():
     image, red, blue = scene()
     found = FreeSolo(Colours(), sides=(320, 480)).everything(image)
-    assert [iou(mask, own) > 0.95 for mask, own in zip(found.masks, (red, blue))] == [True] * 2
+    assert [iou(mask, own) > 0.9 for mask, own in zip(found.masks, (red, blue))] == [True] * 2
     np.testing.assert_allclose(found.boxes, [[30, 20, 90, 60], [100, 70, 150, 110]], atol=2)
     assert found.scores[0] > found.scores[1] > 0.7
     assert len(FreeSolo(Colours((0, 0)), sides=SIDES).everything(image)) == 0

@@ -28,6 +28,7 @@ from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder
 from train.data.usable import HELP
+from train.evaluate.ablations import lacking
 from train.evaluate.tables import write_json
 from train.run.steps import complete
 from train.run.study import add_world, begin, complete_world, work
@@ -68,10 +69,10 @@ def tables(args: argparse.Namespace) -> None:
         return ssc.load(args.model_set, correct=False)
 
     figures.complete(cells if args.no_stages else [*cells, sample], load)
-    lacking = {}
+    lacks = {}
     for cell in cells:
         if "lacks" in (figure := figures.read(cell)):
-            lacking[cell.row] = figure["lacks"]
+            lacks[cell.row] = figure["lacks"]
         else:
             rows = {title: kinds["all"] for title, kinds in figure["rows"].items()}
             found.setdefault((cell.row, cell.test), []).append(Figure(seed=cell.seed, rows=rows))
@@ -82,7 +83,8 @@ def tables(args: argparse.Namespace) -> None:
     stages = {} if args.no_stages else figures.read(sample)
     made = all_tables(args.test, found, stages, sample.test)
     line = shlex.join(["python", "-m", "train", "tables", *args.argv])
-    notes = [f"Left out: {name}: {why}." for name, why in (*untrained.items(), *lacking.items())]
+    left_out = {**untrained, **lacks, **({} if args.no_stages else lacking())}
+    notes = [f"Left out: {name}: {why}." for name, why in left_out.items()]
     record = {"command": line, "tables": made, "efficiency": speeds, "notes": notes}
     write_json(args.figures / "tables.json", record)
     print(write(args.figures, made, speeds, [f"`{line}`", *notes]))

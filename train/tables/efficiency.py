@@ -21,7 +21,8 @@ from ssc.bench.networks import random_pipeline
 from ssc.bench.report import title
 from ssc.bench.steps import PIPELINE, Task, fresh
 from ssc.devices import best_device, best_dtype
-from train.evaluate.baselines import Everything, GlobalLocal
+from train.evaluate.baselines import Everything
+from train.evaluate.global_local import GlobalLocal
 from train.evaluate.tables import write_json
 from train.tables import paper
 

@@ -112,7 +112,7 @@ def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Cl
 
     from ssc.clip import Clip, build_clip
     from ssc.models.bundled import MEAN, STD
-    from ssc.models.published import CLIPS
+    from ssc.models.loaders import CLIPS
 
     if not tiny:
         return build_clip(CLIPS[name], device=device, dtype=dtype)
@@ -197,7 +197,7 @@ def _segmenter(name: str, device: torch.device, tiny: bool) -> Segmenter:
     from segment_anything import sam_model_registry
 
     from ssc.devices import autocast_dtype
-    from ssc.models.published import SAMS
+    from ssc.models.loaders import SAMS
     from ssc.segment.sam import SamSegmenter
     from ssc.segment.sam2 import Sam2Segmenter
 

@@ -61,7 +61,7 @@ def sam_select(pipeline: Pipeline) -> Row:
     Raises:
         InputError: the model set has no SAM; the mini set's segmenter needs boxes.
     """
-    everything = _everything(pipeline)
+    everything = everything_of(pipeline)
     select = pipeline.select.with_options(spatial=False)  # the paper's rule
 
     def masks(question: Question) -> list[Mask]:
@@ -78,8 +78,8 @@ def gl_clip(pipeline: Pipeline) -> Row:
     It chooses among all masks that SAM finds, as the paper's GL CLIP (SAM). With the mini set it
     chooses among stage 1's candidates, and the row's title says so.
     """
-    if _is_sam(pipeline.segment.segmenter):
-        return _gl_clip(pipeline, "GL CLIP (SAM)", _everything(pipeline))
+    if is_sam(pipeline.segment.segmenter):
+        return _gl_clip(pipeline, "GL CLIP (SAM)", everything_of(pipeline))
     return _gl_clip(pipeline, "GL CLIP (stage 1's candidates)", None)
 
 
@@ -179,15 +179,17 @@ def _first_candidate(question: Question) -> list[Mask]:
     return [pick(r.candidates, 0 if r.found else -1) for r in question.results]
 
 
-def _is_sam(segmenter: Any) -> TypeGuard[SamSegmenter]:
+def is_sam(segmenter: Any) -> TypeGuard[SamSegmenter]:
+    """Whether it is segment-anything's."""
     from ssc.segment.sam import SamSegmenter
 
     return isinstance(segmenter, SamSegmenter)
 
 
-def _everything(pipeline: Pipeline) -> Everything:
+def everything_of(pipeline: Pipeline) -> Everything:
+    """Of the pipeline's SAM, the same for all rows; raises InputError where it has none."""
     segmenter = pipeline.segment.segmenter
-    if not _is_sam(segmenter):
+    if not is_sam(segmenter):
         raise InputError(
             "rows: sam+select needs SAM's automatic mask generator, which the model set does not "
             "have; choose the base or paper set"

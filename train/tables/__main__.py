@@ -5,6 +5,7 @@ python -m train tables --out runs/study --study assets/study   # goes on from a 
 python -m train tables --data refer:data/refcoco:unc:train --model-set paper --model swin_b \\
     --test refer:data/refcoco:unc:testA --steps 28000 --batch 60 --out runs/refcoco
 python -m train tables --efficiency base                # and seconds a sample of four methods
+python -m train tables --dry-run                        # hours, reckoned from parts measured here
 
 Tables 1 and 4 are on --test, Tables 2 and 3, of stages 1 and 2, on --sample. A row of a trained
 method needs its checkpoint for each seed: one in OUT/seed-K/NAME is taken, another is trained
@@ -19,10 +20,10 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssc.entry import command
 from ssc.errors import InputError
@@ -34,6 +35,7 @@ from train.run.steps import complete
 from train.run.study import add_world, begin, complete_world, work
 from train.tables import efficiency
 from train.tables.figures import ABLATIONS, Cell, Figures
+from train.tables.reckon import describe
 from train.tables.report import Figure, all_tables
 from train.tables.rows import TABLE_1, TABLE_4, TITLES, TRAINED, trainings
 from train.tables.write import write
@@ -46,12 +48,7 @@ def tables(args: argparse.Namespace) -> None:
     """Trains what is missing, computes what is missing, and writes the tables."""
     make_folder(args.figures)
     found = read_study(args.study, args.test) if args.study else {}
-    wanted = [
-        (name, test)
-        for name in dict.fromkeys((*TABLE_1, *TABLE_4))
-        for test in args.test
-        if (name, test) not in found
-    ]
+    wanted = missing(args, found)
     trained, untrained = checkpoints(args, dict.fromkeys(n for n, _ in wanted if n in TRAINED))
     sample = Cell(ABLATIONS, args.sample or args.test[0])
     cells = [Cell(name, test) for name, test in wanted if name not in TRAINED]
@@ -88,6 +85,15 @@ def tables(args: argparse.Namespace) -> None:
     record = {"command": line, "tables": made, "efficiency": speeds, "notes": notes}
     write_json(args.figures / "tables.json", record)
     print(write(args.figures, made, speeds, [f"`{line}`", *notes]))
+
+
+def missing(
+    args: argparse.Namespace, found: Mapping[tuple[str, str], Any]
+) -> list[tuple[str, str]]:
+    """Name and test set of each row of Tables 1 and 4 that is not found."""
+    names = dict.fromkeys((*TABLE_1, *TABLE_4))
+    every = [(name, test) for name in names for test in args.test]
+    return [row for row in every if row not in found]
 
 
 def checkpoints(
@@ -159,7 +165,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     sets, help_ = efficiency.SETS, "model sets, with random weights, to time as the paper does"
     add("--efficiency", nargs="+", default=[], choices=sets, help=help_)
     add("--passes", type=int, default=3, help="of --efficiency; default: 3")
-    add("--tiny", action="store_true", help="of --efficiency tiny networks: whether it runs")
+    add("--tiny", action="store_true", help="random networks as small as can be: whether it runs")
+    add("--dry-run", action="store_true", help="reckon what it takes here, and do nothing")
     add("--figures", type=Path, default=Path("assets/tables"), help="folder of the tables")
     add("--allow-missing", action="store_true", help=HELP)
     parser.set_defaults(out=Path("runs/tables"), more=False)
@@ -168,7 +175,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 @command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
-    tables(parse(argv))
+    args = parse(argv)
+    if args.dry_run:
+        found = read_study(args.study, args.test) if args.study else {}
+        print(describe(args, missing(args, found)))
+    else:
+        tables(args)
 
 
 if __name__ == "__main__":

@@ -183,7 +183,9 @@ def measure(args: argparse.Namespace, folder: Path, names: set[str]) -> tuple[Pa
     counted = slice(1 if len(tests) > 1 else 0, None)
     parts.asked = _mean(asked[counted])
     parts.row = {name: _mean(times[counted]) for name, times in spent.items()}
-    made_up = "its weights" if own else "random weights of the set's sizes, as its own are not here"
+    made_up = (
+        "its weights" if own else f"{'tiny' if args.tiny else 'true'} networks of random weights"
+    )
     if batch != args.batch:
         made_up += f"; updates of {batch} pictures, × {args.batch / batch:g}"
     return parts, made_up

@@ -6,7 +6,7 @@ Weights change no speed: networks of the true sizes with random ones take as lon
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,21 +43,26 @@ def pipeline_of(model_set: str, tiny: bool) -> tuple[Pipeline, bool]:
     from ssc.bench.networks import random_pipeline
     from ssc.devices import best_device, best_dtype
     from ssc.models.published import SETS, Parts, lacks
+    from ssc.pipeline import Pipeline
 
     if model_set not in SETS or not lacks(model_set):
         return ssc.load(model_set, correct=False), True
     if not isinstance(SETS[model_set], Parts):
         raise InputError(f"dry-run: {model_set} is not here: {lacks(model_set)}")
     device = best_device()
-    pipeline = random_pipeline(model_set, device, best_dtype(device), tiny)
+    stages = random_pipeline(model_set, device, best_dtype(device), tiny)
+    pipeline = Pipeline(stages.segment, stages.select)
     detector: Any = pipeline.segment.detector
     segmenter: Any = pipeline.segment.segmenter
-    detect, segment = detector.detect, segmenter.segment
+    segment = segmenter.segment
 
-    def boxes(image: NDArray[np.uint8], names: Sequence[str]) -> Any:
-        detect(image, names)
-        made = _strips(image, CANDIDATES)
-        return made.boxes, made.scores, (names[0],) * CANDIDATES
+    def finding(detect: Callable[..., Any]) -> Callable[..., Any]:
+        def boxes(image: NDArray[np.uint8], names: Sequence[str]) -> Any:
+            detect(image, names)
+            made = _strips(image, CANDIDATES)
+            return made.boxes, made.scores, (names[0],) * CANDIDATES
+
+        return boxes
 
     def masks(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> Any:
         segment(image, boxes)
@@ -66,7 +71,10 @@ def pipeline_of(model_set: str, tiny: bool) -> tuple[Pipeline, bool]:
             mask[y0:y1, x0:x1] = True
         return made, np.ones(len(boxes), np.float32)
 
-    detector.detect, segmenter.segment = boxes, masks
+    for ask in ("detect", "detect_once"):
+        if hasattr(detector, ask):
+            setattr(detector, ask, finding(getattr(detector, ask)))
+    segmenter.segment = masks
     if is_sam(segmenter):
         everything: Any = everything_of(pipeline)
         generate, count = everything._generate, paper.figures()["masks a sample"]["SAM"]

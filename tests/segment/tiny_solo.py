@@ -2,11 +2,10 @@
 
 import torch
 
+from ssc.bench.tiny import TINY_SOLO
 from ssc.segment.solo import Solo, SoloConfig
 
-TINY = SoloConfig(
-    blocks=(1, 1, 1, 1), channels=32, tower=32, depth=2, mask=32, kernel=32, grids=(6, 5, 4, 3, 2)
-)
+TINY = SoloConfig(**TINY_SOLO)
 
 
 def tiny_solo():

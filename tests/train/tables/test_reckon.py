@@ -8,7 +8,7 @@ from ssc.bench.tiny import TINY_LAVT
 from ssc.correct.predict import CONFIGS
 from ssc.errors import InputError
 from tests.train.slice_pictures import pictures
-from tests.train.tables.test_tables import study_of
+from tests.train.study_figures import study_of
 from train.data.export import export
 from train.evaluate.baselines import everything_of
 from train.fit.initial import open_checkpoint

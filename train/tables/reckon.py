@@ -35,7 +35,7 @@ PICTURES = 4  # of each data set; the first of the tests warms up and is not cou
 UPDATES = 2  # of each training, beyond one that is not counted
 SLOW_BATCH = 2  # pictures of an update of Swin-B without a GPU; time is taken to grow as they do
 MEASURED = ("bootstrap", "correct", "supervised", "tseg", "tris", "gather")
-"""Of `TRAINED`: one of each method; the others are as fast."""
+"""Of `TRAINED`: one of each method, named as that; the others are as fast."""
 T = TypeVar("T")
 
 
@@ -167,9 +167,9 @@ def measure(args: argparse.Namespace, folder: Path, names: set[str]) -> tuple[Pa
     small.start = args.start or random_start(args.model, pictures, folder / "start")
     checkpoints = {}
     if not args.no_training:
-        methods = {TRAINED[name].method for name in names if name in TRAINED}
-        needed = [name for name in MEASURED if TRAINED[name].method in methods]
-        checkpoints = _train(small, needed, parts)
+        steps = trainings(args, args.seeds[0], [name for name in names if name in TRAINED])
+        methods = {step.options[0] for step in steps}
+        checkpoints = _train(small, [name for name in MEASURED if name in methods], parts)
         for method in parts.update:
             parts.update[method] *= args.batch / batch
     tests = spread(open_dataset(args.test[0]), PICTURES)

@@ -12,6 +12,7 @@ from ssc.bench.tiny import (
     TINY_LAVT,
     TINY_OMDET,
     TINY_SAM2,
+    TINY_SOLO,
     TINY_SWIN,
     TINY_TEXT,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ssc.correct import Correct
     from ssc.pipeline import Pipeline
     from ssc.segment.detect import Detector
+    from ssc.segment.freesolo import FreeSolo
     from ssc.segment.masks import Segmenter
     from ssc.select import Select
 
@@ -112,7 +114,7 @@ def _clip(name: str, device: torch.device, dtype: torch.dtype, tiny: bool) -> Cl
 
     from ssc.clip import Clip, build_clip
     from ssc.models.bundled import MEAN, STD
-    from ssc.models.published import CLIPS
+    from ssc.models.loaders import CLIPS
 
     if not tiny:
         return build_clip(CLIPS[name], device=device, dtype=dtype)
@@ -197,7 +199,7 @@ def _segmenter(name: str, device: torch.device, tiny: bool) -> Segmenter:
     from segment_anything import sam_model_registry
 
     from ssc.devices import autocast_dtype
-    from ssc.models.published import SAMS
+    from ssc.models.loaders import SAMS
     from ssc.segment.sam import SamSegmenter
     from ssc.segment.sam2 import Sam2Segmenter
 
@@ -209,6 +211,19 @@ def _segmenter(name: str, device: torch.device, tiny: bool) -> Segmenter:
         )
     model = _tiny_sam() if tiny else sam_model_registry[SAMS[name]]()
     return SamSegmenter(model, device=device, dtype=autocast_dtype(model.image_encoder, device))
+
+
+def random_freesolo(device: torch.device, tiny: bool = False) -> FreeSolo:
+    """FreeSOLO with random weights; tiny, it sees pictures tiny too."""
+    import torch
+
+    from ssc.segment.freesolo import FreeSolo
+    from ssc.segment.solo import Solo, SoloConfig
+
+    torch.manual_seed(0)
+    if tiny:
+        return FreeSolo(Solo(SoloConfig(**TINY_SOLO)), device=device, sides=(64, 96))
+    return FreeSolo(Solo(), device=device)
 
 
 def _tiny_sam(side: int = 64, dim: int = 16) -> Any:

@@ -87,3 +87,12 @@ TINY_LAVT: dict[str, Any] = {
     "size": (48, 64),
     "words": 20,
 }
+TINY_SOLO: dict[str, Any] = {
+    "blocks": (1, 1, 1, 1),
+    "channels": 32,
+    "tower": 32,
+    "depth": 2,
+    "mask": 32,
+    "kernel": 32,
+    "grids": (6, 5, 4, 3, 2),
+}

@@ -5,11 +5,13 @@ python -m ssc models --download base      # a set
 python -m ssc models --download sam-vit-l # or one of its parts
 python -m ssc models --download ssc-refcoco         # stage 3 for photographs: the authors' weights
 python -m ssc models --add my.pth                   # or one's own, of their form
+python -m ssc models --add FreeSOLO_R101_30k_pl.pth # a part's file that is here already
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +19,15 @@ from ssc.models import stage3
 from ssc.models.parts import WEIGHTS
 from ssc.models.published import SETS, files_of
 from ssc.models.sets import MODEL_SETS
+from ssc.models.terms import TERMS, agree
 from ssc.weights.checkpoints import kept
 from ssc.weights.downloads import download
+from ssc.weights.files import keep
+
+_FILES = [(part, file) for part, files in WEIGHTS.items() for file in files if not file.package]
+_COUNTS = Counter(file.file for _, file in _FILES)
+ADDED = {file.file: (part, file) for part, file in _FILES if _COUNTS[file.file] == 1}
+"""File name → part and file: those that can be known by their names."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,18 +48,25 @@ def main(argv: Sequence[str]) -> int:
         "--add",
         metavar="FILE.pth",
         type=Path,
-        help="keep a checkpoint of stage 3 of the authors' form, under the file's name",
+        help="keep a part's file that is here already, known by its name; or else a checkpoint of "
+        "stage 3 of the authors' form, under the file's name",
     )
     parser.add_argument("--yes", action="store_true", help="agree to the terms of what is fetched")
     args = parser.parse_args(argv)
     name = args.download
-    if args.add:
+    if args.add and args.add.name in ADDED:
+        part, file = ADDED[args.add.name]
+        keep(file, args.add)
+        print(f"{part}: kept in {file.path}")
+    elif args.add:
         print(f"{args.add.stem}: kept in {stage3.add(args.add, args.add.stem)}")
     elif name in stage3.AUTHORS:
         print(f"{name}: in {stage3.fetch(name, args.yes)}, stage 3 of every set but mini")
     elif name in MODEL_SETS and name not in SETS:
         print(f"{name}: comes with the program, nothing to download")
     elif name is not None:
+        if name in TERMS:
+            agree(name, TERMS[name], args.yes)
         download(files_of(name))
         print(f"{name}: all of its {len(files_of(name))} files are in {_folder()}")
     else:
@@ -85,7 +101,7 @@ def listing() -> str:
 
 
 def _row(name: str, size: str, here: str, licence: str = "", source: str = "") -> str:
-    return f"{name:<24}{size:>10}  {here:<8}{licence:<12}{source}".rstrip()
+    return f"{name:<24}{size:>10}  {here:<8}{licence:<15}{source}".rstrip()
 
 
 def _size(name: str) -> str:

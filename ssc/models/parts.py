@@ -131,6 +131,11 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
     ),
     "sam2.1-tiny": _newest("facebook/sam2.1-hiera-tiny", *NETWORK),
     "sam3": _granted("facebook/sam3", "SAM License", *NETWORK),
+    "freesolo": (
+        Weights(
+            "FreeSOLO_R101_30k_pl.pth", "xinlongwang/FreeSOLO", NEWEST, None, None, "research only"
+        ),
+    ),
     "edgetam": _newest("yonigozlan/EdgeTAM-hf", *NETWORK),
     "pe-core-s": _newest("timm/PE-Core-S-16-384", "open_clip_model.safetensors"),
     "bert-words": (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssc.cache import shared
 from ssc.errors import WeightsError, unknown
+from ssc.models.loaders import CLIPS, DETECTORS, SEGMENTERS
 from ssc.models.parts import WEIGHTS
 from ssc.models.pocket import POCKET
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ssc.pipeline import Pipeline
     from ssc.segment.detect import Detector
     from ssc.segment.masks import Segmenter
-    from ssc.segment.sam3 import Sam3
     from ssc.weights.files import Weights
 
 
@@ -42,15 +41,6 @@ SETS: dict[str, Parts | tuple[str, ...]] = {
 """`lite` for a laptop's processor, `base` for any machine, `paper` as the paper's implementation
 details (§4) have it: Grounding DINO with Swin-T, which its authors call tiny on the Hub. Nouns come
 from spaCy in all."""
-
-CLIPS = {
-    "clip-vit-b-32": "ViT-B-32-quickgelu",
-    "clip-vit-b-16": "ViT-B-16-quickgelu",
-    "clip-vit-l-14-336": "ViT-L-14-336-quickgelu",
-    "pe-core-s": "PE-Core-S-16-384",
-}
-SAMS = {"sam-vit-b": "vit_b", "sam-vit-l": "vit_l", "sam-vit-h": "vit_h"}
-"""Part → architecture."""
 
 
 def files_of(name: str) -> list[Weights]:
@@ -173,7 +163,8 @@ def require(what: str, name: str, parts: tuple[str, ...]) -> None:
 def _sizes(files: list[Weights]) -> str:
     """What files have together, in words; where no one states it of most, their number."""
     known = sum(file.size or 0 for file in files)
-    return as_size(known) if known else f"{len(files)} files"
+    count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+    return as_size(known) if known else count
 
 
 def as_size(count: int) -> str:
@@ -222,78 +213,3 @@ def _detector(name: str, path: Path, device: torch.device, dtype: torch.dtype) -
 @shared
 def _segmenter(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
     return SEGMENTERS[name](name, path, device, dtype)
-
-
-def _grounding_dino(path: Path, device: torch.device, dtype: torch.dtype) -> Detector:
-    from ssc.segment.grounding import (
-        GroundingDetector,
-        TransformersNetwork,
-        load_grounding_dino,
-        load_tokenizer,
-    )
-
-    tokenizer = load_tokenizer(path.parent)
-    model = load_grounding_dino(path.parent)
-    return GroundingDetector(
-        TransformersNetwork(model, tokenizer, device=device, dtype=dtype), tokenizer
-    )
-
-
-def _omdet(path: Path, device: torch.device, dtype: torch.dtype) -> Detector:
-    from open_clip import get_tokenizer
-
-    from ssc.segment.omdet import OmDetDetector, load_omdet
-
-    # CLIP's own words, which open_clip brings.
-    return OmDetDetector(load_omdet(path.parent), get_tokenizer("ViT-B-32"), device=device)
-
-
-def _sam(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
-    from ssc.devices import autocast_dtype, compile_if_asked
-    from ssc.segment.sam import SamSegmenter, load_sam
-
-    model = load_sam(SAMS[name], path)
-    # On a processor that computes in bfloat16 SAM's encoder is twice as fast in it; CLIP is slower.
-    dtype = autocast_dtype(model.image_encoder, device)
-    segmenter = SamSegmenter(model, device=device, dtype=dtype)
-    compile_if_asked(segmenter.model.image_encoder)
-    return segmenter
-
-
-def _sam2(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
-    from ssc.devices import autocast_dtype, compile_if_asked
-    from ssc.segment.sam2 import Sam2Segmenter, load_sam2
-
-    model = load_sam2(path.parent)
-    compile_if_asked(model.vision_encoder)
-    return Sam2Segmenter(model, device=device, dtype=autocast_dtype(model.vision_encoder, device))
-
-
-@shared
-def _sam3(path: Path, device: torch.device, dtype: torch.dtype) -> Sam3:
-    """One object, whether it finds boxes or masks."""
-    from open_clip import get_tokenizer
-
-    from ssc.segment.sam3 import TOKENS, Sam3, load_sam3
-
-    tokenizer = get_tokenizer("ViT-B-32", context_length=TOKENS)
-    return Sam3(load_sam3(path.parent), tokenizer, device=device, dtype=dtype)
-
-
-def _sam3_masks(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> Segmenter:
-    return _sam3(path, device, dtype)
-
-
-DETECTORS: dict[str, Callable[[Path, torch.device, torch.dtype], Detector]] = {
-    "grounding-dino-tiny": _grounding_dino,
-    "mm-grounding-dino-tiny": _grounding_dino,
-    "omdet-turbo-tiny": _omdet,
-    "sam3": _sam3,
-}
-SEGMENTERS: dict[str, Callable[[str, Path, torch.device, torch.dtype], Segmenter]] = {
-    **dict.fromkeys(SAMS, _sam),
-    "sam2.1-tiny": _sam2,
-    "edgetam": _sam2,
-    "sam3": _sam3_masks,
-}
-"""Part → what makes it, of its first file, a device and a precision."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ssc.errors import DownloadError, OptionError, ResourceError, WeightsError
 from ssc.models.parts import WEIGHTS
+from ssc.models.terms import agree
 from ssc.weights.checkpoints import kept_folder
 from ssc.weights.downloads import check_allowed, check_free, download
 
@@ -48,7 +48,7 @@ def fetch(name: str, agreed: bool) -> Path:
     if folder.is_dir():
         return folder
     check_allowed(name)
-    _agree(name, agreed)
+    agree(name, LICENCE, agreed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     check_free(folder.parent, NEEDED)
     from huggingface_hub.utils import WeakFileLock
@@ -98,17 +98,6 @@ def add(source: Path, name: str) -> Path:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
-
-
-def _agree(name: str, agreed: bool) -> None:
-    print(f"{name}: {LICENCE}", file=sys.stderr)
-    if agreed:
-        return
-    if sys.stdin is not None and sys.stdin.isatty():
-        print("Use them under these terms? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return
-    raise OptionError(f"{name}: expected the terms to be agreed to; give --yes to agree")
 
 
 def _from_drive(number: str, target: Path) -> None:

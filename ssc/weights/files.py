@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +109,22 @@ def verify(weights: Weights) -> None:
     if content:
         weights.partial.unlink()
         raise wrong_file(weights, content)
+
+
+def keep(weights: Weights, source: Path) -> None:
+    """Copies a file that is here already into its place, where it is whole.
+
+    Raises:
+        DownloadError: it is not the stated one.
+        OSError: it cannot be read, or there is no room.
+    """
+    weights.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, weights.partial)
+        verify(weights)
+        os.replace(weights.partial, weights.path)
+    finally:
+        weights.partial.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:

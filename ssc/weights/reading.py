@@ -38,13 +38,16 @@ def read_pth(path: Path) -> dict[str, Any]:
             plain values.
     """
     import pickle
+    import warnings
 
     import torch
 
     try:
         # Mapped where the form allows, lest what nobody asks for, as an optimizer, fills memory.
         mapped = zipfile.is_zipfile(path)
-        held = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():  # what is wrong is in the error
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            held = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise WeightsError(

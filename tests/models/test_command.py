@@ -47,6 +47,38 @@ def test_download(cache, monkeypatch, capsys):
     assert "expected one of pocket, lite, base, paper" in capsys.readouterr().err
 
 
+def test_a_part_of_limited_use_is_fetched_once_its_terms_are_agreed_to(cache, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(models_command, "download", asked.append)
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["models", "--download", "freesolo"]) == 2
+    told = capsys.readouterr().err
+    assert "research or evaluation only" in told
+    assert "give --yes to agree" in told
+    assert not asked
+    assert main(["models", "--download", "freesolo", "--yes"]) == 0
+    assert asked == [files_of("freesolo")]
+
+
+def test_a_parts_file_that_is_here_is_kept_where_it_is_the_one(cache, tmp_path, capsys):
+    [file] = files_of("freesolo")
+    own = tmp_path / file.file
+    own.write_bytes(b"weights")
+    assert main(["models", "--add", str(own)]) == 0
+    assert file.path.read_bytes() == b"weights"
+    assert own.exists()
+    assert "freesolo: kept in" in capsys.readouterr().out
+    [stated] = files_of("sam-vit-b")
+    wrong = tmp_path / stated.file
+    wrong.write_bytes(b"weights")
+    assert main(["models", "--add", str(wrong)]) == 2
+    assert f"expected {stated.size} bytes" in capsys.readouterr().err
+    assert [path.name for path in stated.path.parent.iterdir()] == []
+    assert main(["models", "--add", str(tmp_path / "none" / file.file)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert file.path.read_bytes() == b"weights"
+
+
 def test_asking_for_base_without_weights_is_one_line(cache, tmp_path, capsys):
     from PIL import Image
 

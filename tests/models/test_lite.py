@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
@@ -11,6 +12,7 @@ from ssc.cache import Cache
 from ssc.errors import InputError
 from ssc.models.parts import WEIGHTS
 from ssc.models.sets import default_set, load
+from tests.models.tiny_freesolo import bring_freesolo
 from tests.models.tiny_lite import bring_lite
 
 
@@ -63,6 +65,19 @@ def test_parts_that_any_set_may_take(cache, monkeypatch):
     assert result.candidates.labels[0] == "person"
 
 
+def test_freesolo_as_a_part_of_any_set(cache, monkeypatch):
+    with pytest.raises(InputError, match=r"part freesolo: 1 of its 1 .* --download freesolo"):
+        load("mini", segmenter="freesolo")
+    model = bring_freesolo(monkeypatch)
+    pipeline = load("mini", correct=False, segmenter="freesolo")
+    network = pipeline.segment.segmenter.network
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), model.parameters()))
+    picture = Path(__file__).parents[2] / "assets" / "examples" / "faces.jpg"
+    [result] = pipeline(picture, ["guy with a turban"])
+    assert len(result.candidates)
+    assert set(result.candidates.labels) == {"person"}
+
+
 @pytest.mark.slow
 def test_lite_at_its_true_size(cache, monkeypatch):
     """Random networks of the published configurations from files in the Hub's layout, no network.
@@ -72,7 +87,6 @@ def test_lite_at_its_true_size(cache, monkeypatch):
     import json
 
     import open_clip
-    import torch
     from open_clip.model import CustomTextCLIP
     from transformers import OmDetTurboForObjectDetection, Sam2VideoConfig, Sam2VideoModel
     from transformers.models.omdet_turbo import OmDetTurboConfig

@@ -14,9 +14,10 @@ from ssc import clip
 from ssc.cache import Cache
 from ssc.errors import InputError
 from ssc.models import published as pretrained
+from ssc.models.loaders import CLIPS, DETECTORS, SEGMENTERS
 from ssc.models.parts import WEIGHTS
 from ssc.models.pocket import POCKET
-from ssc.models.published import CLIPS, DETECTORS, SEGMENTERS, SETS, build, files_of
+from ssc.models.published import SETS, build, files_of
 from ssc.models.sets import default_set, load
 from tests.models.tiny_base import bring_base, fill_cache
 

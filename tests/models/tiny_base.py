@@ -2,8 +2,9 @@
 
 from safetensors.torch import save_file
 
+from ssc.models.loaders import CLIPS, SAMS
 from ssc.models.parts import WEIGHTS
-from ssc.models.published import CLIPS, SAMS, SETS, files_of
+from ssc.models.published import SETS, files_of
 from tests.segment.tiny_grounding import shake, tiny_tokenizer, tiny_transformers
 from tests.segment.tiny_sam import tiny_sam
 from tests.tiny_clip import TINY, tiny

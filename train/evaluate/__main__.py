@@ -22,6 +22,7 @@ Rows (--rows):
   snapped        the candidate that stage 3 agrees with best
   joint, joint-words     the one that both stages favour together, without or with words
   best-box, sam+select, gl-clip   the paper's baselines (G-DINO + SAM, SAM + Select, GL CLIP)
+  gl-clip-freesolo   GL CLIP among all that FreeSOLO finds, where its weights are
 and one more for each --checkpoint of stage 3, two for one of a text-supervised system (TSEG, TRIS,
 Shatter & Gather, by train.fit): its map, and the candidate that it agrees with best.
 """
@@ -41,7 +42,7 @@ from ssc.errors import InputError
 from ssc.writing import make_place
 from train.data.usable import HELP, LeftOut
 from train.evaluate import grouping, words
-from train.evaluate.ablations import ablations
+from train.evaluate.ablations import ablations, lacking
 from train.evaluate.baselines import BASELINES
 from train.evaluate.checkpoints import checkpoint
 from train.evaluate.counting import evaluate, mean
@@ -130,6 +131,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         report["tables"] = {
             caption: [row.title for row in rows] for caption, rows in tables.items()
         }
+        report["lacking"] = lacking()
         rows = list({row.title: row for rows in tables.values() for row in rows}.values())
     else:
         rows = choose_rows(pipeline, args.rows, args.checkpoint, together=args.together)

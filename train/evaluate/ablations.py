@@ -4,8 +4,7 @@ python -m train.evaluate --ablations                # 130 val scenes of RefSprit
 python -m train.evaluate --ablations --models paper --data refer:data/refcoco:unc:train \
     --scenes 350                                    # about the paper's first 1,000 samples
 
-NLTK's row is there where NLTK and its tagger's data are (`pip install nltk`, `python -m
-nltk.downloader averaged_perceptron_tagger_eng`). FreeSOLO is missing, which is no package; GrabCut,
+The rows of NLTK and FreeSOLO are there where their data and weights are (docs/models.md). GrabCut,
 which learns nothing, is a segmenter beside. Table 4 compares checkpoints: `--checkpoint
 NAME=FOLDER`.
 """
@@ -22,6 +21,7 @@ from ssc.select import Select
 from ssc.select.prompts import VISUAL_PROMPTS
 from ssc.types import Candidates
 from ssc.words.nltk_nouns import NltkNouns
+from train.evaluate.baselines import freesolo, has_freesolo
 from train.evaluate.methods import (
     Row,
     matched,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from train.evaluate.methods import Mask, Question
 
 Tables = dict[str, list[Row]]
+NLTK, FREESOLO = "NLTK", "FreeSOLO"
 
 
 def ablations(pipeline: Pipeline, models: str) -> Tables:
@@ -48,6 +49,7 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     Args:
         models: name of the pipeline's model set.
     """
+    lacks = lacking()
     best, random = oracle(pipeline), random_candidate(pipeline)
     prompts = [
         selected(
@@ -61,14 +63,29 @@ def ablations(pipeline: Pipeline, models: str) -> Tables:
     return {
         "Table 2: stage 1 by its best candidate (Oracle: spaCy, projection)": [
             best,
-            *([with_part(pipeline, "NLTK", nouns=NltkNouns())] if NltkNouns.ready() else []),
+            *([with_part(pipeline, NLTK, nouns=NltkNouns())] if NLTK not in lacks else []),
             without_projection(pipeline),
+            *(
+                [with_part(pipeline, FREESOLO, segmenter=freesolo())]
+                if FREESOLO not in lacks
+                else []
+            ),
             with_part(pipeline, "GrabCut", segmenter=GrabCut()),
         ],
         "Table 3: stage 2 by visual prompt and CLIP": [random, best, *prompts],
         "§4.3: objects of a picture choose together": [plain, matched(pipeline)],
         "Beyond the paper: words count": [plain, with_words(pipeline)],
     }
+
+
+def lacking() -> dict[str, str]:
+    """Title of each row of Table 2 whose part is not on this machine → why, in a few words."""
+    reasons = {}
+    if not NltkNouns.ready():
+        reasons[NLTK] = "NLTK or its tagger's data are not here, see docs/models.md"
+    if not has_freesolo():
+        reasons[FREESOLO] = "its weights are not here, see docs/models.md"
+    return reasons
 
 
 def without_projection(pipeline: Pipeline) -> Row:

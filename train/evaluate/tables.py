@@ -21,10 +21,12 @@ LEAST = 0.02  # of a gap in mIoU: a share of a smaller one says nothing
 def markdown(report: dict[str, Any]) -> str:
     """All tables of a report of `train.evaluate`."""
     if "tables" in report:
-        return "\n\n".join(
+        parts = [
             _ablation(caption, titles, report["splits"])
             for caption, titles in report["tables"].items()
-        )
+        ]
+        parts += [f"Left out: {title}: {why}." for title, why in report["lacking"].items()]
+        return "\n\n".join(parts)
     parts = [_scores(report["splits"]), _left_out(report.get("left out", {}))]
     parts += [_gaps(report["splits"]), _recall(report["splits"])]
     parts.append(_sure(report["splits"]))

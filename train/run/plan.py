@@ -141,7 +141,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     from train.pseudo import make as pseudo
     from train.run.steps import read_state, steps
 
-    pictures = _spread(args.dataset, PICTURES)
+    pictures = spread(args.dataset, PICTURES)
     pipeline = ssc.load(args.model_set, correct=False)
     pseudo.look(pictures[0], pipeline)  # loads what loads at its first use
     start = time.perf_counter()
@@ -179,7 +179,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Sample:
     )
 
 
-def _spread(data: Dataset, count: int) -> list[Picture]:
+def spread(data: Dataset, count: int) -> list[Picture]:
     """Pictures that open, evenly spread over the data set."""
     places = [k * len(data) // min(count, len(data)) for k in range(min(count, len(data)))]
     opened = [_tried(data, index) for index in places]

@@ -157,7 +157,7 @@ def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
         with redirect_stderr(said), redirect_stdout(said):
             shards = measure_shards(sampled, folder, folder / "run" / "pseudo")
     lines = [
-        f"Measured on {sample.pictures} pictures in one process here ({_device()}), with "
+        f"Measured on {sample.pictures} pictures in one process here ({device_name()}), with "
         f"{run.model_set} and {run.model}:",
         f"  {sample.look:.2f} s a picture for stages 1 and 2, {1000 * shards.pack:.1f} ms to pack "
         f"it, {1000 * shards.shard:.0f} ms to write a shard",
@@ -186,7 +186,8 @@ def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _device() -> str:
+def device_name() -> str:
+    """The GPU's name, or CPU."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

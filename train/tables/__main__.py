@@ -5,6 +5,7 @@ python -m train tables --out runs/study --study assets/study   # goes on from a 
 python -m train tables --data refer:data/refcoco:unc:train --model-set paper --model swin_b \\
     --test refer:data/refcoco:unc:testA --steps 28000 --batch 60 --out runs/refcoco
 python -m train tables --efficiency base                # and seconds a sample of four methods
+python -m train tables --dry-run                        # hours, reckoned from parts measured here
 
 Tables 1 and 4 are on --test, Tables 2 and 3, of stages 1 and 2, on --sample. A row of a trained
 method needs its checkpoint for each seed: one in OUT/seed-K/NAME is taken, another is trained
@@ -19,20 +20,22 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssc.entry import command
 from ssc.errors import InputError
 from ssc.writing import make_folder
 from train.data.usable import HELP
+from train.evaluate.ablations import lacking
 from train.evaluate.tables import write_json
 from train.run.steps import complete
 from train.run.study import add_world, begin, complete_world, work
 from train.tables import efficiency
 from train.tables.figures import ABLATIONS, Cell, Figures
+from train.tables.reckon import describe
 from train.tables.report import Figure, all_tables
 from train.tables.rows import TABLE_1, TABLE_4, TITLES, TRAINED, trainings
 from train.tables.write import write
@@ -45,12 +48,7 @@ def tables(args: argparse.Namespace) -> None:
     """Trains what is missing, computes what is missing, and writes the tables."""
     make_folder(args.figures)
     found = read_study(args.study, args.test) if args.study else {}
-    wanted = [
-        (name, test)
-        for name in dict.fromkeys((*TABLE_1, *TABLE_4))
-        for test in args.test
-        if (name, test) not in found
-    ]
+    wanted = missing(args, found)
     trained, untrained = checkpoints(args, dict.fromkeys(n for n, _ in wanted if n in TRAINED))
     sample = Cell(ABLATIONS, args.sample or args.test[0])
     cells = [Cell(name, test) for name, test in wanted if name not in TRAINED]
@@ -68,10 +66,10 @@ def tables(args: argparse.Namespace) -> None:
         return ssc.load(args.model_set, correct=False)
 
     figures.complete(cells if args.no_stages else [*cells, sample], load)
-    lacking = {}
+    lacks = {}
     for cell in cells:
         if "lacks" in (figure := figures.read(cell)):
-            lacking[cell.row] = figure["lacks"]
+            lacks[cell.row] = figure["lacks"]
         else:
             rows = {title: kinds["all"] for title, kinds in figure["rows"].items()}
             found.setdefault((cell.row, cell.test), []).append(Figure(seed=cell.seed, rows=rows))
@@ -82,10 +80,20 @@ def tables(args: argparse.Namespace) -> None:
     stages = {} if args.no_stages else figures.read(sample)
     made = all_tables(args.test, found, stages, sample.test)
     line = shlex.join(["python", "-m", "train", "tables", *args.argv])
-    notes = [f"Left out: {name}: {why}." for name, why in (*untrained.items(), *lacking.items())]
+    left_out = {**untrained, **lacks, **({} if args.no_stages else lacking())}
+    notes = [f"Left out: {name}: {why}." for name, why in left_out.items()]
     record = {"command": line, "tables": made, "efficiency": speeds, "notes": notes}
     write_json(args.figures / "tables.json", record)
     print(write(args.figures, made, speeds, [f"`{line}`", *notes]))
+
+
+def missing(
+    args: argparse.Namespace, found: Mapping[tuple[str, str], Any]
+) -> list[tuple[str, str]]:
+    """Name and test set of each row of Tables 1 and 4 that is not found."""
+    names = dict.fromkeys((*TABLE_1, *TABLE_4))
+    every = [(name, test) for name in names for test in args.test]
+    return [row for row in every if row not in found]
 
 
 def checkpoints(
@@ -157,7 +165,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     sets, help_ = efficiency.SETS, "model sets, with random weights, to time as the paper does"
     add("--efficiency", nargs="+", default=[], choices=sets, help=help_)
     add("--passes", type=int, default=3, help="of --efficiency; default: 3")
-    add("--tiny", action="store_true", help="of --efficiency tiny networks: whether it runs")
+    add("--tiny", action="store_true", help="random networks as small as can be: whether it runs")
+    add("--dry-run", action="store_true", help="reckon what it takes here, and do nothing")
     add("--figures", type=Path, default=Path("assets/tables"), help="folder of the tables")
     add("--allow-missing", action="store_true", help=HELP)
     parser.set_defaults(out=Path("runs/tables"))
@@ -166,7 +175,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 @command(goes_on=True)
 def main(argv: Sequence[str] | None = None) -> None:
-    tables(parse(argv))
+    args = parse(argv)
+    if args.dry_run:
+        found = read_study(args.study, args.test) if args.study else {}
+        print(describe(args, missing(args, found)))
+    else:
+        tables(args)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ssc.errors import InputError
 from train.data import open_dataset
 from train.data.fingerprint import digest_of, fingerprint
 from train.data.usable import LeftOut
-from train.evaluate.ablations import Tables, ablations
+from train.evaluate.ablations import FREESOLO, NLTK, Tables, ablations, lacking
 from train.evaluate.baselines import BASELINES
 from train.evaluate.checkpoints import checkpoint
 from train.evaluate.counting import evaluate
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from train.data import Dataset
 
 ABLATIONS = "ablations"  # as a cell's row: all of Tables 2 and 3
+OPTIONAL = {ABLATIONS: (NLTK, FREESOLO), "gl-clip-freesolo": (FREESOLO,)}
+"""Row → parts that it is computed from where they are on this machine."""
 DRAWS = 0  # seed of rows that draw at random
 
 
@@ -126,7 +128,7 @@ class Figures:
         weights = None
         if cell.checkpoint is not None:
             weights = digest_of(sorted(cell.checkpoint.glob("*.safetensors")), self.folder)
-        return {
+        made = {
             "row": cell.row,
             "data": data.name,
             "pictures": len(data),
@@ -136,6 +138,9 @@ class Figures:
             "checkpoint": weights,
             "draws": DRAWS,
         }
+        if cell.row in OPTIONAL:
+            made["lacks"] = [part for part in OPTIONAL[cell.row] if part in lacking()]
+        return made
 
     def _open(self, test: str) -> tuple[Dataset, str]:
         """A test set, and the digest of its files."""

@@ -51,6 +51,7 @@ CAPTION_1 = "Table 1: zero-shot, weakly and fully supervised"
 CAPTION_4 = "Table 4: trainings of stage 3"
 PAPER_1 = {
     "GL CLIP (stage 1's candidates)": "GL-CLIP",
+    "GL CLIP (FreeSOLO)": "GL-CLIP",
     "GL CLIP (SAM)": "GL-CLIP (SAM)",
     "SAM + Select": "SAM + Select",
     "best box of the class": "G-DINO + SAM",

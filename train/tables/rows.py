@@ -23,7 +23,7 @@ half for a segmenter, which learns from these maps and starts as all trainings d
 TRAINED = TRAININGS | SYSTEM_TRAININGS  # of which the tables have some
 
 TABLE_1 = (
-    *("random", "gl-clip", "sam+select", "best-box", "s+s", "words"),
+    *("random", "gl-clip-freesolo", "gl-clip", "sam+select", "best-box", "s+s", "words"),
     *("tseg", "tris", "tris-segmenter", "gather", "correct", "best", "supervised", "oracle"),
 )
 TABLE_4 = ("bootstrap", "plus", "correct")

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants
 
 from ssc.errors import InputError
 from ssc.pipeline import Pipeline
+from tests.models.tiny_freesolo import bring_freesolo
 from tests.train.squares import (
     ASKED,
     ColourClip,
@@ -15,7 +17,7 @@ from tests.train.squares import (
     picture,
     pipeline,
 )
-from train.evaluate.ablations import ablations, clips, with_part, without_projection
+from train.evaluate.ablations import ablations, clips, lacking, with_part, without_projection
 from train.evaluate.methods import ROWS, ask
 
 
@@ -34,6 +36,19 @@ def test_ablations_have_the_papers_rows():
             assert len(chosen(row, asked)) == 4
     crops = next(row for row in tables[list(tables)[1]] if row.title == "crop, mini CLIP")
     assert chosen(crops, asked) == chosen(ROWS["s+s"](parts), asked)
+
+
+def test_freesolo_is_a_row_where_its_weights_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert "weights are not here" in lacking()["FreeSOLO"]
+    bring_freesolo(monkeypatch)
+    assert "FreeSOLO" not in lacking()
+    parts = pipeline()
+    parts.segment.classes = SimpleNamespace(clip=parts.select.clip)
+    [row] = [
+        row for row in next(iter(ablations(parts, "mini").values())) if row.title == "FreeSOLO"
+    ]
+    assert len(chosen(row, ask(parts, picture(*ASKED)))) == 4
 
 
 def test_without_projection_unknown_nouns_find_nothing_or_are_read():

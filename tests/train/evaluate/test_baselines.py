@@ -25,7 +25,14 @@ from tests.train.squares import (
     pipeline,
     squares,
 )
-from train.evaluate.baselines import Everything, GlobalLocal, best_box, cut_out, gl_clip, sam_select
+from train.evaluate.baselines import (
+    Everything,
+    best_box,
+    gl_clip,
+    gl_clip_freesolo,
+    sam_select,
+)
+from train.evaluate.global_local import GlobalLocal, cut_out
 from train.evaluate.methods import ask
 
 pytestmark = pytest.mark.long
@@ -134,6 +141,20 @@ def test_rows_over_all_of_sams_masks(monkeypatch):
     assert chosen(mini, ask(pipeline(), picture(*ASKED))) == [2, 2, 2, None]
 
 
+def test_gl_clip_over_all_that_freesolo_finds(monkeypatch):
+    with pytest.raises(InputError, match="FreeSOLO's weights are not here"):
+        gl_clip_freesolo(pipeline())
+    found = candidates_of(squares()[1])
+    everything = SimpleNamespace(everything=lambda image: found)
+    monkeypatch.setattr("train.evaluate.baselines.freesolo", lambda: everything)
+    monkeypatch.setattr(GlobalLocal, "__init__", lambda self, clip: None)
+    first = lambda self, image, masks, text, noun: -np.arange(len(masks))  # noqa: E731
+    monkeypatch.setattr(GlobalLocal, "__call__", first)
+    row = gl_clip_freesolo(pipeline())
+    assert row.title == "GL CLIP (FreeSOLO)"
+    assert chosen(row, ask(pipeline(), picture(*ASKED))) == [0, 0, 0, 0]
+
+
 def test_sam_select_without_sam_is_refused():
     with pytest.raises(InputError, match="automatic mask generator"):
         sam_select(pipeline())
@@ -174,7 +195,7 @@ def test_batches_of_masks_do_not_matter(clip, noise, monkeypatch):
     whole = score(noise, halves(), "the left square", "square")
     assert whole.shape == (3,)
     assert np.abs(whole).max() <= 1 + 1e-6
-    monkeypatch.setattr("train.evaluate.baselines.MASKS", 1)
+    monkeypatch.setattr("train.evaluate.global_local.MASKS", 1)
     one_by_one = GlobalLocal(clip)(noise, halves(), "the left square", "square")
     np.testing.assert_allclose(one_by_one, whole, atol=1e-5)
     assert score(noise, np.zeros((0, 64, 64), bool), "square", "square").shape == (0,)

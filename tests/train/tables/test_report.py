@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ssc.errors import InputError
-from train.tables import paper, report, rows, write
+from train.tables import figures, paper, report, rows, write
 from train.tables.__main__ import parse, read_study
 from train.tables.report import Figure
 
@@ -158,3 +158,15 @@ def test_text_supervised_systems_have_as_many_updates_as_the_method_in_all(tmp_p
     both = [steps[name].options for name in ("bootstrap", "correct")]
     updates = [int(own[own.index("--steps") + 1]) for own in (tseg.options, *both)]
     assert updates == [60, 30, 30]
+
+
+def test_rows_of_optional_parts_are_computed_anew_where_a_part_comes(tmp_path, monkeypatch):
+    cells = [figures.Cell(row, "refsprites:val:1") for row in (*figures.OPTIONAL, "gl-clip")]
+    made = figures.Figures(tmp_path, "mini")
+    before = [made.path(cell) for cell in cells]
+    monkeypatch.setattr(figures, "lacking", lambda: {"FreeSOLO": "it is not here"})
+    lacks = [made.path(cell) for cell in cells]
+    monkeypatch.setattr(figures, "lacking", dict)
+    there = [made.path(cell) for cell in cells]
+    assert before[2] == lacks[2] == there[2]
+    assert not {*lacks[:2]} & {*there[:2]}

@@ -10,22 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.train.slice_pictures import pictures
+from tests.train.study_figures import study_of
 from train.data.export import export
-from train.run.study_trainings import TRAININGS
 from train.tables import efficiency
 from train.tables.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[3]
-UNTRAINED = ("Random", "S+S", "S+S with words", "Oracle")
-
-
-def study_of(folder, tests):
-    """A study's figures of all its rows, so that text-supervised systems alone are trained."""
-    titles = [*UNTRAINED, *(own.title for own in TRAININGS.values() if own.title)]
-    row = {"mIoU": 0.25, "oIoU": 0.5, "samples": 3}
-    splits = {str(test): {"all": dict.fromkeys(titles, row)} for test in tests}
-    folder.mkdir()
-    (folder / "seed-0.json").write_text(json.dumps({"seed": 0, "splits": splits}))
 
 
 def stamps(folder):

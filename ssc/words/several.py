@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ssc.words.lexis import CARDINALS, PICTURE, SIDES, words
+from ssc.words.lexis import ANIMALS, CARDINALS, PICTURE, SIDES, words
 from ssc.words.nouns import COLOURS, PEOPLE
 from ssc.words.table import look_up, singulars
 
@@ -34,9 +35,9 @@ UNCHANGED = words("""deer fish giraffe luggage moose scissors sheep skis zebra""
 LOTS = words(
     """almond apple arm banana bean berries berry berries bleacher book broccoli brocoli carrot
     cheese chip clothes clothing cover cushion dot flower food foot fries fruit glass glasses grape
-    hair hand head jeans leaf leave leg letter macaroni monitor noodle number onion orange pants pea
-    peach pepper pineapple plant scissors sheet shoe shorts ski skis stem strawberry stripe tomato
-    tree vegetable veggie word"""
+    hair hand handlebar head jeans leaf leave leg letter light macaroni monitor noodle number onion
+    orange pants pea peach pepper pineapple plant scissors sheet shoe shorts ski skis stem
+    strawberry stripe tomato tree vegetable veggie word"""
 )
 """Nouns whose plural people use of one thing."""
 
@@ -147,14 +148,18 @@ def _joined(typed: list[str], whole: Read, read: Reader) -> tuple[Expression, ..
     right = right[1:] if article else right
     if not left or not right or _CLAUSE & set(typed) or _bound(left, _RELATING):
         return ()
+    if left[-1] in _RELATING or _goes_on(right):
+        return ()  # "bus behind and left of the car", "man sitting and holding a teddy"
     one, other = _part(left, read), _part(right, read)
     dressed = _dressed(left)
-    if _bound(left, _HAVING) and article != "the" and not (dressed and _is_person(other)):
-        return ()  # "man with a hat and a bag", but "man with a hat and the dog"
+    if _held_too(left, one, other, article) and not (dressed and _is_person(other)):
+        return ()
     if (left[-1] in COLOURS and not dressed) or not (_things(one) and _things(other)):
         return ()  # "brown and white horse", but "man in red and woman in blue"
     if not both and any(LOTS & set(singulars(part.noun)) for part in (one, other)):
         return ()  # "carrots and peas"
+    if typed[0] in ARTICLES and not article and _alike(one, other):
+        return ()  # "a pepperoni and cheese pizza"
     return (one, other) if one.noun != other.noun or article else ()
 
 
@@ -183,7 +188,43 @@ def _part(typed: list[str], read: Reader) -> Expression:
 def _bound(typed: list[str], binding: frozenset[str]) -> bool:
     """Whether a word stands there that sets what follows below another noun, not a place."""
     found = [i for i, word in enumerate(typed) if word in binding]
-    return bool(found) and not set(typed[found[0] :]) <= _RELATING | _HAVING | PICTURE | PLACED
+    return bool(found) and not set(typed[found[0] + 1 :]) <= _RELATING | _HAVING | PICTURE | PLACED
+
+
+def _goes_on(typed: list[str]) -> bool:
+    """Whether what follows "and" is more that the first one does ("and holding a cup")."""
+    acts = _acts(typed[0]) and bool({*typed[1:2]} & (ARTICLES | _RELATING))
+    return typed[0] in _HAVING or acts
+
+
+def _held_too(left: list[str], one: Expression, other: Expression, article: str) -> bool:
+    """Whether what follows "and" is a second thing that the first has, as by "man with a hat and a
+    bag", "bowl containing a cup and a roll" and "man with the hat and the bag", but not by "man
+    with a hat and the dog"."""
+    noun = one.noun.split()[-1:]
+    start = left.index(noun[0]) + 1 if noun and noun[0] in left else 0
+    having = _HAVING | {word for word in left[start:] if _acts(word)}
+    if not _bound(left, having):
+        return False
+    with_the = any(pair[0] in having - WORN and pair[1] == "the" for pair in pairwise(left))
+    return article != "the" or (with_the and not _alive(other))
+
+
+def _acts(word: str) -> bool:
+    """Whether a word is a verb's participle ("containing"), not a noun ("painting")."""
+    return word.endswith("ing") and look_up(word) is None
+
+
+def _alive(said: Expression) -> bool:
+    entry = look_up(said.noun)
+    return _is_person(said) or (entry is not None and not ANIMALS.isdisjoint(entry.classes[:1]))
+
+
+def _alike(one: Expression, other: Expression) -> bool:
+    """Whether two things are of one class, and no people."""
+    entries = look_up(one.noun), look_up(other.noun)
+    first, second = (set(entry.classes) if entry else set() for entry in entries)
+    return bool(first & second - {"person"})
 
 
 def _dressed(typed: list[str]) -> bool:
@@ -194,6 +235,8 @@ def _dressed(typed: list[str]) -> bool:
 
 ARTICLES = words("""the a an his her their my""")
 _HAVING = words("""with in wearing holding having has carrying eating playing""")
+WORN = words("""in wearing""")
+"""Of these, the words for clothes."""
 _RELATING = words("""on at of by near next to behind from under over between beside like for and""")
 _CLAUSE = words("""that who which is are was were has while where between""")
 PLACED = words("""the a far very side corner edge""") | SIDES.keys()
@@ -223,14 +266,14 @@ def _bare(typed: list[str], said: Expression) -> bool:
         return False
     last = said.noun.split()[-1]
     at = typed.index(last) if last in typed else 0
-    after = typed[at + 1] if at + 1 < len(typed) else ""
+    after = next((word for word in typed[at + 1 :] if word not in COLOURS), "")
     owned = look_up(after) if after else None
     if not last.endswith(("s", "men", "people", "children", "mice")) or last in UNCHANGED:
         return False
     if LOTS & {form for word in said.noun.split() for form in singulars(word)}:
         return False
     if owned is not None and (owned.mark or owned.classes):
-        return False  # "elephants rear end", "womans legs"
+        return False  # "elephants rear end", "womans legs", "mans gray tie"
     return not (set(typed[:at]) & NOT_MANY or after in ("is", "was", "'s", "'", "back", "rear"))
 
 

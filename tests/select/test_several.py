@@ -19,8 +19,8 @@ SQUARES = [("dog", RED, 10), ("dog", BLUE, 80), ("dog", RED, 150), ("dog", BLUE,
 SQUARES += [("cat", GREEN, 280)]
 
 
-def asked(text, squares=SQUARES, several=True, absent=()):
-    """Stage 2 without a CLIP on a picture of squares, of which stage 1 knows the classes."""
+def asked(text, squares=SQUARES, several=True, absent=(), clip=None):
+    """Stage 2 on a picture of squares, of which stage 1 knows the classes."""
     image = np.full((H, W, 3), 250, np.uint8)
     masks = np.zeros((len(squares), H, W), np.bool_)
     for mask, (_, colour, x) in zip(masks, squares):
@@ -38,7 +38,7 @@ def asked(text, squares=SQUARES, several=True, absent=()):
     result = Result(
         (text,), (match,), found, words=(said,), asks=tuple(asks), absent=absent, image=image
     )
-    return Select(None, several=several)(image, [result])[0]
+    return Select(clip, several=several)(image, [result])[0]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,42 @@ def test_what_is_taken_for_a_colour_in_the_shade_is_not_refused(text, there):
     result = asked(text, [("dog", GREY, 10), ("dog", BLUE, 80)])
     assert result.members == (None if there else ())
     assert asked(text.replace("dog", "dogs"), [("dog", GREY, 10)]).selection.evidence.max() < 0.4
+
+
+@pytest.mark.parametrize(("dogs", "members"), [(2, None), (3, None), (4, ())])
+def test_beside_what_is_hidden_a_few_are_told_by_the_rest_of_the_words(dogs, members):
+    result = asked("dog next to the car", SQUARES[:dogs], absent=("car",))
+    assert result.members == members
+
+
+class Colours:
+    """A CLIP to which squares look as likely of each colour as is told; other texts are alike."""
+
+    def __init__(self, **likely):
+        self.likely = likely
+
+    def encode_text(self, texts):
+        named = [next((c for c in self.likely if c in text), None) for text in texts]
+        logs = [np.log(self.likely[c]) / 100 if c else -0.2 for c in named]
+        return np.array(logs, np.float32)[:, None]
+
+    def encode_images(self, images):
+        return np.ones((len(images), 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("square", "red", "there"),
+    [
+        (BLUE, 1e-6, False),  # both deny it
+        (BLUE, 0.9, True),  # CLIP sees it
+        (RED, 1e-6, True),  # pixels do
+        ((249, 115, 6), 0.01, True),  # orange, and CLIP does not rule it out
+    ],
+)
+def test_one_object_is_refused_where_pixels_and_clip_both_deny_its_colour(square, red, there):
+    clip = Colours(red=red, blue=1 - red)
+    result = asked("the red dog", [("dog", square, 10), ("dog", GREEN, 80)], clip=clip)
+    assert result.members == (None if there else ())
 
 
 def test_one_object_is_as_without():

@@ -43,6 +43,12 @@ def parts(text):
         ("lady in white and man", [("lady", "one", 0), ("man", "one", 0)]),
         ("the woman in red and the dog", [("woman", "one", 0), ("dog", "one", 0)]),
         ("both the cup and the apple", [("cup", "one", 0), ("apple", "one", 0)]),
+        ("man standing on the left and woman", [("man", "one", 0, "left"), ("woman", "one", 0)]),
+        ("smiling man and the dog", [("man", "one", 0), ("dog", "one", 0)]),
+        ("the man with the hat and the dog", [("man", "one", 0), ("dog", "one", 0)]),
+        ("the couch and dining table", [("couch", "one", 0), ("dining table", "one", 0)]),
+        ("the man and smiling woman", [("man", "one", 0), ("woman", "one", 0)]),
+        ("a fork and knife", [("fork", "one", 0), ("knife", "one", 0)]),
     ],
 )
 def test_sets(text, expected):
@@ -93,6 +99,17 @@ def test_exceptions(text, base, excepted):
         "2 from the left",
         "man but not the umpire",
         "the couple holding hands",
+        "bus behind and left of the car",
+        "a boy sitting on the bed and holding a teddy bear",
+        "girl sitting and wearing a tie",
+        "man with the striped shirt and the umbrella",
+        "a bowl containing a spoon and a sandwich",
+        "a plate holding a sandwich and a cake",
+        "a pepperoni and cheese pizza",
+        "the sofa and couch by the wall",
+        "mans gray tie",
+        "bicycle handlebars",
+        "traffic lights over the road",
     ],
 )
 def test_one_thing(text):

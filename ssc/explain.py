@@ -20,7 +20,21 @@ def explain(result: Result) -> str:
     if result.nearest:
         found = "Nearest classes" if NO_CLASS in result.classes else "Found instead"
         words += f" {found}: {', '.join(name for name, _ in result.nearest)}."
-    return words + _of_words(result) + _of_length(result)
+    return words + _of_refusal(result) + _of_words(result) + _of_length(result)
+
+
+def _of_refusal(result: Result) -> str:
+    """Why nothing is answered, though there is something of the class."""
+    if result.members != () or not result.found:
+        return ""
+    said = [ask.said for ask in result.asks] or result.words
+    named = [r.noun for one in said for r in one.relations if not r.negated]
+    absent = [noun for noun in dict.fromkeys(named) if noun in result.absent]
+    if absent:
+        return f" No {' or '.join(absent)} was found."
+    if any(place.rank > 1 for one in said for place in one.places):
+        return " There are not so many."
+    return " None has the colour that is named."
 
 
 def _of_answer(result: Result) -> str:
@@ -92,8 +106,9 @@ def _of_words(result: Result) -> str:
         if reading.parts and result.members is None:
             notes.append("One object is answered, though several are asked for.")
         notes += [f"“{phrase}” is read as what is not so." for phrase in reading.without]
-        absent = [p for p in reading.places if p.rank > max(len(result.candidates), 1)]
-        notes += [f"There is no {place}." for place in absent if result.found]
+        if result.members != ():  # else it is the reason already
+            absent = [p for p in reading.places if p.rank > max(len(result.candidates), 1)]
+            notes += [f"There is no {place}." for place in absent if result.found]
     return "".join(f" {note}" for note in dict.fromkeys(notes))
 
 

@@ -137,21 +137,23 @@ def test_one_object_is_as_without():
 
 
 @pytest.mark.parametrize(
-    ("text", "absent"),
+    ("text", "absent", "why"),
     [
-        ("green dog", ()),
-        ("seventh dog from the left", ()),
-        ("dog next to the car", ("car",)),
-        ("all the green dogs", ()),
+        ("green dog", (), "None has the colour that is named."),
+        ("seventh dog from the left", (), "There are not so many."),
+        ("third red dog from the left", (), "There are not so many."),
+        ("dog next to the car", ("car",), "No car was found."),
+        ("all the green dogs", (), "None has the colour that is named."),
     ],
 )
-def test_what_is_not_there_is_refused(text, absent):
+def test_what_is_not_there_is_refused_in_plain_words(text, absent, why):
     squares = [square for square in SQUARES if square[0] == "dog"]
     result = asked(text, squares, absent=absent)
     assert result.members == ()
     assert result.answer.empty
     assert result.answer.by == "S+S, none"
     assert "nothing there is what is asked for" in explain(result)
+    assert explain(result).endswith(f"S+S looked at 4 candidates of class dog or cat. {why}")
     assert result.selection.evidence.max() < 0.1
 
 

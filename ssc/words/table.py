@@ -70,6 +70,8 @@ def singulars(word: str) -> list[str]:
     forms = [word]
     if word in _IRREGULAR:
         forms.append(_IRREGULAR[word])
+    elif word.endswith("men"):
+        forms.append(word[:-2] + "an")  # "policemen"
     if word.endswith("'s"):
         forms.append(word[:-2])
     if word.endswith("ies"):

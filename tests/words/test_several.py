@@ -4,6 +4,7 @@ not, though it looks so."""
 import pytest
 
 from ssc.words.read import Reader
+from ssc.words.table import look_up
 
 READER = Reader()
 
@@ -125,3 +126,11 @@ def test_what_is_said_of_one_thing_stays_as_it_is():
     record = READER.read("everyone but the umpire").as_record()
     assert record["parts"][0]["noun"] == "person"
     assert record["excepted"][0]["noun"] == "umpire"
+
+
+@pytest.mark.parametrize("text", ["two policemen", "all firemen", "both the businesswomen"])
+def test_several_men_of_a_kind_are_people(text):
+    [part] = READER.read(text).parts
+    entry = look_up(part.noun)
+    assert entry is not None
+    assert entry.classes == ("person",)

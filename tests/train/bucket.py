@@ -69,10 +69,10 @@ class Bucket:
         self.cut.append(name)
         return _half(environ, b"".join(answer))
 
-    def kill_at_work(self, process, chance):
-        """Kills a process at a random moment after it has sent its next file, unless it ends."""
-        before = len(self.files)
-        while process.is_alive() and len(self.files) == before:
+    def kill_at_work(self, process, chance, most=1):
+        """Kills a process at a random moment after it has sent a random number of files."""
+        enough = len(self.files) + chance.randint(1, most)
+        while process.is_alive() and len(self.files) < enough:
             time.sleep(0.002)
         time.sleep(chance.uniform(0, 0.03))
         process.kill()

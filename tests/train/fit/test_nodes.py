@@ -1,7 +1,8 @@
-"""Training on two nodes of torchrun's, of which one dies; and a training at a URL."""
+"""Training on two nodes of torchrun's, of which one dies; and a training in a bucket."""
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -12,15 +13,14 @@ import pytest
 from safetensors.torch import load_file
 from torch.distributed import TCPStore
 
+from tests.forks import ended, fork
 from tests.train import toy
-from train.data import places
 from train.data.places import names_in, place_of, read
-from train.fit import copies
-from train.fit.__main__ import main
-from train.fit.copies import Copy
+from train.pseudo import store as files
 
 ROOT = Path(__file__).parents[3]
 UPDATES = 36
+KILLS = 3
 
 
 class Node:
@@ -66,15 +66,21 @@ def update_of(out):
 
 @pytest.mark.process
 @pytest.mark.long
-def test_a_node_that_dies_twice_costs_no_update(tmp_path):
+def test_a_node_that_dies_twice_costs_no_update(tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", "-m", "tests.train.toy", str(whole), str(UPDATES)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    several = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_USE_AGENT_STORE": "1"}
+    for name, value in (several | {"MASTER_PORT": str(meeting.port)}).items():
+        monkeypatch.setenv(name, value)
+    processes = []
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        processes.append(fork(toy.run_calmly, whole, UPDATES))
+    assert [ended(process) for process in processes] == [0, 0]
+    monkeypatch.undo()
 
     # Where the nodes meet: on a host that stays, as either of them may die.
-    meeting = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     first, other = Node(meeting.port, killed), Node(meeting.port, killed)
     try:
         for update in (UPDATES // 4, UPDATES // 2):
@@ -97,51 +103,39 @@ def test_a_node_that_dies_twice_costs_no_update(tmp_path):
     assert updates[-1] == UPDATES - 1
 
 
-@pytest.fixture
-def memory(tmp_path, monkeypatch):
-    """A bucket in memory, and a folder for copies."""
-    pytest.importorskip("upath", reason="universal_pathlib is not installed: no test of URLs")
-    monkeypatch.setattr(copies, "FOLDER", tmp_path / "trainings")
-    monkeypatch.setattr(places, "KEPT", places.KEPT)
-    return f"memory://{tmp_path.name}"
+@pytest.mark.process
+@pytest.mark.filterwarnings("default")
+def test_kills_lose_nothing_of_a_training_in_a_bucket_that_drops_requests(
+    bucket, tmp_path, monkeypatch
+):
+    """Each time on another machine, with no room for copies of more than a shard of the store."""
+    monkeypatch.setattr(files, "SHARD", 8)
+    store, out = place_of(f"{bucket.url}/store"), f"{bucket.url}/killed"
+    toy.write_store(store)
+    toy.write_store(tmp_path / "store")
+    options = ["--data", "squares", "--cpu", "--batch", "8", "--steps", "12", "--save-every", "2"]
+    options = ["bootstrap", *options, "--size", "32", "32", "--cache-gb", "1e-6", "--workers", "0"]
+    own = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "whole")]
+    assert ended(fork(toy.command, *options, "--store", str(tmp_path / "store"), *own)) == 0
+    chance = random.Random(0)
+    for machine in range(KILLS + 1):
+        home = tmp_path / f"machine-{machine}"
+        monkeypatch.setenv("HOME", str(home))
+        own = ["--cache", str(home / "cache"), "--out", out]
+        process = fork(toy.command, *options, "--store", str(store), *own)
+        if machine < KILLS:
+            bucket.kill_at_work(process, chance, most=20)
+    assert ended(process) == 0
+    there = place_of(out)
+    assert {"config.json", "state.pt", "options.json"} <= names_in(there)
+    for name in ("model.safetensors", "log.jsonl"):
+        assert read(there / name) == (tmp_path / "whole" / name).read_bytes()
+    assert bucket.dropped
+    assert bucket.cut
 
-
-def test_a_training_at_a_url_goes_on_there(memory, tmp_path, monkeypatch):
-    cached = toy.examples(tmp_path / "cache")
-    monkeypatch.setattr("train.fit.__main__.open_examples", lambda *_: cached)
-    monkeypatch.setattr("train.fit.__main__.new_model", lambda *_: _model())
-    command = ["supervised", "--data", "squares", "--cpu", "--batch", "8", "--size", "32", "32"]
-    command += ["--cache", str(tmp_path / "cache"), "--cache-gb", "0.5", "--steps", "8"]
-    command += ["--save-every", "3", "--out"]
-    main([*command, str(tmp_path / "here")])
-    main([*command, f"{memory}/there"])
-    assert places.KEPT == 2**29
-    there = place_of(f"{memory}/there")
-    files = {"model.safetensors", "config.json", "state.pt", "log.jsonl", "options.json"}
-    assert files <= names_in(there)
-    same = (tmp_path / "here" / "model.safetensors").read_bytes()
-    assert read(there / "model.safetensors") == same
-
-    # Killed after its sixth update, and gone on with on another machine.
-    saved, sent = [], Copy.send
-
-    def send(copy):
-        saved.append(copy)
-        sent(copy)
-        if len(saved) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Copy, "send", send)
-    with pytest.raises(SystemExit):
-        main([*command, f"{memory}/killed"])
-    monkeypatch.setattr(copies, "FOLDER", tmp_path / "another machine")
-    main([*command, f"{memory}/killed"])
-    assert len(saved) == 3
-    assert read(place_of(f"{memory}/killed") / "model.safetensors") == same
-    main([*command[:-1], "--init", f"{memory}/killed", "--steps", "1", "--out", f"{memory}/next"])
-    assert read(place_of(f"{memory}/next") / "model.safetensors") != same
-
-
-def _model():
-    network, config = toy.model()
-    return network, toy.tokenizer(), config
+    # A training that begins with it.
+    own = ["--cache", str(home / "cache"), "--init", out, "--out", f"{bucket.url}/next"]
+    assert ended(fork(toy.command, *options, "--steps", "1", "--store", str(store), *own)) == 0
+    assert read(place_of(f"{bucket.url}/next") / "model.safetensors") != read(
+        there / "model.safetensors"
+    )

@@ -1,5 +1,6 @@
 """A bucket of moto's server, behind what drops, cuts off and delays requests."""
 
+import logging
 import random
 import socket
 import threading
@@ -25,6 +26,7 @@ class Bucket:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
         from werkzeug.serving import make_server
 
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._chance = random.Random(0)
         self.files, self.got, self.dropped, self.cut = [], [], [], []

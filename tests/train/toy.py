@@ -4,6 +4,7 @@ torchrun -m tests.train.toy OUT UPDATES    # one training on it in several proce
 """
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from ssc.types import Candidates
-from train.data import Picture, Referred
+from train.data import Picture, Referred, open_dataset
 from train.fit.examples import Examples
 from train.fit.loop import fit
 from train.fit.options import Options
@@ -170,13 +171,18 @@ def run(out, updates, **others):
 
 
 def write_store(folder):
-    """S1 and S2 of 64 pictures."""
+    """S1 and S2 of 64 pictures; the fifth could not be used, the last has an object without S1."""
     data = Squares(64)
     wrong = Wrong(data, 0.45)
+    found = [_found(data[k], wrong[k]) for k in range(len(data))]
+    found[4] = PseudoPicture(found[4].name, (0, 0), (), "broken")
+    first, second = found[-1].objects
+    lost = replace(second, candidates=Candidates.empty(*found[-1].size), chosen=-1)
+    lost = replace(lost, similarity=np.zeros((2, 0), np.float32))
+    found[-1] = replace(found[-1], objects=(first, lost))
     files.begin(folder, {"pictures": len(data)})
-    for first in range(0, len(data), files.SHARD):
-        shard = [_found(data[k], wrong[k]) for k in range(first, first + files.SHARD)]
-        files.write_shard(folder, first // files.SHARD, shard)
+    for shard, start in enumerate(range(0, len(data), files.SHARD)):
+        files.write_shard(folder, shard, found[start : start + files.SHARD])
 
 
 def _found(picture, objects):
@@ -197,12 +203,12 @@ def _found(picture, objects):
 
 
 def command(*argv):
-    """`python -m train.fit` on the squares, with a store by `write_store` in shards of eight."""
+    """`python -m train.fit`; `--data squares` are the squares, shards of a store are of eight."""
     from train.fit import __main__, initial
 
     torch.set_num_threads(1)
     files.SHARD = 8
-    initial.open_dataset = lambda _: Squares(64)
+    initial.open_dataset = lambda text: Squares(64) if text == "squares" else open_dataset(text)
     network, config = model()
     __main__.new_model = lambda *_: (network, tokenizer(), config)
     __main__.main(argv)

@@ -36,7 +36,7 @@ from train.data import Picture
 from train.data.files import coded_mask, picture_of
 from train.data.lines import parse
 from train.data.masks import read_mask
-from train.data.places import opened, place_of
+from train.data.places import opened, place_of, read
 from train.data.tars import Head, digest_of, expand, read_head, scan, split
 
 ERROR = "error"  # in a picture's JSON: why it could not be used when it was packed
@@ -58,12 +58,17 @@ class Shards:
     Args:
         text: path or URL with ranges in braces, `{000..012}`.
 
+    Attributes:
+        copies: whether a bucket's files are copied to the disk when one of their pictures is read,
+            for those that follow; else the bytes of each picture are asked for alone.
+
     Raises:
         InputError: no such file, no tar, or not all shards of a data set.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.copies = True
         self._files = [place_of(name) for name in expand(text)]
         self._shards: dict[int, _Shard] = {}
         self._open: Cache[IO[bytes]] = Cache(KEPT_OPEN)
@@ -140,8 +145,7 @@ class Shards:
         shard, k = self._shard(number), index - self._firsts[number]
         start, end = shard.places[k : k + 2]
         try:
-            file = self._open.get(number, lambda: opened(self._files[number]))
-            members = split(os.pread(file.fileno(), end - start, start))
+            members = split(self._block(number, start, end))
         except (OSError, tarfile.TarError) as error:
             raise InputError(f"{where}: expected members of a tar, got: {error}") from error
         if checked and shard.head is not None:
@@ -150,6 +154,13 @@ class Shards:
             if digests != (packed[:1] if _error(members.get("json", b"")) else packed):
                 raise InputError(f"{where}: expected the files that were packed, got other bytes")
         return where, members
+
+    def _block(self, number: int, start: int, end: int) -> bytes:
+        place = self._files[number]
+        if not self.copies:
+            return read(place, start, end)
+        file = self._open.get(number, lambda: opened(place))
+        return os.pread(file.fileno(), end - start, start)
 
     def _shard(self, number: int) -> _Shard:
         """A shard's index, which is held from then on.

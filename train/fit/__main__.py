@@ -99,6 +99,7 @@ def run(options: Options, accelerator: Accelerator) -> None:
                 options.allow_missing,
                 options.reviews,
                 unmasked,
+                options.stream,
             )
             for data, store, unmasked in sources
         ],

@@ -15,7 +15,9 @@ from torch.distributed import TCPStore
 
 from tests.forks import ended, fork
 from tests.train import toy
+from train.data.pack import pack, source_of
 from train.data.places import names_in, place_of, read
+from train.data.usable import LeftOut
 from train.pseudo import store as files
 
 ROOT = Path(__file__).parents[3]
@@ -108,21 +110,26 @@ def test_a_node_that_dies_twice_costs_no_update(tmp_path, monkeypatch):
 def test_kills_lose_nothing_of_a_training_in_a_bucket_that_drops_requests(
     bucket, tmp_path, monkeypatch
 ):
-    """Each time on another machine, with no room for copies of more than a shard of the store."""
+    """Each time on another machine, without a cache, nor room for copies of more than a shard."""
     monkeypatch.setattr(files, "SHARD", 8)
     store, out = place_of(f"{bucket.url}/store"), f"{bucket.url}/killed"
     toy.write_store(store)
     toy.write_store(tmp_path / "store")
-    options = ["--data", "squares", "--cpu", "--batch", "8", "--steps", "12", "--save-every", "2"]
+    squares, tars = toy.Squares(64), place_of(f"{bucket.url}/packed")
+    for number in range(8):
+        pack(squares, tars, LeftOut("squares", 64), number, 8)
+    options = ["--cpu", "--batch", "8", "--steps", "12", "--save-every", "2"]
     options = ["bootstrap", *options, "--size", "32", "32", "--cache-gb", "1e-6", "--workers", "0"]
     own = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "whole")]
-    assert ended(fork(toy.command, *options, "--store", str(tmp_path / "store"), *own)) == 0
+    data = ["--data", "squares", "--store", str(tmp_path / "store")]
+    assert ended(fork(toy.command, *options, *data, *own)) == 0
+    data = ["--data", source_of(squares, tars, 8), "--store", str(store), "--stream"]
     chance = random.Random(0)
     for machine in range(KILLS + 1):
         home = tmp_path / f"machine-{machine}"
         monkeypatch.setenv("HOME", str(home))
         own = ["--cache", str(home / "cache"), "--out", out]
-        process = fork(toy.command, *options, "--store", str(store), *own)
+        process = fork(toy.command, *options, *data, *own)
         if machine < KILLS:
             bucket.kill_at_work(process, chance, most=20)
     assert ended(process) == 0
@@ -135,7 +142,7 @@ def test_kills_lose_nothing_of_a_training_in_a_bucket_that_drops_requests(
 
     # A training that begins with it.
     own = ["--cache", str(home / "cache"), "--init", out, "--out", f"{bucket.url}/next"]
-    assert ended(fork(toy.command, *options, "--steps", "1", "--store", str(store), *own)) == 0
+    assert ended(fork(toy.command, *options, *data, "--steps", "1", *own)) == 0
     assert read(place_of(f"{bucket.url}/next") / "model.safetensors") != read(
         there / "model.safetensors"
     )

@@ -1,6 +1,7 @@
 """Work on two nodes of Ray: the shards are those of one process, a lost node or driver or not."""
 
 import json
+import socket
 import sys
 import time
 from collections import Counter
@@ -128,11 +129,20 @@ def test_an_actors_error_is_the_drivers(nodes):
         list(ray.map(Job(fail, (), toy_pseudo.work_on_toys), range(3)))
 
 
-def test_without_ray_or_room_the_remedy_is_told(tmp_path, monkeypatch):
+def test_without_ray_or_a_cluster_the_remedy_is_told(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"--gpus-each: expected a share of a GPU, got -1"):
         cluster.Cluster("auto", -1)
     with pytest.raises(SystemExit):
         main(["--data", "refsprites:val:1", "--out", str(tmp_path), "--gpus-each", "1"])
+    start = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999999"):
+        with pytest.raises(
+            ResourceError, match=rf"--ray {address}: expected a cluster.*found none"
+        ):
+            cluster.Cluster(address)
+    assert time.monotonic() - start < 30
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ResourceError, match=r"--ray: expected Ray.*pip install 'segment-select"):
         cluster.Cluster("auto")

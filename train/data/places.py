@@ -99,9 +99,7 @@ def read(place: Path, first: int = 0, last: int | None = None) -> bytes:
         with place.open("rb") as file:
             file.seek(first)
             return file.read() if last is None else file.read(last - first)
-    return _retried(
-        place, lambda: _system(where).cat_file(where.path, start=first or None, end=last)
-    )
+    return _retried(place, lambda: where.fs.cat_file(where.path, start=first or None, end=last))
 
 
 def write(place: Path, content: bytes) -> None:
@@ -133,7 +131,7 @@ def receive(place: Path, file: Path) -> None:
     """
     where: Any = place
     with written(file) as beside:
-        _retried(place, lambda: _system(where).get_file(where.path, str(beside)))
+        _retried(place, lambda: where.fs.get_file(where.path, str(beside)))
 
 
 def prepare(folder: Path) -> None:
@@ -192,7 +190,7 @@ def _written(place: Path, work: Callable[[Any, str], None]) -> None:
     """Lets `work` write to a place's file system; raises WriteError where it cannot."""
     where: Any = place
     try:
-        _retried(place, lambda: work(_system(where), where.path))
+        _retried(place, lambda: work(where.fs, where.path))
     except Exception as error:
         reason = told(error)
         raise WriteError(f"{place}: cannot be written: {reason}; choose another --out") from error
@@ -200,18 +198,8 @@ def _written(place: Path, work: Callable[[Any, str], None]) -> None:
 
 def _fresh(where: Any) -> Any:
     """The place's file system, without what it remembers of folders."""
-    system = _system(where)
-    system.invalidate_cache()
-    return system
-
-
-def _system(where: Any) -> Any:
-    """The place's file system, another one where it was opened before this process was forked."""
-    if getattr(where.fs, "_pid", os.getpid()) == os.getpid():
-        return where.fs
-    import fsspec
-
-    return fsspec.filesystem(where.protocol, **where.storage_options)
+    where.fs.invalidate_cache()
+    return where.fs
 
 
 def _retried(place: Path, work: Callable[[], T]) -> T:

@@ -19,7 +19,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ from ssc.errors import InputError
 from ssc.writing import check_space, explained
 from train.data.fingerprint import fingerprint
 from train.data.locks import made_once
+from train.data.places import REQUESTS
 from train.data.usable import LeftOut
 from train.fit.example import Example, example_of
 from train.fit.rows import Rows
@@ -134,7 +137,8 @@ class Examples:
             store: S1 and S2 of the same pictures, or None for the true masks.
             size: (h, w) that the model sees.
             cache: folder of all caches.
-            workers: processes that make it; 0 for this one alone.
+            workers: processes that make it, threads where something is in a bucket; 0 for this
+                process alone.
             manifest: text that tells this store from any other.
             allow_missing: goes on however many pictures cannot be used.
             reviews: what people decided of the store's objects.
@@ -220,9 +224,14 @@ def _write(
     rows: Rows, part: Path, size: Sequence[int], workers: int, unusable: LeftOut
 ) -> dict[str, Any]:
     """The cache's files; returns what `ABOUT` says of them."""
-    loader = torch.utils.data.DataLoader(
-        rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
-    )
+    if REQUESTS["asked"]:
+        made = _by_threads(rows, max(1, workers))
+    else:
+        made = iter(
+            torch.utils.data.DataLoader(
+                rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
+            )
+        )
     left_out = {"pictures": 0, "objects": 0}
     reviewed = 0
     place = np.zeros(2, np.int64)  # byte and object
@@ -234,7 +243,9 @@ def _write(
         (part / IMAGES).open("wb") as images,
         (part / MASKS).open("wb") as bits,
     ):
-        for example in tqdm(loader, desc=f"caching {rows.dataset.name}", mininterval=1):
+        for example in tqdm(
+            made, total=len(rows), desc=f"caching {rows.dataset.name}", mininterval=1
+        ):
             if isinstance(example, InputError):
                 raise example
             row, image, masks = example
@@ -257,6 +268,19 @@ def _write(
         index.write(place.tobytes())
     about = {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
     return about | {"reviewed": reviewed} if reviewed else about
+
+
+def _by_threads(rows: Rows, count: int) -> Iterator[Any]:
+    """Each of the rows, in order. What has asked a bucket cannot be forked: a fork has none of the
+    threads that fsspec asks by, and waits for them."""
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(count, "rows") as threads:
+        for index in range(len(rows)):
+            waiting.append(threads.submit(rows.__getitem__, index))
+            if len(waiting) > 2 * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray[Any]:

@@ -140,9 +140,10 @@ def test_kills_lose_nothing_of_a_training_in_a_bucket_that_drops_requests(
     assert bucket.dropped
     assert bucket.cut
 
-    # A training that begins with it.
+    # A training that begins with it, with a cache that other processes fill.
     own = ["--cache", str(home / "cache"), "--init", out, "--out", f"{bucket.url}/next"]
-    assert ended(fork(toy.command, *options, *data, "--steps", "1", *own)) == 0
+    own += ["--steps", "1", "--workers", "2"]
+    assert ended(fork(toy.command, *options, *data[:-1], *own)) == 0
     assert read(place_of(f"{bucket.url}/next") / "model.safetensors") != read(
         there / "model.safetensors"
     )

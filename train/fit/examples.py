@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +35,7 @@ from ssc.writing import check_space, explained
 from train.data.fingerprint import fingerprint
 from train.data.locks import made_once
 from train.data.places import REQUESTS
+from train.data.shards import Shards
 from train.data.usable import LeftOut
 from train.fit.example import Example, example_of
 from train.fit.rows import Rows
@@ -137,8 +138,8 @@ class Examples:
             store: S1 and S2 of the same pictures, or None for the true masks.
             size: (h, w) that the model sees.
             cache: folder of all caches.
-            workers: processes that make it, threads where something is in a bucket; 0 for this
-                process alone.
+            workers: processes that make it, or threads of tar files in a bucket; 0 for this process
+                alone.
             manifest: text that tells this store from any other.
             allow_missing: goes on however many pictures cannot be used.
             reviews: what people decided of the store's objects.
@@ -224,14 +225,13 @@ def _write(
     rows: Rows, part: Path, size: Sequence[int], workers: int, unusable: LeftOut
 ) -> dict[str, Any]:
     """The cache's files; returns what `ABOUT` says of them."""
-    if REQUESTS["asked"]:
+    # What has asked a bucket cannot be forked: a fork has none of the threads that ask, and waits.
+    asked = bool(REQUESTS["asked"])
+    made: Iterable[Any] = torch.utils.data.DataLoader(
+        rows, batch_size=None, num_workers=0 if asked else workers, collate_fn=lambda row: row
+    )
+    if asked and isinstance(rows.dataset, Shards):  # of data sets, the one that is for threads
         made = _by_threads(rows, max(1, workers))
-    else:
-        made = iter(
-            torch.utils.data.DataLoader(
-                rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
-            )
-        )
     left_out = {"pictures": 0, "objects": 0}
     reviewed = 0
     place = np.zeros(2, np.int64)  # byte and object
@@ -271,8 +271,7 @@ def _write(
 
 
 def _by_threads(rows: Rows, count: int) -> Iterator[Any]:
-    """Each of the rows, in order. What has asked a bucket cannot be forked: a fork has none of the
-    threads that fsspec asks by, and waits for them."""
+    """Each of the rows, in order, made a few ahead."""
     waiting: deque[Future] = deque()
     with ThreadPoolExecutor(count, "rows") as threads:
         for index in range(len(rows)):

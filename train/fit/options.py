@@ -200,7 +200,7 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--cache-gb", type=float, metavar="GB", help=what)
     what = "processes that fill the cache, or threads that read with --stream; default: 2"
     add("--workers", type=int, help=what)
-    what = "no cache of pictures: each is read, from a bucket too, when its batch comes"
+    what = "no cache of pictures: of webdataset: each is read when its batch comes"
     add("--stream", action="store_true", help=what)
     add("--cpu", action="store_true", help="even where there is a GPU")
     add("--allow-missing", action="store_true", help=HELP)

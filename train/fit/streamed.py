@@ -1,6 +1,6 @@
-"""What training reads without a cache of pictures: each one when its batch comes.
+"""What training reads of tar files without a cache of pictures: each one when its batch comes.
 
-So a process reads its own batches and no more: of a bucket the bytes of a picture in its tar file,
+So a process reads its own batches and no more: of a tar file, also in a bucket, a picture's bytes,
 and of the store the shards that its pictures are in, of which the disk keeps copies within bounds.
 What must be known of all pictures before is of the store, and is kept in a few bytes a picture:
 
@@ -82,9 +82,17 @@ class Streamed(Examples):
         manifest: str = "",
         allow_missing: bool = False,
     ) -> Examples:
-        """Looks through the store once on each disk; arguments and errors as `Examples.cached`."""
-        if isinstance(dataset, Shards):
-            dataset.copies = False
+        """Looks through the store once on each disk; arguments as `Examples.cached`.
+
+        Raises:
+            InputError: as there; or the data set is not in tar files.
+        """
+        if not isinstance(dataset, Shards):
+            raise InputError(
+                f"--stream: expected --data webdataset:…, got {dataset.name}; "
+                "python -m train data pack writes it"
+            )
+        dataset.copies = False
         key = key_of(dataset, store, size, cache, manifest, None, False)
         folder = cache / "streamed" / key
         left_out = LeftOut(dataset.name, len(dataset), allow_missing)

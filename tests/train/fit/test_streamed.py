@@ -78,6 +78,8 @@ def test_what_cannot_be_read_any_more_is_told(packed, tmp_path, capsys):
     with pytest.raises(InputError, match=r"picture 0: expected the picture that the store was mad"):
         streamed[0]
     assert streamed[8].name == "squares-009"
+    with pytest.raises(InputError, match=r"--stream: expected --data webdataset:…, got squares"):
+        Streamed.of(toy.Squares(64), packed[1], toy.SIZE, tmp_path, workers=0)
     with pytest.raises(SystemExit):
         parse(["supervised", "--data", "squares", "--out", "x", "--stream"])
     assert "--stream: expected with --store" in capsys.readouterr().err

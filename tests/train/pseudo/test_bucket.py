@@ -4,6 +4,8 @@ import json
 import os
 import random
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,6 +82,27 @@ def test_copies_of_a_buckets_files_are_bounded_and_new_ones_are_seen(tmp_path, m
     write(place_of("memory://bounded/3"), b"anew")
     with places.opened(place_of("memory://bounded/3")) as file:
         assert file.read() == b"anew"
+
+
+def test_threads_that_want_one_file_copy_it_once(tmp_path, monkeypatch):
+    pytest.importorskip("upath", reason="universal_pathlib is not installed: no test of URLs")
+    monkeypatch.setattr(places, "FOLDER", tmp_path / "copies")
+    place, receive, received = place_of("memory://threads/a"), places.receive, []
+    write(place, b"whole" * 1000)
+
+    def slowly(place, copy):
+        received.append(copy)
+        time.sleep(0.1)
+        receive(place, copy)
+
+    def content(_):
+        with places.opened(place) as file:
+            return file.read()
+
+    monkeypatch.setattr(places, "receive", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        assert {*threads.map(content, range(4))} == {b"whole" * 1000}
+    assert len(received) == 1
 
 
 def test_what_fails_is_tried_again_and_what_is_not_there_is_not(monkeypatch):

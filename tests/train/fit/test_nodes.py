@@ -3,8 +3,6 @@
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +10,8 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 from torch.distributed import TCPStore
+from torch.distributed.launcher.api import elastic_launch
+from torch.distributed.run import config_from_args, parse_args
 
 from tests.forks import ended, fork
 from tests.train import toy
@@ -20,41 +20,46 @@ from train.data.places import names_in, place_of, read
 from train.data.usable import LeftOut
 from train.pseudo import store as files
 
-ROOT = Path(__file__).parents[3]
 UPDATES = 36
 KILLS = 3
 
 
+def agent(port, out, log):
+    """torchrun on a node, as the command line has it; its process is a fork, with all imports."""
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    command = ["--nnodes", "2", "--nproc_per_node", "1", "--max-restarts", "9"]
+    command += ["--rdzv-backend", "c10d", "--rdzv-id", "toy"]
+    command += ["--rdzv-endpoint", f"127.0.0.1:{port}"]
+    command += ["--rdzv-conf", "is_host=0,keep_alive_interval=1,last_call_timeout=1"]
+    command += ["--start_method", "fork", "toy"]
+    config, *_ = config_from_args(parse_args(command))
+    elastic_launch(config, run_calmly)(str(out))
+
+
+def run_calmly(out):
+    toy.run_calmly(Path(out), UPDATES)
+
+
 class Node:
-    """An agent of torchrun's and its process; `kill` ends both at once, as a machine ends."""
+    """An agent and its process; `kill` ends both at once, as a machine ends."""
 
     def __init__(self, port, out):
-        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
-        command += ["--nproc_per_node", "1", "--max-restarts", "9", "--rdzv-backend", "c10d"]
-        command += ["--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "toy"]
-        command += ["--rdzv-conf", "is_host=0,keep_alive_interval=1,last_call_timeout=1"]
-        command += ["-m", "tests.train.toy", str(out), str(UPDATES)]
-        # Without it an agent that comes later is not told where rank 0 is.
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-        self._log = (out.parent / f"node-{time.monotonic_ns()}.log").open("wb")
-        self._agent = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=self._log, stderr=subprocess.STDOUT
-        )
+        self._log = out.parent / f"node-{time.monotonic_ns()}.log"
+        self._agent = fork(agent, port, out, self._log)
 
     def kill(self):
         agent = psutil.Process(self._agent.pid)
         for process in (agent, *agent.children(recursive=True)):
             process.kill()
-        self._agent.wait()
-        self._log.close()
+        self._agent.join()
 
     def runs(self):
-        return self._agent.poll() is None
+        return self._agent.is_alive()
 
     def ended(self):
-        status = self._agent.wait(500)
-        self._log.close()
-        return status, Path(self._log.name).read_text()[-3000:]
+        return ended(self._agent), self._log.read_text()[-3000:]
 
 
 def update_of(out):
@@ -81,6 +86,8 @@ def test_a_node_that_dies_twice_costs_no_update(tmp_path, monkeypatch):
         processes.append(fork(toy.run_calmly, whole, UPDATES))
     assert [ended(process) for process in processes] == [0, 0]
     monkeypatch.undo()
+    # Without it an agent that comes later is not told where rank 0 is.
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
 
     # Where the nodes meet: on a host that stays, as either of them may die.
     first, other = Node(meeting.port, killed), Node(meeting.port, killed)

@@ -163,16 +163,19 @@ def opened(place: Path) -> IO[bytes]:
     state = _retried(place, lambda: str(_fresh(where).ukey(where.path)))
     digest = blake2b(f"{place} {state}".encode(), digest_size=16).hexdigest()
     copy = FOLDER.expanduser() / digest
+    copy.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with suppress(FileNotFoundError):  # another process may have made room just now
-            file = copy.open("rb")
-            os.utime(copy)
-            return file
-        copy.parent.mkdir(parents=True, exist_ok=True)
         with _RECEIVING[int(digest, 16) % len(_RECEIVING)]:
-            if not copy.exists():
+            new = not copy.exists()
+            if new:
                 receive(place, copy)
-        _make_room(copy.parent, KEPT)
+            with suppress(FileNotFoundError):  # another process may have made room just now
+                file = copy.open("rb")
+                os.utime(copy)
+                break
+    if new:
+        _make_room(copy.parent, KEPT)  # it may take this very copy, which is open
+    return file
 
 
 def _make_room(folder: Path, most: int) -> None:

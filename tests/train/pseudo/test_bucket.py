@@ -79,6 +79,12 @@ def test_copies_of_a_buckets_files_are_bounded_and_new_ones_are_seen(tmp_path, m
         with places.opened(place_of(f"memory://bounded/{k}")) as file:
             assert file.read() == bytes([k]) * 100
     assert len([*(tmp_path / "copies").iterdir()]) == 2
+    monkeypatch.setattr(places, "KEPT", 0)  # no room for a single one
+    write(place_of("memory://bounded/4"), b"large")
+    with places.opened(place_of("memory://bounded/4")) as file:
+        assert file.read() == b"large"
+    assert not [*(tmp_path / "copies").iterdir()]
+    monkeypatch.setattr(places, "KEPT", 250)
     write(place_of("memory://bounded/3"), b"anew")
     with places.opened(place_of("memory://bounded/3")) as file:
         assert file.read() == b"anew"

@@ -30,7 +30,7 @@ def test_the_work_is_shared_and_the_longest_step_binds():
     assert longest.step == "correct"
     assert share == pytest.approx(hours["correct"] / sum(hours.values()))
     shared = costs(6_400, 10, SAMPLE, SHARDS, 1_000, nodes=2, batch=8)
-    for one, ten in zip(alone, shared):
+    for one, ten in zip(alone[:-1], shared[:-1]):  # the last are the requests of all machines
         divided = 10 if one.step in SHARED else 1
         assert ten.hours == pytest.approx(one.hours / divided)
         assert ten.size == one.size

@@ -94,7 +94,8 @@ def state(folder: Path) -> list[object]:
         exists(folder)  # forgets what it has remembered
         found: Any = folder
         return [
-            (name, entry["ETag"]) for name, entry in found.fs.find(found.path, detail=True).items()
+            (name, entry.get("ETag"))
+            for name, entry in found.fs.find(found.path, detail=True).items()
         ]
     except OSError:  # a file that is put in its place, or a request that is dropped
         return []

@@ -10,6 +10,7 @@ for name in (
     "transformers.models.bert.modeling_bert",
     "transformers.models.bert.tokenization_bert",
     "uvicorn",
+    "tests.train.batch.toy_batch",
     "tests.train.pseudo.toy_pseudo",
     "tests.train.toy",
     "tests.train.toy_bench",

@@ -2,10 +2,11 @@
 
 python tests/kills.py                                           # minutes; --help has more
 python tests/kills.py --scenes 240 --kills 10 --fit-kills 5     # thoroughly
+python tests/kills.py --bucket --changes 0      # into a bucket whose server drops requests
 
-Stages 1 and 2, then a training, each by one process and by two, killed with kill -9. Then `train
-run`, killed, its pictures, sentences and masks changed between one kill and the next: its figures
-are those of a run that has seen nothing else, and what other inputs gave is set aside.
+Stages 1 and 2, answers, then a training, each by one process and by two, killed with kill -9. Then
+`train run`, killed, its pictures, sentences and masks changed between one kill and the next: its
+figures are those of a run that has seen nothing else, and what other inputs gave is set aside.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
@@ -43,14 +47,8 @@ def start(module: str, options: Sequence[object], log: Path, processes: int = 1)
     """
     head = [sys.executable]
     if module == "train.fit" and processes > 1:
-        head += [
-            "-m",
-            "train.run.child",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc_per_node",
-            str(processes),
-        ]
+        head += ["-m", "train.run.child", "torch.distributed.run", "--standalone"]
+        head += ["--nproc_per_node", str(processes)]
     whole = [*head, __file__, RUN, module, *map(str, options)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", WITH_PARENT: str(os.getpid())}
     with log.open("a") as file:
@@ -79,15 +77,28 @@ def kill(processes: list) -> bool:
 
 
 def content(folder: Path, pattern: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob(pattern))}
+    from train.data.places import names_in, read
+
+    return {
+        name: read(folder / name) for name in sorted(names_in(folder)) if fnmatch(name, pattern)
+    }
 
 
-def state(folder: Path) -> dict[Path, int]:
-    """When each file was changed last."""
+def state(folder: Path) -> list[object]:
+    """What changes with each file that is written."""
+    from train.data.places import exists, is_url
+
     try:
-        return {path: path.stat().st_mtime_ns for path in folder.glob("*")}
-    except FileNotFoundError:  # a file that is put in its place
-        return {}
+        if not is_url(folder):
+            return [(path, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
+        exists(folder)  # forgets what it has remembered
+        found: Any = folder
+        return [
+            (name, entry.get("ETag"))
+            for name, entry in found.fs.find(found.path, detail=True).items()
+        ]
+    except OSError:  # a file that is put in its place, or a request that is dropped
+        return []
 
 
 def broken(
@@ -99,6 +110,7 @@ def broken(
     seconds: float,
     rng: random.Random,
     processes: int,
+    log: Path,
 ) -> int:
     """A command killed `count` times and gone on with to its end; returns how many met work.
 
@@ -106,7 +118,7 @@ def broken(
         saves: how often an unbroken run writes a file, at least.
         seconds: that it takes.
     """
-    log, met = out.with_suffix(".log"), 0
+    met = 0
     for _ in range(count):
         running = start(module, [*options, "--out", out], log, processes)
         for _ in range(rng.randint(0, saves // count)):  # of none it may be loading
@@ -128,28 +140,34 @@ def same_bytes(
     saves: int,
     rng: random.Random,
     check: Check,
+    bucket: Path | None,
+    part: str = "",
 ) -> Path:
-    """Runs a command unbroken, and killed by one process and by two; returns the unbroken one's.
+    """Runs a command unbroken, and killed by one process and by two; returns where the latter is.
 
     Args:
+        pattern: of the files that are compared.
         saves: as of `broken`.
+        bucket: where what is killed writes to; None for `folder`.
+        part: folder of these files in the output.
     """
     wholes = {}
     for processes in (1, 2):
         whole = folder / f"{module}-whole-{processes}"
         began = time.monotonic()
-        log = whole.with_suffix(".log")
+        log = folder / f"{module}.log"
         finish(start(module, [*options, "--out", whole], log, processes), log)
         seconds = time.monotonic() - began
-        wholes[processes] = content(whole, pattern)
-        out = folder / f"{module}-killed-{processes}"
-        met = broken(module, options, out, count, saves, seconds, rng, processes)
-        same = content(out, pattern) == wholes[processes] != {}
+        wholes[processes] = content(whole / part, pattern)
+        out = (bucket or folder) / f"{module}-killed-{processes}"
+        met = broken(module, options, out, count, saves, seconds, rng, processes, log)
+        found = content(out / part, pattern)
+        same = found == wholes[processes] != {}
         check(met > 0, f"{module}, {processes} at work: {met} of {count} kills met it at work")
         check(same, f"{module}, {processes} at work: {len(wholes[processes])} files")
-    if module == "train.pseudo":
+    if module != "train.fit":
         check(wholes[1] == wholes[2], f"{module}: one process and two")
-    return folder / f"{module}-whole-1"
+    return out
 
 
 def change(data: Path, val: Path, number: int) -> str:
@@ -216,11 +234,14 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=3, help="of stages 1 and 2")
     parser.add_argument("--fit-kills", type=int, default=2, help="of a training")
     parser.add_argument("--changes", type=int, default=2, help="of the inputs of a run")
+    parser.add_argument("--bucket", action="store_true", help="what is killed writes to s3://")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    from tests.train.bucket import Bucket
     from tests.train.slice_pictures import pictures
     from train.data import open_dataset
     from train.data.export import export
+    from train.data.places import place_of
 
     failed = []
 
@@ -230,26 +251,33 @@ def main() -> int:
 
     rng = random.Random(args.seed)
     folder = Path(tempfile.mkdtemp())
-    try:
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        place = None
+        if args.bucket:
+            server = stack.enter_context(Bucket())
+            os.environ.update(server.environment, HOME=str(folder))
+            place = place_of(server.url)
         scenes = open_dataset(f"refsprites:train:{args.scenes}")
         data = export((scenes[k] for k in range(len(scenes))), folder / "data" / "train.jsonl")
         options: list[object] = ["--data", data]
         shards = -(-args.scenes // SHARD)
-        pseudo = same_bytes(
-            "train.pseudo", options, folder, "shard-*", args.kills, shards, rng, check
-        )
+        counts = (args.kills, shards, rng, check, place)
+        pseudo = same_bytes("train.pseudo", options, folder, "shard-*", *counts)
+        each = [data, "--each", SHARD, "--correct", "off"]
+        same_bytes("train.batch", each, folder, "*.parquet", *counts, part="answers")
         options = ["bootstrap", *options, "--store", pseudo, "--model", "nano", "--batch", 8]
         options += ["--steps", 2 * SAVES, "--save-every", 2, "--precision", "no"]
         options += ["--cache", folder / "cache"]
         pattern = "[lm]o*.[js]*"  # log.jsonl and model.safetensors
-        same_bytes("train.fit", options, folder, pattern, args.fit_kills, SAVES, rng, check)
+        same_bytes("train.fit", options, folder, pattern, args.fit_kills, SAVES, rng, check, place)
         few = list(pictures(12))
         own = export(few[:8], folder / "run-data" / "train.jsonl")
         val = export(few[8:], folder / "run-data" / "val.jsonl", masks=True)
         if args.changes:
             changed_inputs(folder, own, val, args.changes, check)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if args.bucket:
+            print(f"requests dropped: {len(server.dropped)}, cut off: {len(server.cut)}")
     return 1 if failed else 0
 
 

@@ -4,6 +4,7 @@ torchrun -m tests.train.toy OUT UPDATES    # one training on it in several proce
 """
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from train.data import Picture, Referred
+from ssc.types import Candidates
+from train.data import Picture, Referred, open_dataset
 from train.fit.examples import Examples
 from train.fit.loop import fit
 from train.fit.options import Options
+from train.pseudo import store as files
+from train.pseudo.records import PseudoObject, PseudoPicture
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 SIZE = (32, 32)
@@ -164,6 +168,50 @@ def run(out, updates, **others):
     """A bootstrap in a process of its own, which writes its state often."""
     torch.set_num_threads(1)
     train("bootstrap", out, updates, out.parent / "cache", save_every=3, **others)
+
+
+def write_store(folder):
+    """S1 and S2 of 64 pictures; the fifth could not be used, the last has an object without S1."""
+    data = Squares(64)
+    wrong = Wrong(data, 0.45)
+    found = [_found(data[k], wrong[k]) for k in range(len(data))]
+    found[4] = PseudoPicture(found[4].name, (0, 0), (), "broken")
+    first, second = found[-1].objects
+    lost = replace(second, candidates=Candidates.empty(*found[-1].size), chosen=-1)
+    lost = replace(lost, similarity=np.zeros((2, 0), np.float32))
+    found[-1] = replace(found[-1], objects=(first, lost))
+    files.begin(folder, {"pictures": len(data)})
+    for shard, start in enumerate(range(0, len(data), files.SHARD)):
+        files.write_shard(folder, shard, found[start : start + files.SHARD])
+
+
+def _found(picture, objects):
+    masks = picture.instances
+    n = len(masks)
+    boxes = [[0, 0, *mask.shape[::-1]] for mask in masks]
+    ones = np.ones(n, np.float32)
+    found = Candidates(np.array(boxes, np.float32), ones, ("square",) * n, masks, ones)
+    similarity = np.zeros((2, n), np.float32)
+    return PseudoPicture(
+        picture.name,
+        masks.shape[1:],
+        tuple(
+            PseudoObject(thing.name, own.expressions, ("square",), found, similarity, own.chosen)
+            for thing, own in zip(picture.objects, objects)
+        ),
+    )
+
+
+def command(*argv):
+    """`python -m train.fit`; `--data squares` are the squares, shards of a store are of eight."""
+    from train.fit import __main__, initial
+
+    torch.set_num_threads(1)
+    files.SHARD = 8
+    initial.open_dataset = lambda text: Squares(64) if text == "squares" else open_dataset(text)
+    network, config = model()
+    __main__.new_model = lambda *_: (network, tokenizer(), config)
+    __main__.main(argv)
 
 
 def run_calmly(out, updates):

@@ -107,8 +107,11 @@ def parquet(rows: Sequence[Row]) -> bytes:
 
 def failures(content: bytes) -> dict[str, str]:
     """Picture → an error of its rows, of a file of Parquet."""
+    import pyarrow as pa
     from pyarrow import parquet as files
 
-    columns = files.read_table(BytesIO(content), columns=["picture", "error"]).to_pydict()
+    file = files.ParquetFile(pa.BufferReader(content))
+    # One of its threads that still lets go of the file while Python ends would abort the process.
+    columns = file.read(columns=["picture", "error"], use_threads=False).to_pydict()
     named = zip(columns["picture"], columns["error"])
     return {picture: error for picture, error in named if error is not None}

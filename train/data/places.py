@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, TypeVar
 
 from ssc import writing
@@ -29,6 +30,8 @@ TRIES = 6
 FIRST_WAIT = 0.1  # seconds, doubled after each try
 KEPT = 20 << 30  # bytes of copies of a bucket's files on the local disk
 FOLDER = Path("~/.cache/segment-select-correct/files")  # of the copies
+_RECEIVING = [Lock() for _ in range(64)]
+"""One thread at a time copies a file: what is not whole has the process's name."""
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Answers that are the same however often one asks."""
 
@@ -160,14 +163,19 @@ def opened(place: Path) -> IO[bytes]:
     state = _retried(place, lambda: str(_fresh(where).ukey(where.path)))
     digest = blake2b(f"{place} {state}".encode(), digest_size=16).hexdigest()
     copy = FOLDER.expanduser() / digest
+    copy.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with suppress(FileNotFoundError):  # another process may have made room just now
-            file = copy.open("rb")
-            os.utime(copy)
-            return file
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        receive(place, copy)
-        _make_room(copy.parent, KEPT)
+        with _RECEIVING[int(digest, 16) % len(_RECEIVING)]:
+            new = not copy.exists()
+            if new:
+                receive(place, copy)
+            with suppress(FileNotFoundError):  # another process may have made room just now
+                file = copy.open("rb")
+                os.utime(copy)
+                break
+    if new:
+        _make_room(copy.parent, KEPT)  # it may take this very copy, which is open
+    return file
 
 
 def _make_room(folder: Path, most: int) -> None:

@@ -36,8 +36,8 @@ from train.data import Picture
 from train.data.files import coded_mask, picture_of
 from train.data.lines import parse
 from train.data.masks import read_mask
-from train.data.places import opened, place_of
-from train.data.tars import Head, digest_of, expand, read_head, scan, split
+from train.data.places import opened, place_of, read
+from train.data.tars import digest_of, expand, read_head, scan, split
 
 ERROR = "error"  # in a picture's JSON: why it could not be used when it was packed
 KEPT_OPEN = 16  # files
@@ -46,10 +46,20 @@ PLAIN = "img"  # suffix of a picture whose file has none that is known
 
 @dataclass
 class _Shard:
-    """Where pictures are: they are at places[k] to places[k + 1]."""
+    """Where pictures are: they are at places[k] to places[k + 1].
+
+    Attributes:
+        digests: a line a picture, of its members; None where another tool wrote the file. As lists
+            they would take four times as much memory.
+    """
 
     places: array
-    head: Head | None = None
+    digests: str | None = None
+
+    def of(self, k: int) -> list[str]:
+        """The digests of picture `k`."""
+        assert self.digests is not None
+        return self.digests.split("\n")[k].split()
 
 
 class Shards:
@@ -58,12 +68,17 @@ class Shards:
     Args:
         text: path or URL with ranges in braces, `{000..012}`.
 
+    Attributes:
+        copies: whether a bucket's files are copied to the disk when one of their pictures is read,
+            for those that follow; else the bytes of each picture are asked for alone.
+
     Raises:
         InputError: no such file, no tar, or not all shards of a data set.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.copies = True
         self._files = [place_of(name) for name in expand(text)]
         self._shards: dict[int, _Shard] = {}
         self._open: Cache[IO[bytes]] = Cache(KEPT_OPEN)
@@ -112,8 +127,8 @@ class Shards:
         from train.data.fingerprint import MISSING
 
         for number in range(len(self._files)):
-            if (head := self._shard(number).head) is not None:
-                yield from (digest for sample in head.samples for digest in sample[2:])
+            if (digests := self._shard(number).digests) is not None:
+                yield from (own for line in digests.split("\n") for own in line.split()[1:])
                 continue
             for index in range(self._firsts[number], self._firsts[number + 1]):
                 members: dict[str, bytes] = {}
@@ -140,16 +155,22 @@ class Shards:
         shard, k = self._shard(number), index - self._firsts[number]
         start, end = shard.places[k : k + 2]
         try:
-            file = self._open.get(number, lambda: opened(self._files[number]))
-            members = split(os.pread(file.fileno(), end - start, start))
+            members = split(self._block(number, start, end))
         except (OSError, tarfile.TarError) as error:
             raise InputError(f"{where}: expected members of a tar, got: {error}") from error
-        if checked and shard.head is not None:
+        if checked and shard.digests is not None:
             digests = [digest_of(content) for content in members.values()]
-            packed = shard.head.samples[k][1:]
+            packed = shard.of(k)
             if digests != (packed[:1] if _error(members.get("json", b"")) else packed):
                 raise InputError(f"{where}: expected the files that were packed, got other bytes")
         return where, members
+
+    def _block(self, number: int, start: int, end: int) -> bytes:
+        place = self._files[number]
+        if not self.copies:
+            return read(place, start, end)
+        file = self._open.get(number, lambda: opened(place))
+        return os.pread(file.fileno(), end - start, start)
 
     def _shard(self, number: int) -> _Shard:
         """A shard's index, which is held from then on.
@@ -171,7 +192,8 @@ class Shards:
             places = array("q", [start])
             for size, *_ in head.samples:
                 places.append(places[-1] + size)
-            self._shards[number] = _Shard(places, head)
+            lines = "\n".join(" ".join(digests) for _, *digests in head.samples)
+            self._shards[number] = _Shard(places, lines)
         return self._shards[number]
 
     def _look_through(self) -> str:

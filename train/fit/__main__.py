@@ -25,10 +25,11 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 
 from ssc.correct.predict import CONFIGS
 from ssc.entry import command
@@ -43,6 +44,9 @@ from train.fit.options import LEFT_OUT, Options, default_precision, parse
 from train.weak.build import begin
 from train.weak.names import SYSTEMS
 
+# Others wait for the process that fills the cache, which takes hours of millions of pictures; where
+# one dies, torchrun ends them.
+CACHING = timedelta(days=2)
 # Seconds that the other processes of a machine leave to the first one to say what all of them met;
 # torchrun ends them with it.
 PATIENCE = 30
@@ -58,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cpu=cpu,
         mixed_precision=options.precision,
         gradient_accumulation_steps=options.accumulate,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=CACHING)],
     )
     # Of the 1×1 convolution, where both strides are the same memory; it costs nothing.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
@@ -99,6 +104,7 @@ def run(options: Options, accelerator: Accelerator) -> None:
                 options.allow_missing,
                 options.reviews,
                 unmasked,
+                options.stream,
             )
             for data, store, unmasked in sources
         ],

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ssc.correct.predict import preprocess
 from ssc.errors import InputError
-from train.fit.examples import Example, Examples
+from train.fit.example import Example
+from train.fit.examples import Examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,9 @@ class Sampler:
         first = part - part % self.processes
         together = range(first * size, (first + self.processes) * size, size)
         largest = max(sum(counts[place : place + size]) for place in together)
-        return _join([self._draw(position) for position in own], sum(counts), largest)
+        with ThreadPoolExecutor(self.examples.readers, "pictures") as threads:
+            drawn = list(threads.map(self._draw, own))
+        return _join(drawn, sum(counts), largest)
 
     def _index(self, position: int) -> int:
         epoch, place = divmod(position, len(self.examples))

@@ -19,8 +19,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,10 @@ from ssc.errors import InputError
 from ssc.writing import check_space, explained
 from train.data.fingerprint import fingerprint
 from train.data.locks import made_once
+from train.data.places import REQUESTS
+from train.data.shards import Shards
 from train.data.usable import LeftOut
+from train.fit.example import Example, example_of
 from train.fit.rows import Rows
 
 if TYPE_CHECKING:
@@ -48,29 +52,6 @@ ABOUT, PICTURES, INDEX = "cache.json", "pictures.jsonl", "index.i64"
 EXPRESSIONS, IMAGES, MASKS = "expressions.i32", "images.u8", "masks.u8"
 
 
-@dataclass(frozen=True)
-class Example:
-    """A picture with the masks that each of its objects may be matched to.
-
-    Attributes:
-        name: of the picture.
-        image: RGB uint8 h×w×3, at the model's size.
-        expressions: of each of J objects.
-        masks: bool C×h×w, all objects' masks, each once.
-        allowed: bool J×C, whether a mask is one of the object's.
-        chosen: int64 J, the object's mask in S2, or its true mask in a set made for `supervised`.
-        fixed: bool J, whether a person chose it, in every matching too (`train.review`).
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    expressions: tuple[tuple[str, ...], ...]
-    masks: NDArray[np.bool_]
-    allowed: NDArray[np.bool_]
-    chosen: NDArray[np.int64]
-    fixed: NDArray[np.bool_]
-
-
 class Examples:
     """A cached data set: random access to `Example`s, all of them mapped from files.
 
@@ -83,7 +64,18 @@ class Examples:
         record: of these, for reports; see `LeftOut.record`.
     """
 
+    readers = 1
+    """Threads that read a batch's pictures."""
+
     def __init__(self, folder: Path) -> None:
+        self._open(folder)
+        h, w = self.size
+        self._lines = _mapped(folder / PICTURES, (-1,))
+        self._images = _mapped(folder / IMAGES, (len(self), h, w, 3))
+        self._masks = _mapped(folder / MASKS, (-1, -(-h * w // 8)))
+
+    def _open(self, folder: Path) -> None:
+        """What is known of all pictures: counts, and what is left out."""
         about = json.loads((folder / ABOUT).read_text())
         self.key = folder.name
         self.size: tuple[int, int] = tuple(about["size"])
@@ -91,12 +83,8 @@ class Examples:
         self.reasons: dict[str, str] = about.get("unusable", {})
         self.reviewed: int = about.get("reviewed", 0)
         self.record: dict[str, Any] = {}
-        h, w = self.size
         self._index = _mapped(folder / INDEX, (-1, 2), np.int64)
-        self._lines = _mapped(folder / PICTURES, (-1,))
         self._counts = _mapped(folder / EXPRESSIONS, (-1,), np.int32)
-        self._images = _mapped(folder / IMAGES, (len(self), h, w, 3))
-        self._masks = _mapped(folder / MASKS, (-1, -(-h * w // 8)))
 
     def __len__(self) -> int:
         return len(self._index) - 1
@@ -104,20 +92,8 @@ class Examples:
     def __getitem__(self, index: int) -> Example:
         picture = self._picture(index)
         first, count = picture["masks"]
-        h, w = self.size
-        bits = np.unpackbits(self._masks[first : first + count], axis=1, count=h * w)
-        allowed = np.zeros((len(picture["objects"]), count), np.bool_)
-        for row, entry in zip(allowed, picture["objects"]):
-            row[entry["masks"]] = True
-        return Example(
-            picture["name"],
-            np.asarray(self._images[index]),
-            tuple(tuple(entry["expressions"]) for entry in picture["objects"]),
-            bits.reshape(count, h, w).astype(np.bool_),  # C×hw → C×h×w
-            allowed,
-            np.array([entry["chosen"] for entry in picture["objects"]], np.int64),
-            np.array([entry.get("fixed", False) for entry in picture["objects"]], np.bool_),
-        )
+        image = np.asarray(self._images[index])
+        return example_of(picture, image, self._masks[first : first + count])
 
     @property
     def expressions(self) -> Iterator[str]:
@@ -162,7 +138,8 @@ class Examples:
             store: S1 and S2 of the same pictures, or None for the true masks.
             size: (h, w) that the model sees.
             cache: folder of all caches.
-            workers: processes that make it; 0 for this one alone.
+            workers: processes that make it, or threads of tar files in a bucket; 0 for this process
+                alone.
             manifest: text that tells this store from any other.
             allow_missing: goes on however many pictures cannot be used.
             reviews: what people decided of the store's objects.
@@ -172,60 +149,89 @@ class Examples:
             InputError: data set and store are not of the same pictures, nothing is left to train
                 on, or more than a tenth of the pictures cannot be used.
         """
-        source = ["truth"] if store is None else ["store", len(store), manifest]
-        if unmasked:
-            source = ["sentences"]
-        if reviews is not None:
-            source.append(reviews.digest)
-        content = fingerprint(dataset, cache)
-        source += [content] if content else []
-        key = json.dumps([FORMAT, dataset.name, len(dataset), list(size), *source])
-        folder = cache / f"{dataset.name}-{sha256(key.encode()).hexdigest()[:16]}"
-        if not (folder / ABOUT).exists():
-            with made_once(folder):
-                if not (folder / ABOUT).exists():
-                    rows = Rows(dataset, store, size, reviews, unmasked)
-                    left_out = LeftOut(dataset.name, len(dataset), allow_missing)
-                    _build(rows, folder, size, workers, left_out)
-        examples = cls(folder)
+        key = key_of(dataset, store, size, cache, manifest, reviews, unmasked)
+        folder = cache / key
+        rows = Rows(dataset, store, size, reviews, unmasked)
         left_out = LeftOut(dataset.name, len(dataset), allow_missing)
-        for name, reason in examples.reasons.items():
+        needed = len(rows) * size[0] * size[1] * 3  # of the pictures; masks are much smaller
+        make_folder_once(folder, lambda part: _write(rows, part, size, workers, left_out), needed)
+        return cls(folder).checked(dataset, allow_missing)
+
+    def checked(self, dataset: Dataset, allow_missing: bool) -> Examples:
+        """These, once what is left out is said; raises InputError as `cached`."""
+        left_out = LeftOut(dataset.name, len(dataset), allow_missing)
+        for name, reason in self.reasons.items():
             left_out.add(name, reason)
         left_out.say()
-        examples.record = left_out.record() | {"reviewed": examples.reviewed}
-        if not len(examples):
+        self.record = left_out.record() | {"reviewed": self.reviewed}
+        if not len(self):
             raise InputError(
                 f"{dataset.name}: expected objects with masks to learn from, got none in "
                 f"{len(dataset)} pictures"
             )
-        return examples
+        return self
 
 
-def _build(rows: Rows, folder: Path, size: Sequence[int], workers: int, unusable: LeftOut) -> None:
-    """Writes the cache next to its place and moves it there when it is whole.
+def key_of(
+    dataset: Dataset,
+    store: Store | None,
+    size: Sequence[int],
+    cache: Path,
+    manifest: str,
+    reviews: Reviews | None,
+    unmasked: bool,
+) -> str:
+    """A name that no other pictures, masks or size have; arguments as `Examples.cached`."""
+    source = ["truth"] if store is None else ["store", len(store), manifest]
+    if unmasked:
+        source = ["sentences"]
+    if reviews is not None:
+        source.append(reviews.digest)
+    content = fingerprint(dataset, cache)
+    source += [content] if content else []
+    key = json.dumps([FORMAT, dataset.name, len(dataset), list(size), *source])
+    return f"{dataset.name}-{sha256(key.encode()).hexdigest()[:16]}"
+
+
+def make_folder_once(
+    folder: Path, write: Callable[[Path], dict[str, Any]], needed: int = 0
+) -> None:
+    """Lets `write` make a folder's files where it is not there, beside its place until it is whole;
+    others wait meanwhile.
+
+    Args:
+        write: gets the folder to write to; returns what `ABOUT` says.
+        needed: bytes.
 
     Raises:
-        TooManyLeftOut: more pictures cannot be used than `unusable` allows.
         WriteError: the disk is full, or is going to be.
     """
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    needed = len(rows) * size[0] * size[1] * 3  # of the pictures; masks are much smaller
-    check_space(folder, needed)
-    with explained(folder, needed):
-        part.mkdir(parents=True)
-        about = _write(rows, part, size, workers, unusable)
-        (part / ABOUT).write_text(json.dumps(about) + "\n")
-        os.replace(part, folder)
+    if (folder / ABOUT).exists():
+        return
+    with made_once(folder):
+        if (folder / ABOUT).exists():
+            return
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        check_space(folder, needed)
+        with explained(folder, needed or None):
+            part.mkdir(parents=True)
+            about = write(part)
+            (part / ABOUT).write_text(json.dumps(about) + "\n")
+            os.replace(part, folder)
 
 
 def _write(
     rows: Rows, part: Path, size: Sequence[int], workers: int, unusable: LeftOut
 ) -> dict[str, Any]:
     """The cache's files; returns what `ABOUT` says of them."""
-    loader = torch.utils.data.DataLoader(
-        rows, batch_size=None, num_workers=workers, collate_fn=lambda row: row
+    # What has asked a bucket cannot be forked: a fork has none of the threads that ask, and waits.
+    asked = bool(REQUESTS["asked"])
+    made: Iterable[Any] = torch.utils.data.DataLoader(
+        rows, batch_size=None, num_workers=0 if asked else workers, collate_fn=lambda row: row
     )
+    if asked and isinstance(rows.dataset, Shards):  # of data sets, the one that is for threads
+        made = _by_threads(rows, max(1, workers))
     left_out = {"pictures": 0, "objects": 0}
     reviewed = 0
     place = np.zeros(2, np.int64)  # byte and object
@@ -237,7 +243,9 @@ def _write(
         (part / IMAGES).open("wb") as images,
         (part / MASKS).open("wb") as bits,
     ):
-        for example in tqdm(loader, desc=f"caching {rows.dataset.name}", mininterval=1):
+        for example in tqdm(
+            made, total=len(rows), desc=f"caching {rows.dataset.name}", mininterval=1
+        ):
             if isinstance(example, InputError):
                 raise example
             row, image, masks = example
@@ -260,6 +268,18 @@ def _write(
         index.write(place.tobytes())
     about = {"size": list(size), "left_out": left_out, "unusable": unusable.reasons}
     return about | {"reviewed": reviewed} if reviewed else about
+
+
+def _by_threads(rows: Rows, count: int) -> Iterator[Any]:
+    """Each of the rows, in order, made a few ahead."""
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(count, "rows") as threads:
+        for index in range(len(rows)):
+            waiting.append(threads.submit(rows.__getitem__, index))
+            if len(waiting) > 2 * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from ssc.weights.reading import read_pth
 from train.data import open_dataset
 from train.data.places import is_url, names_in, read
 from train.fit.examples import Examples
+from train.fit.streamed import Streamed
 from train.fit.tokenizer import learn_tokenizer
 from train.review.decisions import FILE as REVIEWS
 from train.review.decisions import Reviews
@@ -67,19 +68,39 @@ def open_examples(
     allow_missing: bool = False,
     reviews: Path | None = None,
     unmasked: bool = False,
+    stream: bool = False,
 ) -> Examples:
-    """The cached examples of `--data` with the masks of `--store`, or with true masks.
+    """The examples of `--data` with the masks of `--store`, or with true masks.
 
     Args:
         unmasked: without masks, see `Examples.cached`.
         reviews: what people decided of the store; None for the file beside it, where there is one
             and the store is no URL.
+        stream: of a store, without a cache of pictures.
+
+    Raises:
+        InputError: as `Examples.cached`; or `stream` with what people decided.
     """
     masks, manifest = open_store(store) if store else (None, "")
     beside = store / REVIEWS if store and not is_url(store) else None
     given = reviews or beside
     decided = Reviews(given) if store and given else None
+    reviewed = decided if decided is not None and decided.any() else None
     dataset = open_dataset(data)
+    if masks is not None and stream:
+        if reviewed is not None:
+            raise InputError(
+                f"--stream: expected a store without reviews, got {given}; leave --stream out"
+            )
+        return Streamed.of(
+            dataset,
+            masks,
+            size,
+            cache,
+            workers=workers,
+            manifest=manifest,
+            allow_missing=allow_missing,
+        )
     return Examples.cached(
         dataset,
         masks,
@@ -88,7 +109,7 @@ def open_examples(
         workers=workers,
         manifest=manifest,
         allow_missing=allow_missing,
-        reviews=decided if decided is not None and decided.any() else None,
+        reviews=reviewed,
         unmasked=unmasked,
     )
 

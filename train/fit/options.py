@@ -96,7 +96,8 @@ class Options:
         watch: training pictures to draw over time, see `train.fit.watch`.
         cache: folder of all cached data sets.
         cache_gb: bytes of copies of a bucket's files on the local disk, in 2**30.
-        workers: processes that fill the cache.
+        workers: processes that fill the cache; or with `stream` threads that read.
+        stream: no cache of pictures: each is read when its batch comes, see `train.fit.streamed`.
         cpu: leaves a GPU alone.
         allow_missing: goes on where more than a tenth of the pictures cannot be used.
     """
@@ -131,6 +132,7 @@ class Options:
     cache: Path = Path("runs/cache")
     cache_gb: float = KEPT / 2**30
     workers: int = 2
+    stream: bool = False
     cpu: bool = False
     allow_missing: bool = False
 
@@ -196,7 +198,10 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add("--cache", type=Path, help="default: runs/cache")
     what = "of copies of a bucket's files on the local disk, those used last; default: 20"
     add("--cache-gb", type=float, metavar="GB", help=what)
-    add("--workers", type=int, help="processes that fill the cache; default: 2")
+    what = "processes that fill the cache, or threads that read with --stream; default: 2"
+    add("--workers", type=int, help=what)
+    what = "no cache of pictures: of webdataset: each is read when its batch comes"
+    add("--stream", action="store_true", help=what)
     add("--cpu", action="store_true", help="even where there is a GPU")
     add("--allow-missing", action="store_true", help=HELP)
     values = vars(parser.parse_args(argv))
@@ -210,6 +215,8 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
         parser.error(f"{method} needs S1 and S2 of the data: give --store")
     if method == "correct" and "init" not in values:
         parser.error("correct starts from a bootstrapped checkpoint: give --init")
+    if "stream" in values and "store" not in values:
+        parser.error(f"--stream: expected with --store, which {method} has none of; leave it out")
     if "size" in values:
         values["size"] = tuple(values["size"])
     defaults = {"expressions": 1 if method in ("bootstrap", *SYSTEMS) else 0}

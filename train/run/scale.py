@@ -6,7 +6,8 @@ python -m train plan --data my/pictures.jsonl --pictures 20000 1000000000 --mode
 DATA is a sample, of which a few pictures go through each step: packing, stages 1 and 2, the cache,
 updates of both trainings, each in one process of this machine, on its GPU where there is one. Such
 a process counts as one of --gpus, which are taken to share the work evenly. Requests are those of
-a bucket, counted on one in memory. Other options are those of python -m train run.
+a bucket, counted on one in memory; of the cache and of --stream, which needs none, those of each
+machine, with the bytes on its disk. Other options are those of python -m train run.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ class Shards:
         packed: bytes of a picture in a tar file.
         pack: seconds to pack a picture.
         shard: seconds to write a shard of a store.
-        tar_requests, store_requests: of a bucket, to write and to read a file.
+        tar_writes, tar_reads, store_writes, store_reads: requests of a bucket for a file.
     """
 
     packed: float
     pack: float
     shard: float
-    tar_requests: int
-    store_requests: int
+    tar_writes: int
+    tar_reads: int
+    store_writes: int
+    store_reads: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Cost:
 
 
 def costs(
-    pictures: int, gpus: int, sample: Sample, shards: Shards, updates: int, nodes: int
+    pictures: int, gpus: int, sample: Sample, shards: Shards, updates: int, nodes: int, batch: int
 ) -> list[Cost]:
     """What each step takes.
 
@@ -74,25 +77,32 @@ def costs(
         gpus: processes that share the work evenly.
         updates: of each training.
         nodes: machines, each with a cache of its own.
+        batch: pictures of an update.
     """
     from train.data.pack import EACH
     from train.pseudo.store import SHARD
 
     tars, parts = -(-pictures // EACH), -(-pictures // SHARD)
-    requests = parts * shards.store_requests + parts / LISTED
     looked = (sample.look * pictures + shards.shard * parts) / gpus
+    packed = tars * shards.tar_writes
+    opened = tars * shards.tar_reads + parts / LISTED
+    written, cached = opened + parts * shards.store_writes, opened + parts * shards.store_reads
+    known = 16 * pictures + 4 * pictures * sample.objects / sample.pictures
+    streamed = updates * batch * (1 + shards.store_reads) / nodes
+    asked = packed + written + nodes * cached
     return [
         Cost(
             "data pack",
             shards.pack * pictures / gpus / 3600,
             shards.packed * pictures,
-            tars * shards.tar_requests,
+            packed,
         ),
-        Cost("stages 1 and 2", looked / 3600, sample.store * pictures, requests),
-        Cost("cache, on each machine", 0.0, sample.cache * pictures, nodes * requests),
+        Cost("stages 1 and 2", looked / 3600, sample.store * pictures, written),
+        Cost("cache, on each machine", 0.0, sample.cache * pictures, cached),
+        Cost("or --stream, each training", 0.0, known, streamed),
         Cost("bootstrap", sample.bootstrap * updates / gpus / 3600, sample.training),
         Cost("correct", sample.correct * updates / gpus / 3600, sample.training),
-        Cost("requests at S3's rate", requests / A_SECOND / 3600),
+        Cost("requests at S3's rate", asked / A_SECOND / 3600, 0.0, asked),
     ]
 
 
@@ -130,7 +140,7 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
     tars = counted(lambda: [pack(dataset, bucket, left_out, k, 1) for k in range(files)]) // files
     there = open_dataset(source_of(dataset, bucket, 1))
     _ = there[0]
-    tars += counted(lambda: there[files - 1])
+    opened = counted(lambda: there[files - 1])
     whole = Store.open(store)
     looked = [whole.picture(index) for index in range(len(whole))]
     start = time.perf_counter()
@@ -139,8 +149,9 @@ def measure_shards(dataset: Dataset, folder: Path, store: Path) -> Shards:
     copied = place_of(f"memory://plan-{folder.name}/store")
     parts = counted(lambda: write_shard(copied, 0, looked))
     parts += counted(lambda: exists(shard_file(copied, 0)))  # as before each
-    parts += counted(lambda: Store(copied, whole.manifest)[0])
-    return Shards(size / len(dataset), packing / len(dataset), shard, tars, parts)
+    read = counted(lambda: Store(copied, whole.manifest)[0])
+    each = len(dataset)
+    return Shards(size / each, packing / each, shard, tars, opened, parts, read)
 
 
 def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
@@ -165,12 +176,12 @@ def describe(args: argparse.Namespace, rest: Sequence[str]) -> str:
         f"{run.batch} pictures each",
         f"  {in_bytes(shards.packed)} a picture packed, {in_bytes(sample.store)} in the store, "
         f"{in_bytes(sample.cache)} in the cache",
-        f"  {shards.store_requests} requests to write and read a shard of the store, "
-        f"{shards.tar_requests} a tar file",
+        f"  {shards.store_writes} requests to write a shard of the store, {shards.store_reads} to "
+        f"read it; {shards.tar_writes} to write a tar file, {shards.tar_reads} to read it",
     ]
     for pictures in args.pictures:
         updates = run.options.updates(pictures)
-        steps = costs(pictures, args.gpus, sample, shards, updates, args.nodes)
+        steps = costs(pictures, args.gpus, sample, shards, updates, args.nodes, run.batch)
         longest, share = binds(steps)
         lines += [
             "",

@@ -9,6 +9,7 @@ on with the shards that are missing.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -24,6 +25,7 @@ from train.workers import Done, Job
 LOCAL = "local"  # address: a cluster of this machine alone, for this command
 AHEAD = 2  # tasks that an actor has: the one it does, and the next
 SHOWN = 8  # nodes in a line
+PATIENCE = 5  # seconds for an address to take a connection
 
 
 class Worker:
@@ -93,6 +95,7 @@ class Cluster:
 
     def _join(self, address: str) -> None:
         """Connects this process; SIGTERM stays the command's."""
+        _reach(address)
         main = threading.current_thread() is threading.main_thread()
         before = signal.getsignal(signal.SIGTERM)
         try:
@@ -165,3 +168,23 @@ class Cluster:
         rates = [f"{node} {count / seconds:.2f}" for node, count in self._pictures.most_common()]
         more = f" and {len(rates) - SHOWN} more" if len(rates) > SHOWN else ""
         return f"pictures a second by node: {', '.join(rates[:SHOWN])}{more}"
+
+
+def _reach(address: str) -> None:
+    """Tries an address with a port, since Ray tries for a minute.
+
+    A cluster that is busy takes the connection all the same: its machine's kernel does.
+
+    Raises:
+        ResourceError: nothing is there.
+    """
+    found = re.fullmatch(r"(?:ray://)?\[?(.+?)\]?:(\d+)", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ResourceError(
+            f"--ray {address}: expected a cluster of Ray's, found none: {told(error)}; give the "
+            "address that `ray start --head` has printed"
+        ) from error

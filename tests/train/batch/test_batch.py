@@ -1,12 +1,15 @@
 """Answers to a data set's sentences, as Parquet."""
 
 import json
+import random
 
 import numpy as np
 import pytest
 
 import ssc
 from ssc.pipeline import MAX_OBJECTS
+from tests.forks import ended, fork
+from tests.train.batch import toy_batch
 from train.batch import make
 from train.batch.__main__ import main
 from train.batch.make import ANSWERS, file_of
@@ -17,6 +20,7 @@ from train.data.slice import SLICE, read_slice
 from train.pseudo.records import decode_masks
 
 pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: no test of batch")
+KILLS = 3
 
 
 @pytest.fixture
@@ -102,16 +106,18 @@ def test_one_sentences_failure_is_that_sentences(table):
     assert all(row["corrected"] is None for row in rows if not row.get("error"))
 
 
-@pytest.mark.long
+@pytest.mark.process
 @pytest.mark.filterwarnings("default")
-def test_a_table_in_a_bucket_that_drops_requests_is_that_of_a_disk(bucket, table, tmp_path):
-    url, dropped = bucket
-    command = [str(table), "--each", "1", "--correct", "off", "--out"]
-    main([*command, str(tmp_path / "out")])
-    out = place_of(f"{url}/answers")
-    main([*command, str(out)])
-    assert content(out) == content(tmp_path / "out")
-    out.fs.rm(file_of(out, 1).path)  # a killed run
-    main([*command, str(out)])
-    assert content(out) == content(tmp_path / "out")
-    assert dropped
+def test_kills_lose_nothing_in_a_bucket_that_drops_requests(bucket, tmp_path):
+    alone, out = tmp_path / "alone", place_of(f"{bucket.url}/answers")
+    assert ended(fork(toy_batch.answer, alone)) == 0
+    chance = random.Random(0)
+    for _ in range(KILLS):
+        bucket.kill_at_work(fork(toy_batch.answer, out), chance)
+    assert ended(fork(toy_batch.answer, out)) == 0
+    assert content(out) == content(alone)
+    assert len(content(alone)) == 11
+    table = pq.read_table(alone / ANSWERS)
+    assert [row["picture"] for row in table.to_pylist() if row["error"]] == ["toy-13"]
+    assert bucket.dropped
+    assert bucket.cut

@@ -1,12 +1,17 @@
 """Stages 1 and 2 from and to a bucket, whose server drops and delays requests."""
 
 import json
+import os
+import random
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ssc.errors import ResourceError
-from tests.train.pseudo.toy_pseudo import Stages, Toys, make
+from tests.forks import ended, fork
+from tests.train.pseudo.toy_pseudo import make
 from train.data import places
 from train.data.__main__ import main as data
 from train.data.places import names_in, place_of, read, write
@@ -17,29 +22,28 @@ from train.pseudo import store
 from train.pseudo.__main__ import main
 from train.pseudo.records import encode
 
+KILLS = 3
 
-@pytest.mark.long
+
+@pytest.mark.process
 @pytest.mark.filterwarnings("default")
-def test_a_store_in_a_bucket_is_that_of_a_disk(bucket, tmp_path, monkeypatch):
+def test_kills_lose_nothing_in_a_bucket_that_drops_requests(bucket, tmp_path, monkeypatch):
     monkeypatch.setattr(store, "SHARD", 1)
     monkeypatch.setattr(pseudo, "SHARD", 1)
-    url, dropped = bucket
-    alone, out = tmp_path / "alone", place_of(f"{url}/pseudo")
-    make(alone, tmp_path / "log")
-    toys = Toys(tmp_path / "log")
-    store.begin(out, {"pictures": len(toys)})
-    first = store.missing_shards(out, len(toys))
-    assert len(first) == len(toys)
-    list(pseudo.run(toys, Stages(), out, first[:9]))  # and is killed
-    left = store.missing_shards(out, len(toys))
-    assert left == first[9:]
-    list(pseudo.run(toys, Stages(), out, left))
+    alone, log, url = tmp_path / "alone", tmp_path / "log", f"{bucket.url}/pseudo"
+    make(alone, os.devnull)
+    chance, out = random.Random(0), place_of(url)
+    for _ in range(KILLS):
+        bucket.kill_at_work(fork(make, url, log), chance)
+    assert ended(fork(make, url, log)) == 0
     names = {path.name for path in alone.iterdir()}
     assert names_in(out) == names
     assert all(read(out / name) == (alone / name).read_bytes() for name in names)
-    there, here = store.Store.open(f"{url}/pseudo"), store.Store.open(alone)
-    assert all(there._line(k) == here._line(k) for k in range(len(toys)))
-    assert dropped
+    there, here = store.Store.open(url), store.Store.open(alone)
+    assert all(there._line(k) == here._line(k) for k in range(len(here)))
+    assert len(log.read_text().splitlines()) <= len(here) + KILLS  # those in flight, and no more
+    assert bucket.dropped
+    assert bucket.cut
 
 
 def test_the_commands_take_urls_wherever_paths_may_stand(tmp_path, monkeypatch, capsys):
@@ -75,9 +79,36 @@ def test_copies_of_a_buckets_files_are_bounded_and_new_ones_are_seen(tmp_path, m
         with places.opened(place_of(f"memory://bounded/{k}")) as file:
             assert file.read() == bytes([k]) * 100
     assert len([*(tmp_path / "copies").iterdir()]) == 2
+    monkeypatch.setattr(places, "KEPT", 0)  # no room for a single one
+    write(place_of("memory://bounded/4"), b"large")
+    with places.opened(place_of("memory://bounded/4")) as file:
+        assert file.read() == b"large"
+    assert not [*(tmp_path / "copies").iterdir()]
+    monkeypatch.setattr(places, "KEPT", 250)
     write(place_of("memory://bounded/3"), b"anew")
     with places.opened(place_of("memory://bounded/3")) as file:
         assert file.read() == b"anew"
+
+
+def test_threads_that_want_one_file_copy_it_once(tmp_path, monkeypatch):
+    pytest.importorskip("upath", reason="universal_pathlib is not installed: no test of URLs")
+    monkeypatch.setattr(places, "FOLDER", tmp_path / "copies")
+    place, receive, received = place_of("memory://threads/a"), places.receive, []
+    write(place, b"whole" * 1000)
+
+    def slowly(place, copy):
+        received.append(copy)
+        time.sleep(0.1)
+        receive(place, copy)
+
+    def content(_):
+        with places.opened(place) as file:
+            return file.read()
+
+    monkeypatch.setattr(places, "receive", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        assert {*threads.map(content, range(4))} == {b"whole" * 1000}
+    assert len(received) == 1
 
 
 def test_what_fails_is_tried_again_and_what_is_not_there_is_not(monkeypatch):

@@ -10,6 +10,7 @@ from ssc.result import Result
 from ssc.select import Select
 from ssc.types import Candidates, ClassMatch
 from train.data import Picture, Referred
+from train.data.places import place_of
 from train.pseudo import make as pseudo
 from train.pseudo import store
 
@@ -69,9 +70,12 @@ class Stages:
 
 
 def make(out, log):
-    """Makes the toys' store, a shard for each picture; `log` gets the process and each picture."""
+    """Makes the toys' store, a shard for each picture; `log` gets the process and each picture.
+
+    `out` is a folder or a URL.
+    """
     store.SHARD = pseudo.SHARD = 1
-    toys = Toys(log)
+    out, toys = place_of(str(out)), Toys(log)
     store.begin(out, {"pictures": len(toys)})
     list(pseudo.run(toys, Stages(), out, store.missing_shards(out, len(toys))))
 

@@ -32,7 +32,8 @@ class Nodes:
 
 
 @pytest.fixture(scope="module")
-def nodes():
+def nodes(server):
+    """They find the bucket of `server`."""
     pytest.importorskip("ray", reason="ray is not installed: nothing here tests --ray")
     import ray
     from ray import _raylet

@@ -1,5 +1,7 @@
 """Work on two nodes of Ray: the shards are those of one process, a lost node or driver or not."""
 
+import json
+import socket
 import sys
 import time
 from collections import Counter
@@ -9,6 +11,10 @@ import pytest
 from ssc.errors import InputError, ResourceError
 from tests.forks import ended, fork
 from tests.train.pseudo import toy_pseudo
+from train.batch.__main__ import main as batch
+from train.batch.make import ANSWERS
+from train.data.places import names_in, place_of, read
+from train.data.slice import SLICE, read_slice
 from train.pseudo import store
 from train.pseudo.__main__ import main
 from train.workers import Job, cluster
@@ -30,13 +36,14 @@ def alone(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _shards_stay_as_they_are_for_other_tests(monkeypatch):
-    monkeypatch.setattr(store, "SHARD", store.SHARD)
+def _a_shard_is_a_picture(monkeypatch):
+    monkeypatch.setattr(store, "SHARD", 1)
 
 
 def content(folder):
     """All but what a killed process was writing, which the next command on the store deletes."""
-    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
+    names = (name for name in names_in(folder) if not name.startswith("."))
+    return {name: read(folder / name) for name in names}
 
 
 def begun(out, log):
@@ -77,19 +84,36 @@ def drive(address, out, log):
             pass
 
 
-def test_a_lost_driver_costs_its_shards_in_flight_and_no_more(nodes, tmp_path, alone):
+def test_a_lost_driver_costs_its_shards_in_flight_and_no_more(nodes, bucket, tmp_path, alone):
+    """In a bucket that drops requests."""
     nodes.two()
-    out, log = tmp_path / "out", tmp_path / "log"
+    out, log = place_of(f"{bucket.url}/out"), tmp_path / "log"
     driver = fork(drive, nodes.address, out, log)
-    while driver.is_alive() and len(store.missing_shards(out, COUNT)) > COUNT - 6:
+    while driver.is_alive() and len(bucket.files) < 6:
         time.sleep(0.02)
     driver.kill()
     ended(driver)
-    before = len(store.missing_shards(out, COUNT))
-    assert before
+    assert 0 < len(store.missing_shards(out, COUNT)) < COUNT
     drive(nodes.address, out, log)
     assert content(out) == alone
     assert sum(looked_at(log).values()) - COUNT <= 2  # the shards that two actors were at
+    assert bucket.dropped
+    assert bucket.cut
+
+
+def test_answers_from_a_cluster_to_a_bucket_are_those_of_a_process(nodes, bucket, tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: no test of batch")
+    nodes.two()
+    scene = read_slice()[0]
+    said = [[e["text"] for e in o["expressions"]] for o in scene.objects if o["expressions"]]
+    rows = [{"image": str(SLICE / f"{scene.name}.jpg"), "objects": said}, {"image": "missing.jpg"}]
+    table, alone, out = tmp_path / "a.jsonl", tmp_path / "alone", f"{bucket.url}/answers"
+    table.write_text("".join(json.dumps({"objects": [["dog"]], **row}) + "\n" for row in rows))
+    command = [str(table), "--each", "2", "--correct", "off", "--out"]
+    assert batch([*command, str(alone)]) == 1  # one has an error
+    assert batch([*command, out, "--ray", nodes.address]) == 1
+    assert content(place_of(out) / ANSWERS) == content(alone / ANSWERS)
+    assert len(content(alone / ANSWERS)) == 1
 
 
 def fail():
@@ -105,11 +129,20 @@ def test_an_actors_error_is_the_drivers(nodes):
         list(ray.map(Job(fail, (), toy_pseudo.work_on_toys), range(3)))
 
 
-def test_without_ray_or_room_the_remedy_is_told(tmp_path, monkeypatch):
+def test_without_ray_or_a_cluster_the_remedy_is_told(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"--gpus-each: expected a share of a GPU, got -1"):
         cluster.Cluster("auto", -1)
     with pytest.raises(SystemExit):
         main(["--data", "refsprites:val:1", "--out", str(tmp_path), "--gpus-each", "1"])
+    start = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999999"):
+        with pytest.raises(
+            ResourceError, match=rf"--ray {address}: expected a cluster.*found none"
+        ):
+            cluster.Cluster(address)
+    assert time.monotonic() - start < 30
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ResourceError, match=r"--ray: expected Ray.*pip install 'segment-select"):
         cluster.Cluster("auto")

@@ -180,13 +180,18 @@ def publish(
     print(figures)
 
 
-def measure(corrector: Corrector, dataset: Dataset) -> dict[str, float]:
-    """oIoU, mIoU and P@0.5 in the pictures' own frame."""
+def measure(corrector: Corrector, dataset: Dataset, *, several: bool = False) -> dict[str, float]:
+    """oIoU, mIoU and P@0.5 in the pictures' own frame.
+
+    Args:
+        several: whether an expression may mean several objects, as a class's name does.
+    """
     scores = Scores()
     for i in tqdm(range(len(dataset)), desc="measuring", mininterval=5):
         picture = dataset[i]
         for referred in picture.objects:
             assert referred.mask is not None  # RefSprites has them all
             for probability in corrector.predict(picture.image, referred.expressions):
-                scores.add(mask_at(probability, threshold_of(probability)), referred.mask)
+                mask = mask_at(probability, threshold_of(probability), several=several)
+                scores.add(mask, referred.mask)
     return {"mIoU": scores.miou, "oIoU": scores.oiou, "P@0.5": scores.precision(0.5)}

@@ -63,7 +63,8 @@ def train_nano(args: argparse.Namespace) -> None:
     part = args.out / "nano.part"
     shutil.rmtree(part, ignore_errors=True)
     Corrector.save(part, trained, Corrector.load(names).tokenizer, config, dtype=torch.float16)
-    figures = measure(Corrector.load(part), open_dataset(f"classes:val:{args.measure}:{WORLD}"))
+    data = open_dataset(f"classes:val:{args.measure}:{WORLD}")
+    figures = measure(Corrector.load(part), data, several=True)
     state = torch.load(names / "state.pt", weights_only=True)
     write_card(
         part,

@@ -1,5 +1,6 @@
 """A bucket of moto's server, behind what drops, cuts off and delays requests."""
 
+import itertools
 import logging
 import random
 import socket
@@ -8,6 +9,7 @@ import time
 
 SHARE = 0.05  # of requests that are dropped, as many that are cut off and as many delayed
 DELAY = 0.2  # seconds
+NUMBERS = itertools.count()  # of buckets: what is in them stays, whichever server had them
 
 
 class Bucket:
@@ -31,7 +33,7 @@ class Bucket:
         self._chance = random.Random(0)
         self.files, self.got, self.dropped, self.cut = [], [], [], []
         self._server = make_server("127.0.0.1", 0, self._flaky, threaded=True)
-        self.url = "s3://own"
+        self.url = ""
         self.environment = {
             "AWS_ACCESS_KEY_ID": "a",
             "AWS_SECRET_ACCESS_KEY": "b",
@@ -40,7 +42,7 @@ class Bucket:
         }
 
     def __enter__(self):
-        self._make()
+        self.empty()
         serve = self._server.serve_forever
         threading.Thread(target=serve, args=(0.05,), daemon=True).start()
         return self
@@ -49,12 +51,15 @@ class Bucket:
         self._server.shutdown()
         self._server.server_close()
 
-    def _make(self):
+    def empty(self):
+        """Another bucket takes the place of the one before."""
         from werkzeug.test import Client
 
+        name = f"own{next(NUMBERS)}"
+        self.url = f"s3://{name}"
         host = self.environment["AWS_ENDPOINT_URL"]
         head = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20200101/us-east-1/s3/aws4_request"}
-        assert Client(self._moto).put("/own", host, headers=head).status_code == 200
+        assert Client(self._moto).put(f"/{name}", host, headers=head).status_code == 200
 
     def _flaky(self, environ, start_response):
         method, name = environ["REQUEST_METHOD"], environ["PATH_INFO"].rpartition("/")[2]

@@ -43,6 +43,7 @@ def server():
 
 @pytest.fixture
 def bucket(server, monkeypatch, tmp_path):
-    """The same with a home of its own, where copies of its files are."""
+    """The same, empty, with a home of its own, where copies of its files are."""
+    server.empty()
     monkeypatch.setenv("HOME", str(tmp_path))
     return server

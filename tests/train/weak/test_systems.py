@@ -150,7 +150,7 @@ def test_a_row_snaps_to_the_candidate_that_its_map_agrees_with():
 
     class Blurred:
         def predict(self, image, expressions):
-            seen = 0.9 * masks[1].astype(np.float32)
+            seen = 0.99 * masks[1].astype(np.float32)
             seen[:4] = 0.6
             return np.stack([seen for _ in expressions])
 

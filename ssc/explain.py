@@ -34,7 +34,11 @@ def _of_refusal(result: Result) -> str:
         return f" No {' or '.join(absent)} was found."
     if any(place.rank > 1 for one in said for place in one.places):
         return " There are not so many."
-    return " None has the colour that is named."
+    if any(ask.excepted for ask in result.asks):
+        return " Without what is excepted nothing is left."
+    if any(one.attributes for one in said):
+        return " None has the colour that is named."
+    return " Nothing fits well enough."
 
 
 def _of_answer(result: Result) -> str:

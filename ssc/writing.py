@@ -25,6 +25,7 @@ LONGEST = 200  # bytes of a stem; a file's name has 255 at most
 SPARE = 1 << 20  # bytes; a disk with less is full
 BESIDE = ".{name}.{machine}-{process}.tmp"
 """Name of what is not whole yet."""
+_OURS = r"\.[0-9a-f]{12}\.(?P<machine>[0-9a-f]{12})-(?P<process>\d+)\.tmp"
 ABANDONED = 24 * 3600  # seconds after which what another machine was writing counts as left
 
 
@@ -65,10 +66,11 @@ def sweep(folder: Path) -> None:
     asked: theirs goes when it is older than `ABANDONED`.
     """
     for path in folder.glob(BESIDE.format(name="*", machine="*", process="*")):
-        machine, _, process = path.name.split(".")[-2].rpartition("-")
+        if (ours := re.fullmatch(_OURS, path.name)) is None:
+            continue  # a file of other making
         with suppress(OSError):  # its writer has just ended
-            if machine == _here():
-                left = not _runs(int(process))
+            if ours["machine"] == _here():
+                left = not _runs(int(ours["process"]))
             else:
                 left = time.time() - path.stat().st_mtime > ABANDONED
             if left:

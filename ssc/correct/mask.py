@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssc.correct.guided import LONGEST
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -49,6 +51,18 @@ def mask_at(
     count, places = cv2.connectedComponents(mask.astype(np.uint8))
     if count <= 2:  # the background and one place
         return mask
-    smooth = cv2.GaussianBlur(probability, (0, 0), max(1.0, SMOOTH * min(mask.shape)))
-    peak = np.where(mask, smooth, -1).argmax()
+    peak = np.where(mask, _smoothed(probability), -1).argmax()
     return np.asarray(places == places.flat[peak])
+
+
+def _smoothed(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 H×W by a Gaussian of `SMOOTH`; at `LONGEST` pixels at most, since so wide a filter of
+    a large map takes seconds."""
+    import cv2
+
+    height, width = probability.shape
+    scale = min(1.0, LONGEST / max(height, width))
+    small = cv2.resize(probability, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(small, (0, 0), max(1.0, SMOOTH * min(small.shape)))
+    large = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.float32)

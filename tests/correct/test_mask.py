@@ -100,6 +100,14 @@ def test_a_single_pixel_is_no_place_beside_an_object():
     assert np.array_equal(mask_at(probability, 0.3), left)
 
 
+def test_a_map_larger_than_a_screen_has_the_same_place():
+    _, right, probability = two(0.6, 0.5)
+    large = cv2.resize(probability, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+    assert max(large.shape) > LONGEST
+    found = mask_at(large, threshold_of(large))
+    assert np.array_equal(found, right.repeat(6, 0).repeat(6, 1))
+
+
 @given(st.integers(0, 999), st.floats(0, 1))
 @settings(deadline=None, max_examples=60)
 def test_a_mask_is_above_its_threshold_and_connected_where_torn(seed, threshold):

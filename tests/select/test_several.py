@@ -157,6 +157,12 @@ def test_what_is_not_there_is_refused_in_plain_words(text, absent, why):
     assert result.selection.evidence.max() < 0.1
 
 
+def test_where_all_is_excepted_the_reason_is_that():
+    result = asked("everything but the dogs", [square for square in SQUARES if square[0] == "dog"])
+    assert result.members == ()
+    assert explain(result).endswith(" Without what is excepted nothing is left.")
+
+
 def test_nothing_found_is_none():
     result = asked("dog", [])
     assert result.members == ()

@@ -149,7 +149,7 @@ def corrected(pipeline: Pipeline) -> Row:
 
 
 def above_a_half(pipeline: Pipeline) -> Row:
-    """S+S+C where the probability is above 0.5, as in the paper; see `ssc.correct.mask`."""
+    """S+S+C where the probability is above 0.5, the paper's threshold; see `ssc.correct.mask`."""
     _needs_stage_3(pipeline)
 
     def masks(question: Question) -> list[Mask]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,19 @@ STORES = {"spatial": "pseudo", "ungrouped": "ungrouped-pseudo", "grouped": "grou
 """Store whose S2 counts words → the one that it is made from, with the paper's S2."""
 
 
-def needed(names: Iterable[str]) -> list[str]:
-    """Trainings and those that they start from, in the order of `TRAININGS`."""
+def needed(
+    names: Iterable[str],
+    trainings: Mapping[str, Training] = TRAININGS,
+    before: Callable[[Training], str | None] = attrgetter("start"),
+) -> list[str]:
+    """`names` and the trainings that they need, in the order of `trainings`.
+
+    Args:
+        before: the one that a training needs first; None for none.
+    """
     wanted, open_ = set[str](), list(names)
     while open_:
         wanted.add(name := open_.pop())
-        if (start := TRAININGS[name].start) is not None:
-            open_.append(start)
-    return [name for name in TRAININGS if name in wanted]
+        if (first := before(trainings[name])) is not None:
+            open_.append(first)
+    return [name for name in trainings if name in wanted]

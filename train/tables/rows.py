@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from train.run.steps import Step
 from train.run.study import looking, step_of
-from train.run.study_trainings import TRAININGS, Training
+from train.run.study_trainings import TRAININGS, Training, needed
 
 MAPS = "tris-maps"
 SYSTEM_TRAININGS = {
@@ -20,7 +20,7 @@ SYSTEM_TRAININGS = {
 """Text-supervised, for as many updates as S+S+C has in all. TRIS has half of them for its maps and
 half for a segmenter, which learns from these maps and starts as all trainings do (its second step).
 """
-TRAINED = TRAININGS | SYSTEM_TRAININGS  # of which the tables have some
+TRAINED = TRAININGS | SYSTEM_TRAININGS
 
 TABLE_1 = (
     *("random", "gl-clip-freesolo", "gl-clip", "sam+select", "best-box", "s+s", "words"),
@@ -41,12 +41,10 @@ def trainings(args: argparse.Namespace, seed: int, names: Iterable[str]) -> list
         args: of `train.run.study.add_world`.
         names: of `TRAINED`.
     """
-    needed = _with_starts(names)
-    stores = {TRAINED[name].store for name in needed}
-    steps: list[Step] = []
-    steps += looking(args, stores)
+    wanted = needed(names, TRAINED, _before)
+    steps = looking(args, {TRAINED[name].store for name in wanted})
     made: dict[str, Step] = {}
-    for name in needed:
+    for name in wanted:
         training = TRAINED[name]
         start = made[training.start].output if training.start else args.start
         if training.store == MAPS:
@@ -59,15 +57,6 @@ def trainings(args: argparse.Namespace, seed: int, names: Iterable[str]) -> list
     return steps
 
 
-def _with_starts(names: Iterable[str]) -> Sequence[str]:
-    """`names` and the trainings that they need, in the order of `TRAINED`."""
-    needed: set[str] = set()
-    open_ = list(names)
-    while open_:
-        name = open_.pop()
-        needed.add(name)
-        training = TRAINED[name]
-        before = "tris" if training.store == MAPS else training.start
-        if before is not None and before not in needed:
-            open_.append(before)
-    return [name for name in TRAINED if name in needed]
+def _before(training: Training) -> str | None:
+    """The training that one needs first."""
+    return "tris" if training.store == MAPS else training.start

@@ -133,8 +133,10 @@ def test_what_a_killed_process_was_writing_is_swept_away(tmp_path):
 
 def test_what_another_command_writes_just_now_stays(tmp_path):
     begin(tmp_path, {"pictures": 1})
-    elsewhere = tmp_path / BESIDE.format(name="half", machine="another", process=1)
+    elsewhere = tmp_path / BESIDE.format(name="0" * 12, machine="1" * 12, process=1)
+    stranger = tmp_path / BESIDE.format(name="mine", machine="my", process="own")
     elsewhere.write_bytes(b"half")
+    stranger.write_bytes(b"not ours")
     with written(shard_file(tmp_path, 0)) as beside:
         beside.write_bytes(b"half")
         begin(tmp_path, {"pictures": 1})
@@ -142,8 +144,10 @@ def test_what_another_command_writes_just_now_stays(tmp_path):
     begin(tmp_path, {"pictures": 1})
     assert elsewhere.exists()
     os.utime(elsewhere, (0, 0))
+    os.utime(stranger, (0, 0))
     begin(tmp_path, {"pictures": 1})
     assert not elsewhere.exists()
+    assert stranger.exists()
 
 
 def test_a_machine_that_sees_another_folder_or_has_other_versions_is_refused(tmp_path):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RADIUS = 0.75  # of a window, in cells of the network's map
 EVEN = 1e-3  # ε: a window whose luminance in [0, 1] varies by less counts as even
-LONGEST = 640  # px; what is wide is filtered at this size at most, as a and b (He & Sun 2015)
+LONGEST = 320  # px; what is wide is filtered at this size at most, as a and b (He & Sun 2015)
 
 
 def along_edges(

@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 
 REFUSED, MEMBER = 0.1, 0.4
 """Least evidence of what is answered at all, and of what a plural means. Chosen on RefSprites'
-several (seed 1) with the mini set; `REFUSED` for the false-refusal rate of val's expressions, whose
-objects are all there: at most 0.5 % of those that are answered rightly else."""
+several (seed 1) with the mini set; `REFUSED` for a false-refusal rate of val's expressions, whose
+objects are all there, of about half a per cent."""
 SHARE, SHARE_ALONE = 0.5, 0.05
 """Share of pixels in the named colour that is full evidence of it: beside a CLIP, and without one,
 where colours in the shade must do. Set by hand on several (seed 1)."""
 HIDDEN, SHADE, TOLD, POSSIBLE = 0.02, 0.1, 0.2, 0.1
 """Of the colour of one object (`_possible`): the share of pixels that may be out of sight, the
 weight of colours that it is taken for, CLIP's exponent, and what is full evidence. Chosen on
-RefSprites' val and several (seeds 1 to 3) with the mini set: two thirds of what has not the colour
-is refused, and under 0.1 % of val."""
+RefSprites' val and several (seeds 1 to 3) with the mini set."""
 FEW = 3
 """Most candidates among which something is answered though the other object that is named is not
 found: it may be hidden, and the rest of the words tells. Chosen likewise, among 0 to 5."""

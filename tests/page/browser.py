@@ -74,7 +74,11 @@ def answered(open_page, words="left laptop"):
     page = open_page()
     upload(page, PHOTO)
     ask(page, words)
-    expect(pictures(page, "sides")).to_have_count(2, timeout=WAIT)
+    try:
+        expect(pictures(page, "sides")).to_have_count(2, timeout=WAIT)
+    except AssertionError as error:  # with what a person would see instead
+        screenshot(page, "unanswered")
+        raise AssertionError(f"{error}\n{page.locator('body').inner_text()}") from None
     return page
 
 

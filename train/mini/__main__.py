@@ -135,7 +135,7 @@ def _lavt_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--pretrain-steps", type=int, default=3600, help="1: updates of pixel classification")
     add("--pretrain-scenes", type=int, default=5000, help="scenes for steps 1 and 2")
-    add("--pretrain-only", action="store_true", help="stop after step 1")
+    add("--pretrain-only", action="store_true", help="stop after step 2")
     add("--names-epochs", type=float, default=4.5, help="2: class names in those scenes")
     add("--data", default="refsprites:train:4000", help="pictures for steps 3 to 6")
     add("--store", type=Path, help="S1 and S2 of --data, by train.pseudo")

@@ -10,7 +10,7 @@ python -m train.pseudo --data refsprites:train:4000 --out runs/pseudo --workers 
 python -m train.pseudo --data refsprites:train:16000 --out runs/wide --workers 2
 python -m train.pseudo --data refsprites:train:16000:16000 --out runs/fresh --workers 2
 python -m train.mini lavt --store runs/pseudo --wide-store runs/wide --fresh-store runs/fresh
-python -m train.mini lavt --pretrain-only              # step 1 alone
+python -m train.mini lavt --pretrain-only              # steps 1 and 2: what stage 3 starts from
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def train_lavt(args: argparse.Namespace) -> None:
         args.workers,
         decoder=DECODER,
     )
-    if args.pretrain_only:
-        return
-    guided, wide, fresh = (_guided(args, store, name) for name, (_, store) in stores.items())
     examples = open_examples(args.data, args.store, SIZE, args.runs / "cache", args.workers)
     begin = args.runs / "lavt-begin"
     Corrector.save(begin, *new_model("mini", examples, str(visual), args.seed))
     same = f":{args.pretrain_scenes}:0:{args.seed + OTHER_SCENES}"
     whole = {"--data": "classes:train" + same, "--lr": 1e-3, "--expressions": 1}
     names = _fit(args, "supervised", "names", begin, args.names_epochs, 8, **whole)
+    if args.pretrain_only:
+        return
+    guided, wide, fresh = (_guided(args, store, name) for name, (_, store) in stores.items())
     s2 = {"--store": args.store}
     boot = _fit(args, "bootstrap", "bootstrap", names, args.bootstrap_epochs, 8, **s2)
     s2 = {"--store": guided}

@@ -136,6 +136,11 @@ def test_the_whole_recipe(tmp_path, monkeypatch):
         lavt.train_lavt(args)
     args.wide_store.mkdir()
     args.fresh_store.mkdir()
+    args.pretrain_only = True
+    lavt.train_lavt(args)
+    made = {folder.name for folder in args.runs.glob("lavt-*")}
+    assert made == {"lavt-pixels", "lavt-begin", "lavt-names"}
+    args.pretrain_only = False
     lavt.train_lavt(args)
     updates = {
         "names": 2,

@@ -193,8 +193,9 @@ VAGUE = words("""all another both it one ones other others them three two""")
 PLACELIKE = words("""above before behind by closest far near nearest next over under""")
 """Prepositions that are places too ("the near one")."""
 SMALL = words(
-    """! ' 's ( ) , . : ; ? a an and are as at be being by for from has have he her his i in is it
-    its of on one ones or she t that the their there they this to was we which who with you"""
+    """! ' 's ( ) , . : ; ? a an and are as at be being by each every everything for from has have
+    he her his i in is it its of on one ones or she t that the their there they this to was we which
+    who with you"""
 )
 """Words that carry no meaning of their own."""
 LOOKS = words("""brick closed empty full metal old open plain white wooden young""")

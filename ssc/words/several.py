@@ -17,6 +17,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from ssc.words.excepted import excepting, exception
 from ssc.words.lexis import ANIMALS, CARDINALS, PICTURE, SIDES, words
 from ssc.words.nouns import COLOURS, PEOPLE
 from ssc.words.table import look_up, singulars
@@ -29,7 +30,6 @@ LEAD = words("""find show me select segment give pick i want mean that is are th
 EACH = words("""every each""")
 EVERYBODY = words("""everybody everyone everything""")
 SOME = words("""many multiple several""")
-EXCEPT = words("""but except excluding besides""")
 UNCHANGED = words("""deer fish giraffe luggage moose scissors sheep skis zebra""")
 """Nouns that are their own plural, or that people use so."""
 LOTS = words(
@@ -60,11 +60,11 @@ def read_several(typed: list[str], whole: Read, read: Reader) -> Expression:
         whole: all of it, read as of one thing.
         read: reads some of its words by themselves.
     """
-    cut = _exception(typed)
+    cut = exception(typed)
     if cut is not None:
         base, but = read_several(typed[: cut[0]], read(typed[: cut[0]]), read), typed[cut[1] :]
         if base.parts and but:
-            return replace(whole.said, count="all", parts=base.parts, excepted=(_part(but, read),))
+            return excepting(base, _part(but, read), whole.said)
     joined = _joined(typed, whole, read)
     if joined:
         return replace(whole.said, count="several", parts=joined)
@@ -74,17 +74,6 @@ def read_several(typed: list[str], whole: Read, read: Reader) -> Expression:
     if whole.plural and _bare(typed, whole.said):
         return replace(whole.said, count="several", parts=(replace(whole.said, count="several"),))
     return whole.said
-
-
-def _exception(typed: list[str]) -> tuple[int, int] | None:
-    """Where what is excepted begins, with its word and without; None where nothing is."""
-    for i, word in enumerate(typed):
-        if word in EXCEPT and i:
-            end = i + 1
-            while end < len(typed) and typed[end] in ("for", "the", "a"):
-                end += 1
-            return (i, end) if typed[end : end + 1] not in ([], ["not"]) else None
-    return None
 
 
 def _amount(typed: list[str]) -> tuple[str, int, list[str], bool] | None:

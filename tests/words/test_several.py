@@ -63,13 +63,16 @@ def test_sets(text, expected):
         ("all the dogs except the left dog", "dogs", "dog"),
         ("every knife except for the right knife", "knife", "knife"),
         ("all the scissors except the scissors on the left", "scissors", "scissors"),
+        ("every person apart from the boy", "person", "boy"),
+        ("all cars other than the red one on the left", "cars", ""),
     ],
 )
 def test_exceptions(text, base, excepted):
     said = READER.read(text)
     assert [part.noun for part in said.parts] == [base]
     assert [(part.noun, part.count) for part in said.excepted] == [(excepted, "one")]
-    assert not any(part.places for part in said.parts)  # they are of what is excepted
+    assert not any(part.places for part in (*said.parts, said))  # they are of what is excepted
+    assert {role for _, role in said.roles} <= {"", "noun", "not"}
 
 
 @pytest.mark.parametrize(

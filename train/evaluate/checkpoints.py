@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train.evaluate.methods import ZERO_SHOT, Question, Row, mask_of, pick
+import numpy as np
+
+from ssc.metrics import mask_box
+from ssc.types import Candidates
+from train.evaluate.methods import ZERO_SHOT, Question, Row, mask_of, nearest, pick
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ssc.correct import Correct
     from ssc.result import Result
     from train.evaluate.methods import Mask
@@ -17,7 +23,8 @@ def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> lis
     """Another checkpoint of stage 3, or one of a text-supervised system (`train.weak`).
 
     The latter has a second row, "snapped": the candidate of stage 1 that its map agrees with best,
-    and the map where there is none.
+    and the map where there is none; Shatter & Gather also a third, "best entity": of what it
+    shatters the picture into, the entity nearest to the truth, which bounds what it can gather.
 
     Args:
         together: also what S+S and it prefer together (`Result.joint`), as a row of its own.
@@ -27,11 +34,20 @@ def checkpoint(title: str, folder: str | Path, *, together: bool = False) -> lis
     """
     from ssc.correct import Correct
     from train.weak.build import load
+    from train.weak.gather import Gather, entities
     from train.weak.system import System
 
     corrector = load(Path(folder))
     snaps = isinstance(corrector.model, System)
-    return of_stage_3(title, Correct(corrector), together=together, snaps=snaps)
+    rows = of_stage_3(title, Correct(corrector), together=together, snaps=snaps)
+    if isinstance(corrector.model, Gather):
+
+        def best(question: Question) -> list[Mask]:
+            own = _candidates(entities(corrector, question.image))
+            return nearest(question, [own] * len(question.texts))
+
+        rows.append(Row(f"{title} best entity", best))
+    return rows
 
 
 def of_stage_3(
@@ -52,6 +68,13 @@ def of_stage_3(
         joint = Row(f"{ZERO_SHOT} and {title}", lambda q: [mask_of(r.joint) for r in results(q)])
         rows.append(joint)
     return rows
+
+
+def _candidates(masks: NDArray[np.bool_]) -> Candidates:
+    """Masks bool S×H×W that no detector gave."""
+    boxes = np.array([mask_box(mask) for mask in masks], np.float32)
+    ones = np.ones(len(masks), np.float32)
+    return Candidates(boxes, ones, ("",) * len(masks), masks, ones)
 
 
 def _best_of_stage_1(result: Result) -> Mask:

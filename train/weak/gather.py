@@ -33,13 +33,18 @@ not held against it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssc.correct.predict import Corrector, preprocess
 from train.weak.system import System, belonging
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SLOTS, TURNS = 12, 3
 TEMPERATURE = 0.1
@@ -141,3 +146,21 @@ def cycle_loss(embeddings: Tensor, sentences: Tensor, image_index: Tensor, same:
     others_own = own & (torch.arange(len(embeddings), device=n.device) != image_index[:, None])
     among_pictures = among_pictures.masked_fill(others_own, -torch.inf)
     return F.cross_entropy(among_sentences, n) + F.cross_entropy(among_pictures, image_index)
+
+
+@torch.inference_mode()
+def entities(corrector: Corrector, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """bool S×H×W: a picture in entities, each pixel that one's which has the largest share of it.
+
+    Args:
+        corrector: with a `Gather`.
+        image: RGB uint8 H×W×3.
+    """
+    model = corrector.model
+    assert isinstance(model, Gather)
+    pixels = model.embed(preprocess(torch.from_numpy(np.array(image))[None], corrector.size))
+    _, shares = model.shatter(pixels.flatten(1, 2))  # B×h×w×D → B×P×D
+    shares = shares.unflatten(2, pixels.shape[1:3])  # 1×S×P → 1×S×h×w
+    shares = F.interpolate(shares, image.shape[:2], mode="bilinear", align_corners=True)
+    owner = shares[0].argmax(0)
+    return np.asarray(owner.numpy() == np.arange(shares.shape[1])[:, None, None])

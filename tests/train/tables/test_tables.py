@@ -62,6 +62,7 @@ def test_tables_killed_on_the_way(tmp_path, capsys):
             *("Random", "GL CLIP (stage 1's candidates)", "best box of the class"),
             *("S+S", "S+S with words", "TSEG", "TSEG snapped", "TRIS maps", "TRIS maps snapped"),
             *("TRIS", "Shatter & Gather", "Shatter & Gather snapped"),
+            "Shatter & Gather best entity",
             *("S+S+C", "S+S+C best", "supervised", "Oracle"),
         ]
         assert own["TSEG"]["seeds"] == [0]

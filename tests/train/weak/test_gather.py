@@ -1,12 +1,22 @@
 """Shatter & Gather: slots, masks and loss by hand, and four pictures learnt."""
 
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from tests.train.weak.toy import overfit
-from train.weak.gather import TEMPERATURE, Gather, Shatter, cycle_loss, gathered, share_out
+from train.weak.gather import (
+    TEMPERATURE,
+    Gather,
+    Shatter,
+    cycle_loss,
+    entities,
+    gathered,
+    share_out,
+)
 
 
 def test_slots_compete_for_each_pixel():
@@ -31,6 +41,28 @@ def test_slots_do_not_depend_on_the_order_of_pixels():
     turned, turned_shares = shatter(pixels.flip(1))
     assert torch.allclose(slots, turned, atol=1e-5)
     assert torch.allclose(shares, turned_shares.flip(2), atol=1e-5)
+
+
+class Halved(Gather):
+    """Its pixels are the picture's, and two slots see its left and its right half."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+
+    def embed(self, image):
+        return image.permute(0, 2, 3, 1)  # B×3×h×w → B×h×w×3
+
+    def shatter(self, pixels):
+        shares = torch.zeros(1, 2, 8)
+        shares[0, 0, [0, 1, 4, 5]] = shares[0, 1, [2, 3, 6, 7]] = 1
+        return None, shares
+
+
+def test_entities_share_out_the_picture():
+    corrector = SimpleNamespace(model=Halved(), size=(2, 4))
+    left, right = entities(corrector, np.zeros((6, 12, 3), np.uint8))
+    assert np.array_equal(left, ~right)
+    assert np.array_equal(left, np.repeat([[True] * 6 + [False] * 6], 6, 0))
 
 
 def test_the_loss_of_two_pictures():

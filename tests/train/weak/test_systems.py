@@ -68,8 +68,9 @@ def test_the_loop_trains_it_without_masks_and_its_checkpoint_makes_rows(method, 
     assert not any("lavt." in name for name in changed)
 
     # As it is trained, so it is loaded; each expression alone as among others.
-    [whole, snapped] = checkpoint(SYSTEMS[method], tmp_path)
-    assert (whole.title, snapped.title) == (SYSTEMS[method], f"{SYSTEMS[method]} snapped")
+    titles = [row.title for row in checkpoint(SYSTEMS[method], tmp_path)]
+    further = [" snapped", " best entity"] if method == "gather" else [" snapped"]
+    assert titles == [SYSTEMS[method] + end for end in ("", *further)]
     corrector, image = load(tmp_path), squares()[0]
     both = corrector.predict(image, ["red square", "the"])
     assert both.shape == (2, *image.shape[:2])

@@ -126,6 +126,8 @@ OPENAI = ("ViT-B-32-quickgelu", "ViT-B-16-quickgelu", "ViT-L-14-336-quickgelu")
 without it the same weights load, and give worse embeddings."""
 PE = ("PE-Core-S-16-384",)
 """Perception Encoders (Bolya et al. 2025), likewise."""
+RESNETS = ("RN50-quickgelu",)
+"""OpenAI's too, and of no set: text-supervised systems see by its layers (`train.weak`)."""
 
 
 def load_clip(
@@ -138,7 +140,7 @@ def load_clip(
     """Published weights in open_clip's network.
 
     Args:
-        architecture: one of `OPENAI` or `PE`.
+        architecture: one of `OPENAI`, `PE` or `RESNETS`.
         path: their `open_clip_model.safetensors`, as timm's repositories on the Hub hold it.
 
     Raises:
@@ -147,8 +149,8 @@ def load_clip(
     """
     from ssc.weights.reading import load_weights, unfilled
 
-    if architecture not in OPENAI + PE:
-        raise unknown("CLIP", architecture, OPENAI + PE)
+    if architecture not in (known := OPENAI + PE + RESNETS):
+        raise unknown("CLIP", architecture, known)
     with unfilled():
         clip = build_clip(architecture, device=device, dtype=dtype)
     load_weights(clip.model, path)

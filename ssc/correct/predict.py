@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, RGB
 STD = (0.229, 0.224, 0.225)
-CELL = 4  # pixels of its input that a cell of the network's map is wide and high
+CELL = 4  # of LAVT, see `ReferringModel.cell`
 BATCH = 16  # expressions read at once; bounds memory, not results
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -70,7 +70,12 @@ class ReferringModel(nn.Module):
     Args:
         lavt: keyword arguments of `LAVT`.
         bert: keyword arguments of `transformers.BertConfig`.
+
+    Attributes:
+        cell: pixels of its input that a cell of its map is wide and high.
     """
+
+    cell = CELL
 
     def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
         from transformers import BertConfig, BertModel
@@ -191,7 +196,7 @@ class Corrector:
         object_ = logits[:, 1:] - logits[:, :1]  # N×1×h×w; softmax over two is a sigmoid of this
         # Straight to the image's frame, with LAVT's own interpolation: one blur less than two.
         object_ = F.interpolate(object_, image.shape[:2], mode="bilinear", align_corners=True)
-        cell = CELL * max(side / own for side, own in zip(image.shape, self.size))
+        cell = self.model.cell * max(side / own for side, own in zip(image.shape, self.size))
         return along_edges(object_[:, 0].sigmoid().cpu().numpy(), image, cell)
 
     def _embed(self, image: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -121,6 +121,11 @@ WEIGHTS: dict[str, tuple[Weights, ...]] = {
             "fbc415c3d0d7b79faed8f5ccfb740c32b7c4f5ffe7283b851f89c6231c01a8e0",
         ),
     ),
+    "clip-rn50": (
+        Weights(
+            "open_clip_model.safetensors", "timm/resnet50_clip.openai", NEWEST, None, None, "MIT"
+        ),
+    ),
     "omdet-turbo-tiny": _newest("omlab/omdet-turbo-swin-tiny-hf", *NETWORK),
     "mm-grounding-dino-tiny": _newest(
         "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det",

@@ -38,11 +38,11 @@ from ssc.writing import make_folder, write_whole
 from train.data import places
 from train.data.places import is_url
 from train.fit.copies import Copy
-from train.fit.initial import in_turn, new_model, open_checkpoint, open_examples
+from train.fit.initial import FRESH, in_turn, new_model, open_checkpoint, open_examples
 from train.fit.loop import fit
 from train.fit.options import LEFT_OUT, Options, default_precision, parse
 from train.weak.build import begin
-from train.weak.names import SYSTEMS
+from train.weak.names import ENCODERS, SYSTEMS
 
 # Others wait for the process that fills the cache, which takes hours of millions of pictures; where
 # one dies, torchrun ends them.
@@ -109,10 +109,11 @@ def run(options: Options, accelerator: Accelerator) -> None:
             for data, store, unmasked in sources
         ],
     )
+    encoder = options.visual if options.visual in ENCODERS else None
     model, tokenizer, config = start or new_model(
-        options.model, examples, options.visual, options.seed
+        options.model, examples, FRESH if encoder else options.visual, options.seed
     )
-    model, config = begin(options.method, model, config, options.seed)
+    model, config = begin(options.method, model, config, options.seed, encoder)
     config["size"] = list(size)
     if accelerator.is_main_process:
         named = zip(("data", "val"), (examples, *val))

@@ -19,7 +19,7 @@ from train.data import SOURCES
 from train.data.places import KEPT, place_of
 from train.data.usable import HELP
 from train.fit.assign import MATCHES
-from train.weak.names import SYSTEMS
+from train.weak.names import ENCODERS, SYSTEMS
 
 FILE = "options.json"
 LEFT_OUT = "left_out.jsonl"  # which pictures cannot be used, of --data and --val
@@ -170,7 +170,8 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
     add(
         "--visual",
         help="weights that LAVT's visual side begins with: Microsoft's Swin .pth, safetensors, or "
-        "none; default: of swin_b ImageNet's, downloaded where they are not here; without --init",
+        "none; default: of swin_b ImageNet's, downloaded where they are not here; without --init. "
+        f"Of {', '.join(SYSTEMS)} also a published encoder in its place: {', '.join(ENCODERS)}",
     )
     add("--epochs", type=float, help=_by_model("epochs"))
     add("--size", type=int, nargs=2, metavar=("H", "W"), help="of pictures; default: --init's")
@@ -215,6 +216,8 @@ def parse(argv: Sequence[str] | None, description: str | None = None) -> Options
         parser.error(f"{method} needs S1 and S2 of the data: give --store")
     if method == "correct" and "init" not in values:
         parser.error("correct starts from a bootstrapped checkpoint: give --init")
+    if values.get("visual") in ENCODERS and method not in SYSTEMS:
+        parser.error(f"--visual {values['visual']}: expected with {' or '.join(SYSTEMS)}")
     if "stream" in values and "store" not in values:
         parser.error(f"--stream: expected with --store, which {method} has none of; leave it out")
     if "size" in values:

@@ -100,8 +100,10 @@ class Shatter(nn.Module):
 class Gather(System):
     """Entities by slots, and sentences that gather them; arguments as `System`."""
 
-    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
-        super().__init__(lavt, bert)
+    def __init__(
+        self, lavt: dict[str, Any], bert: dict[str, Any], encoder: str | None = None
+    ) -> None:
+        super().__init__(lavt, bert, encoder)
         self.shatter = Shatter(self.dim)
         self.q, self.k, self.v = (nn.Linear(self.dim, self.dim, bias=False) for _ in range(3))
 

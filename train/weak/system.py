@@ -8,6 +8,7 @@ train it: in training it returns its loss, in evaluation logits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssc.correct.predict import ReferringModel
+from train.weak.encoders import Encoder
 
 LEVELS = 3  # of four: a cell of the coarsest is larger than most objects
 SURE = 1e-4  # probabilities are this far from 0 and 1, so that their logits are finite
@@ -30,24 +32,34 @@ class System(ReferringModel, ABC):
 
     Args:
         lavt, bert: as `ReferringModel`.
+        encoder: of `train.weak.names.ENCODERS`, in place of LAVT's visual layers.
     """
 
-    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
+    def __init__(
+        self, lavt: dict[str, Any], bert: dict[str, Any], encoder: str | None = None
+    ) -> None:
         super().__init__(lavt, bert)
         self.dim = dim = int(lavt["language_dim"])
         self.lavt.requires_grad_(False)
-        widths = [len(next(norm.parameters())) for norm in self.lavt.backbone.norms[:LEVELS]]
+        norms = self.lavt.backbone.norms[:LEVELS]
+        widths: Sequence[int] = [len(next(norm.parameters())) for norm in norms]
+        self.encoder: Encoder | None = None
+        if encoder is not None:
+            del self.lavt  # nothing of it is used
+            self.encoder = Encoder(encoder)
+            widths, self.cell = self.encoder.widths, self.encoder.cell
         self.levels = nn.ModuleList(nn.Linear(width, dim) for width in widths)
         self.sentence = nn.Linear(dim, dim)
 
     def embed(self, image: Tensor) -> Tensor:
-        """float B×h×w×D of image float B×3×H×W: a quarter of its size.
+        """float B×h×w×D of image float B×3×H×W: a quarter of its size, or what `cell` says.
 
         The finer maps of the visual layers, each through a linear layer, added at the finest size.
         """
+        seen = self.encoder.look(image) if self.encoder else self.lavt.backbone.look(image)
         finest, *coarser = (
             level(own.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # B×C×h×w → B×D×h×w
-            for level, own in zip(self.levels, self.lavt.backbone.look(image))
+            for level, own in zip(self.levels, seen)
         )
         for own in coarser:
             finest = finest + F.interpolate(own, finest.shape[2:], mode="bilinear")

@@ -96,8 +96,10 @@ def select_map(insides: Tensor, sentences: Tensor) -> int:
 class TRIS(System):
     """Text-to-image response maps; arguments as `System`."""
 
-    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
-        super().__init__(lavt, bert)
+    def __init__(
+        self, lavt: dict[str, Any], bert: dict[str, Any], encoder: str | None = None
+    ) -> None:
+        super().__init__(lavt, bert, encoder)
         self.look_up = nn.MultiheadAttention(self.dim, HEADS, batch_first=True)
         self.read_up = nn.MultiheadAttention(self.dim, HEADS, batch_first=True)
         self.scale = nn.Parameter(torch.tensor(SCALE))

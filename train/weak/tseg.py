@@ -74,8 +74,10 @@ def pooled(similarity: Tensor, assigned: Tensor) -> Tensor:
 class TSEG(System):
     """Patches and sentences by their products; arguments as `System`."""
 
-    def __init__(self, lavt: dict[str, Any], bert: dict[str, Any]) -> None:
-        super().__init__(lavt, bert)
+    def __init__(
+        self, lavt: dict[str, Any], bert: dict[str, Any], encoder: str | None = None
+    ) -> None:
+        super().__init__(lavt, bert, encoder)
         self.background = nn.Parameter(torch.ones(()))
 
     def similarity(self, pixels: Tensor, text: Tensor, mask: Tensor) -> Tensor:

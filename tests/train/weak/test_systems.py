@@ -5,45 +5,21 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from ssc.correct import Correct
 from ssc.correct.predict import Corrector
 from ssc.errors import InputError, WeightsError
 from tests.train import toy as stage_3
 from tests.train.squares import ASKED, Squares, picture, squares
-from tests.train.weak import toy
+from tests.train.weak.toy import train
 from train.evaluate.checkpoints import checkpoint, of_stage_3
 from train.evaluate.methods import Question
-from train.fit.__main__ import main
 from train.fit.initial import open_checkpoint
 from train.pseudo.store import Store
 from train.weak.build import NETWORKS, SYSTEM, begin, load
 from train.weak.maps import main as make_maps
 from train.weak.names import SYSTEMS
 from train.weak.system import belonging, classified, rectified
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Four pictures and their sentences, without any mask; and a stage 3 to begin with."""
-    folder = tmp_path_factory.mktemp("data")
-    lines = []
-    for k, (image, colours) in enumerate(zip(toy.pictures()[0], toy.PICTURES)):
-        Image.fromarray(image).save(folder / f"{k}.png")
-        said = [[f"{colour} square", f"the {colour}"] for colour in colours]
-        lines.append(json.dumps({"image": f"{k}.png", "objects": said}) + "\n")
-    (folder / "data.jsonl").write_text("".join(lines))
-    model, config = stage_3.model()
-    Corrector.save(folder / "begin", model, stage_3.tokenizer(), config)
-    return folder
-
-
-def train(method, data, out, steps, **options):
-    words = [method, "--data", data / "data.jsonl", "--init", data / "begin", "--out", out]
-    words += ["--steps", steps, "--batch", 4, "--cache", data / "cache", "--workers", 0]
-    words += ["--cpu", "--precision", "no", "--warmup", 0, *options.get("more", ())]
-    main([str(word) for word in words])
 
 
 def test_each_name_has_a_network():

@@ -5,6 +5,7 @@ import torch
 
 from ssc.correct.predict import preprocess
 from tests.train.toy import CONFIG
+from train.fit.__main__ import main
 from train.fit.tokenizer import learn_tokenizer
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220), "white": (250,) * 3}
@@ -84,3 +85,11 @@ def overfit(system, updates, lr=3e-3):
     found = seen > seen.amax((1, 2), keepdim=True) / 2
     iou = (found & masks).sum((1, 2)) / (found | masks).sum((1, 2))
     return losses, iou
+
+
+def train(method, data, out, steps, **options):
+    """By the command line, from the stage 3 of the fixture `data`; `more` are further words."""
+    words = [method, "--data", data / "data.jsonl", "--init", data / "begin", "--out", out]
+    words += ["--steps", steps, "--batch", 4, "--cache", data / "cache", "--workers", 0]
+    words += ["--cpu", "--precision", "no", "--warmup", 0, *options.get("more", ())]
+    main([str(word) for word in words])

@@ -114,7 +114,8 @@ def _how_many(said: Expression) -> list[str]:
     if not said.parts:
         return []
     parts = [f"{part.number or part.count} {part.noun}".removeprefix("one ") for part in said.parts]
-    return [" and ".join(parts), *(f"not {part.noun or part.text}" for part in said.excepted)]
+    without = [f"not {part.noun or part.text}" for part in said.excepted]
+    return [", ".join([" and ".join(parts), *without])]
 
 
 def part_bars(result: Result) -> str:

@@ -3,6 +3,7 @@ not, though it looks so."""
 
 import pytest
 
+from ssc.page.views import chips
 from ssc.words.read import Reader
 from ssc.words.table import look_up
 
@@ -137,3 +138,11 @@ def test_several_men_of_a_kind_are_people(text):
     entry = look_up(part.noun)
     assert entry is not None
     assert entry.classes == ("person",)
+
+
+def test_the_page_tells_a_set_and_what_is_excepted_from_it():
+    shown = chips(READER.read("everyone but the man on the left"))
+    assert "<b>noun</b> everyone" in shown
+    assert "<b>not</b> man on the left" in shown
+    assert "<b>how many</b> all person, not man" in shown
+    assert "place</b>" not in shown

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +49,7 @@ AT_ONCE = 2  # requests that run models at the same time
 SESSIONS = 64  # visitors whose last result is kept
 KEPT = 30 * 60  # seconds that a result is kept
 MAX_UPLOAD = "40mb"
+UPLOADS = "GRADIO_TEMP_DIR"  # Gradio's variable: the folder of what is uploaded
 WORKBENCH = '<p>Many pictures, review, training: <a href="workbench/">the workbench</a>.</p>'
 
 
@@ -192,6 +194,24 @@ def serve(page: gr.Blocks, workbench: FastAPI | None = None, **options: Any) -> 
     )
 
 
+@contextmanager
+def own_uploads() -> Iterator[None]:
+    """A folder of this page's own for what is uploaded, unless `UPLOADS` names one.
+
+    Gradio names a file by its contents, and a page that ends deletes those it took: of two pages on
+    a machine, the other's too.
+    """
+    if os.environ.get(UPLOADS):
+        yield
+        return
+    with TemporaryDirectory(prefix="gradio-", ignore_cleanup_errors=True) as folder:
+        os.environ[UPLOADS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[UPLOADS]
+
+
 def warm_up(pipeline: Pipeline) -> None:
     """Loads what loads at its first use; of networks that take long, none is run."""
     if getattr(pipeline.segment.detector, "costly", False):
@@ -253,7 +273,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         warm_up(choices.pipeline(choices.models, choices.correct))
     auth = tuple(args.auth.split(":", 1)) if args.auth else None
-    serve(build(choices), workbench, server_name=args.host, server_port=args.port, auth=auth)
+    with own_uploads():
+        page = build(choices)
+        serve(page, workbench, server_name=args.host, server_port=args.port, auth=auth)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections import Counter
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 share_processors()
 # The default set, whatever sets are on this machine; tests of the default unset it.
 os.environ.setdefault("SSC_MODELS", "mini")
+
+# Of two processes of tests, one whose page ends would delete what the other's holds.
+_uploads = TemporaryDirectory(prefix="gradio-tests-", ignore_cleanup_errors=True)
+os.environ["GRADIO_TEMP_DIR"] = _uploads.name
 
 # A first example may load a parser, and machines are shared.
 settings.register_profile("house", deadline=None)

@@ -4,11 +4,14 @@ import base64
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
+from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
 
+import demo_app
 from ssc.page.choices import OPTIONS as NAMES
 from ssc.page.request import NUMBERS
 from tests.page.browser import OPTIONS, PHOTO, ROOT, WAIT, answered, expect, segment
@@ -149,3 +152,23 @@ def test_case_22_a_picture_is_a_file_or_a_data_url(url):
         answer = client.predict(sent, "left laptop", api_name="/segment")
         assert answer["kind"] == "PictureError", answer
     assert "handle_file" in client.predict(3, "left laptop", api_name="/segment")["error"]
+
+
+def test_two_pages_share_no_uploads(monkeypatch, tmp_path):
+    monkeypatch.delenv(demo_app.UPLOADS)
+    before = get_upload_folder()
+    with demo_app.own_uploads():
+        own = Path(get_upload_folder())
+        assert own.is_dir()
+        (own / "a.png").write_bytes(b"x")
+        monkeypatch.setenv(demo_app.UPLOADS, "")  # as another process begins
+        with demo_app.own_uploads():
+            assert get_upload_folder() not in (before, str(own))
+        assert (own / "a.png").exists()
+        monkeypatch.setenv(demo_app.UPLOADS, str(own))
+    assert not own.exists()
+    assert get_upload_folder() == before
+    monkeypatch.setenv(demo_app.UPLOADS, str(tmp_path))
+    with demo_app.own_uploads():
+        assert get_upload_folder() == str(tmp_path)
+    assert tmp_path.is_dir()

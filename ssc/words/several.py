@@ -64,7 +64,7 @@ def read_several(typed: list[str], whole: Read, read: Reader) -> Expression:
     if cut is not None:
         base, but = read_several(typed[: cut[0]], read(typed[: cut[0]]), read), typed[cut[1] :]
         if base.parts and but:
-            return excepting(base, _part(but, read), whole.said)
+            return excepting(base, _part(but, read), whole.said, typed[slice(*cut)])
     joined = _joined(typed, whole, read)
     if joined:
         return replace(whole.said, count="several", parts=joined)

@@ -65,6 +65,7 @@ def test_sets(text, expected):
         ("every knife except for the right knife", "knife", "knife"),
         ("all the scissors except the scissors on the left", "scissors", "scissors"),
         ("every person apart from the boy", "person", "boy"),
+        ("all the dogs but the other dog", "dogs", "dog"),
         ("all cars other than the red one on the left", "cars", ""),
     ],
 )
@@ -146,3 +147,9 @@ def test_the_page_tells_a_set_and_what_is_excepted_from_it():
     assert "<b>not</b> man on the left" in shown
     assert "<b>how many</b> all person, not man" in shown
     assert "place</b>" not in shown
+
+
+def test_words_of_what_is_excepted_are_its_own():
+    said = READER.read("all the dogs but the other dog")
+    assert said.excepted[0].text == "other dog"
+    assert said.roles[-3:] == (("the", ""), ("other", "not"), ("dog", "not"))

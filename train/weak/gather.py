@@ -4,16 +4,18 @@ arXiv:2308.15512. A picture is shattered into entities, bottom up, and those tha
 are gathered, top down.
 
 Entity discovery. S slots x_s attend to the pixels v_i in turns (slot attention, Locatello et al.
-2020, algorithm 1). They compete for each pixel, and each takes the mean of its own:
+2020). They compete for each pixel, and each takes the mean of its own:
 
-    A_si = softmax_s(q(x_s) · k(v_i) / √D)      u_s = Σ_i A_si v(v_i) / Σ_i A_si
-    x_s ← GRU(u_s, x_s),  x_s ← x_s + MLP(x_s)
+    A_si = softmax_s(cos(k(x_s), k(v_i)) / τ')      x_s ← Σ_i A_si v_i / Σ_i A_si
 
-The slots begin from learned vectors, one each, where slot attention draws them at random.
+They begin as pixels of the picture: as the one most like its mean, then each as the one least like
+all before it. After the last turn each is an entity:
+
+    u_s = Σ_i A_si v(v_i) / Σ_i A_si            e_s = u_s + MLP(u_s)
 
 Fusion. A sentence t weighs the entities, and gathers an embedding of picture and sentence:
 
-    r_s = softmax_s(q'(t) · k'(x_s) / √D)       e = Σ_s r_s v'(x_s)
+    r_s = softmax_s(q'(t) · k'(e_s) / √D)       e = Σ_s r_s v'(e_s)
 
 Contrastive cycle-consistency. From its sentence through the entities and back: the embedding e_bn
 of picture b and its sentence n finds t_n among all sentences, and t_n finds picture b among the
@@ -27,8 +29,10 @@ Checked against the paper's abstract and the caption of its figure of the archit
 bottom-up attention, an initialization of slots of its own, relevance by top-down attention, the
 contrastive cycle-consistency loss between the fused embeddings and the text's features, and a mask
 of both attentions. The equations are written from what is known of the method. Ours: the numbers of
-slots, turns and the temperature, as configuration below; a sentence that is the same as another is
-not held against it.
+slots and turns and the temperatures, as configuration below; where slots begin, cosines, and means
+alone between turns, where slot attention has products over √D and a GRU (with these and learned
+starts the best entities fit objects far worse on RefSprites' val: an IoU of 0.20 in place of 0.35);
+a sentence that is the same as another is not held against it.
 """
 
 from __future__ import annotations
@@ -47,17 +51,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SLOTS, TURNS = 12, 3
-TEMPERATURE = 0.1
+TEMPERATURE, SHARPNESS = 0.1, 0.03  # τ and τ'
 
 
 def share_out(slots: Tensor, pixels: Tensor) -> Tensor:
     """A float B×S×P: how much of each pixel is each slot's; sums to 1 over the slots.
 
     Args:
-        slots: float B×S×D, q of each.
+        slots: float B×S×D, k of each.
         pixels: float B×P×D, k of each.
     """
-    return (slots @ pixels.transpose(1, 2) * pixels.shape[2] ** -0.5).softmax(1)
+    cosine = F.normalize(slots, dim=2) @ F.normalize(pixels, dim=2).transpose(1, 2)
+    return (cosine / SHARPNESS).softmax(1)
+
+
+def farthest(pixels: Tensor, number: int) -> Tensor:
+    """int64 B×S: pixels of float B×P×D that are far apart, by their cosine."""
+    pixels = F.normalize(pixels.detach(), dim=2)
+    pictures = torch.arange(len(pixels), device=pixels.device)
+
+    def likeness(vector: Tensor) -> Tensor:  # B×D → B×P
+        return (pixels @ vector[:, :, None])[:, :, 0]
+
+    chosen = [likeness(pixels.mean(1)).argmax(1)]
+    near = likeness(pixels[pictures, chosen[0]])  # to the most like of those chosen
+    while len(chosen) < number:
+        # Of pixels that are all alike the first, whatever their last bits.
+        chosen.append(near.clamp(max=1 - 1e-4).argmin(1))
+        near = near.maximum(likeness(pixels[pictures, chosen[-1]]))
+    return torch.stack(chosen, 1)
 
 
 def gathered(relevance: Tensor, shares: Tensor) -> Tensor:
@@ -66,7 +88,7 @@ def gathered(relevance: Tensor, shares: Tensor) -> Tensor:
 
 
 class Shatter(nn.Module):
-    """Slot attention from learned slots.
+    """Slot attention from pixels that are far apart.
 
     Args:
         dim: D, of pixels and slots.
@@ -74,27 +96,29 @@ class Shatter(nn.Module):
 
     def __init__(self, dim: int, slots: int = SLOTS, turns: int = TURNS) -> None:
         super().__init__()
-        self.turns = turns
-        self.start = nn.Parameter(torch.randn(slots, dim))
-        self.norm_pixels, self.norm_slots, self.norm_mlp = (nn.LayerNorm(dim) for _ in range(3))
-        self.q, self.k, self.v = (nn.Linear(dim, dim, bias=False) for _ in range(3))
-        for part in (self.q, self.k, self.v):  # logits of size 1: the slots compete from the start
+        self.slots, self.turns = slots, turns
+        self.norm_pixels, self.norm_mlp = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.k, self.v = (nn.Linear(dim, dim, bias=False) for _ in range(2))
+        for part in (self.k, self.v):  # what is unlike stays so from the start
             nn.init.orthogonal_(part.weight)
-        self.gru = nn.GRUCell(dim, dim)
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Slots float B×S×D and shares float B×S×P of pixels float B×P×D."""
+        """Entities float B×S×D and shares float B×S×P of pixels float B×P×D."""
         pixels = self.norm_pixels(pixels)
-        k, v = self.k(pixels), self.v(pixels)
-        slots = self.start.expand(len(pixels), -1, -1)  # S×D → B×S×D
+        k = self.k(pixels)
+        start = farthest(pixels, self.slots)[:, :, None].expand(-1, -1, pixels.shape[2])
+        slots = pixels.gather(1, start)
         for _ in range(self.turns):
-            shares = share_out(self.q(self.norm_slots(slots)), k)
-            own = shares / (shares.sum(2, keepdim=True) + 1e-6)
-            taken = own @ v  # B×S×D
-            slots = self.gru(taken.flatten(0, 1), slots.flatten(0, 1)).view(slots.shape)
-            slots = slots + self.mlp(self.norm_mlp(slots))
-        return slots, share_out(self.q(self.norm_slots(slots)), k)
+            slots = _means(pixels, share_out(self.k(slots), k))
+        shares = share_out(self.k(slots), k)
+        slots = _means(self.v(pixels), shares)
+        return slots + self.mlp(self.norm_mlp(slots)), shares
+
+
+def _means(pixels: Tensor, shares: Tensor) -> Tensor:
+    """float B×S×D: of float B×P×D pixels, by float B×S×P shares."""
+    return shares @ pixels / (shares.sum(2, keepdim=True) + 1e-6)
 
 
 class Gather(System):

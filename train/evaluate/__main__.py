@@ -11,6 +11,7 @@ python -m train.evaluate --ablations                      # Tables 2 and 3, on v
 
 Rows (--rows):
   random         a candidate drawn at random
+  whole          all of the picture
   oracle         the candidate nearest to the truth
   s+s            stages 1 and 2
   matched        S+S where no two objects of a picture take the same candidate

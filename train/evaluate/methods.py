@@ -98,6 +98,16 @@ def random_candidate(pipeline: Pipeline) -> Row:
     return Row("Random", masks)
 
 
+def whole_picture(pipeline: Pipeline) -> Row:
+    """All of the picture: what the map of a method that knows nothing is worth."""
+
+    def masks(question: Question) -> list[Mask]:
+        every = np.ones(question.image.shape[:2], np.bool_)
+        return [every for _ in question.results]
+
+    return Row("Whole picture", masks)
+
+
 def oracle(pipeline: Pipeline) -> Row:
     """The candidate nearest to the truth: the best that stage 2 can reach (Tables 2 and 3)."""
     return Row(
@@ -190,6 +200,7 @@ def joint_with_words(pipeline: Pipeline) -> Row:
 
 ROWS: dict[str, Callable[[Pipeline], Row]] = {
     "random": random_candidate,
+    "whole": whole_picture,
     "oracle": oracle,
     "s+s": zero_shot,
     "matched": matched,

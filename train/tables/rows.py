@@ -23,7 +23,7 @@ half for a segmenter, which learns from these maps and starts as all trainings d
 TRAINED = TRAININGS | SYSTEM_TRAININGS
 
 TABLE_1 = (
-    *("random", "gl-clip-freesolo", "gl-clip", "sam+select", "best-box", "s+s", "words"),
+    *("whole", "random", "gl-clip-freesolo", "gl-clip", "sam+select", "best-box", "s+s", "words"),
     *("tseg", "tris", "tris-segmenter", "gather", "correct", "best", "supervised", "oracle"),
 )
 TABLE_4 = ("bootstrap", "plus", "correct")

@@ -32,6 +32,9 @@ def test_what_each_row_chooses():
         "s+s": [0, 0, 1, None],
         "words": [0, 2, 1, None],
     }
+    every = ROWS["whole"](parts).masks(asked)
+    assert len(every) == 4
+    assert np.all(every)
 
 
 def test_matching_parts_objects_of_a_picture_turn_by_turn():

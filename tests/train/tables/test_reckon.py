@@ -81,7 +81,7 @@ def test_parts_are_measured_by_the_command_itself(tmp_path, capsys, monkeypatch)
     main([*command, "--figures", str(tmp_path / "figures"), "--dry-run"])
     said = capsys.readouterr().out
     lines = {line.split()[0]: line for line in said.splitlines() if "×" in line}
-    assert lines.keys() == {"tseg", "tris", "tris-maps", "tris-segmenter", "gather", "6", "Tables"}
+    assert lines.keys() == {"tseg", "tris", "tris-maps", "tris-segmenter", "gather", "7", "Tables"}
     assert "14 updates" in lines["tseg"]
     assert float(lines["Tables"].split("×")[1].split()[0]) > 0
     assert "About 0.0 h in all" in said

@@ -59,7 +59,7 @@ def test_tables_killed_on_the_way(tmp_path, capsys):
     for part in record["tables"][0]["parts"]:
         own = {row["title"]: row for row in part["rows"]}
         assert list(own) == [
-            *("Random", "GL CLIP (stage 1's candidates)", "best box of the class"),
+            *("Whole picture", "Random", "GL CLIP (stage 1's candidates)", "best box of the class"),
             *("S+S", "S+S with words", "TSEG", "TSEG snapped", "TRIS maps", "TRIS maps snapped"),
             *("TRIS", "Shatter & Gather", "Shatter & Gather snapped"),
             "Shatter & Gather best entity",

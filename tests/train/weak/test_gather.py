@@ -49,7 +49,7 @@ def test_slots_become_the_means_of_what_is_alike():
     assert torch.allclose(shares[0], torch.stack([alike, 1 - alike]), atol=1e-5)
     values = shatter.v(shatter.norm_pixels(torch.stack([one, other])))
     expected = values + shatter.mlp(shatter.norm_mlp(values))
-    assert torch.allclose(entities[0], expected, atol=1e-4)
+    assert torch.allclose(entities[0], expected[1:], atol=1e-4)  # the first is the ground
 
 
 def test_a_mask_is_its_entities_by_weight():
@@ -67,8 +67,8 @@ def test_slots_do_not_depend_on_the_order_of_pixels():
     assert torch.allclose(shares, turned_shares.flip(2), atol=1e-5)
 
 
-class Halved(Gather):
-    """Its pixels are the picture's, and two slots see its left and its right half."""
+class Thirds(Gather):
+    """Its pixels are the picture's: its left third is the ground, and the rest two entities."""
 
     def __init__(self):
         torch.nn.Module.__init__(self)
@@ -77,16 +77,18 @@ class Halved(Gather):
         return image.permute(0, 2, 3, 1)  # B×3×h×w → B×h×w×3
 
     def shatter(self, pixels):
-        shares = torch.zeros(1, 2, 8)
-        shares[0, 0, [0, 1, 4, 5]] = shares[0, 1, [2, 3, 6, 7]] = 1
+        shares = torch.eye(3).repeat(1, 2)[None]  # 3 slots, 2×3 cells
         return None, shares
 
 
-def test_entities_share_out_the_picture():
-    corrector = SimpleNamespace(model=Halved(), size=(2, 4))
-    left, right = entities(corrector, np.zeros((6, 12, 3), np.uint8))
-    assert np.array_equal(left, ~right)
-    assert np.array_equal(left, np.repeat([[True] * 6 + [False] * 6], 6, 0))
+def test_entities_share_out_what_is_not_the_ground():
+    corrector = SimpleNamespace(model=Thirds(), size=(2, 3))
+    middle, right = entities(corrector, np.zeros((5, 9, 3), np.uint8))
+    assert not middle[:, [0, 1, 7, 8]].any()
+    assert middle[:, 4].all()
+    assert not right[:, :4].any()
+    assert right[:, 7:].all()
+    assert not (middle & right).any()
 
 
 def test_the_loss_of_two_pictures():

@@ -124,10 +124,24 @@ def test_points_on_the_object_and_off_it(browser, server, place):
         page.keyboard.up("Shift")
         expect(page.locator("#canvas .point")).to_have_count(2)
         click(70, 70)
-        page.keyboard.press("Backspace")  # takes the last one back
-        expect(page.locator("#canvas .point")).to_have_count(2)
+        held = []
+        page.route("**/api/points/*", lambda route: held.append(route))
+        for last in (False, True):
+            page.keyboard.press("Backspace")  # takes the last one back
+            expect(page.locator("#canvas .point")).to_have_count(2)
+            page.keyboard.press("Enter")  # while what is left is looked at
+            page.keyboard.press("0")  # an object has one decision
+            page.wait_for_timeout(200)
+            assert number(page) == first
+            if not last:  # what waits for a look that fails is not done
+                held.pop().fulfill(status=400, json={"error": "out of memory"})
+                expect(page.locator("#message")).to_have_text("out of memory")
+                expect(page.locator("#canvas .point")).to_have_count(3)
+                page.wait_for_timeout(200)
+                assert number(page) == first
         expect(page.locator("#candidates button")).to_have_count(4)
-        press(page, "Enter")
+        held.pop().continue_()
+        page.wait_for_function(f"document.body.dataset.object !== '{first}'")
         decision, _ = choice(place, bench, first)
         from train.workbench.shapes import decoded
 

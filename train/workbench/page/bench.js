@@ -13,7 +13,7 @@ let place = 0; // of the one shown, in the queue
 let seen = []; // places shown before, for Back
 let at = 0; // how much of the server's log is known
 let shown = null; // the object shown: entry, drawn, marked, several
-let busy = false; // a decision is on its way
+let busy = null; // what is on its way, or waits for it; see `guarded`
 let mode = ""; // "on" or "off" the object, where a click sets a point
 const fetched = new Map(); // number → promise of {entry, image}
 const done = new Set(); // decided by anyone
@@ -313,16 +313,31 @@ function strip() {
       {textContent: content, className: name});
     button.append(Object.assign(new Image(), {src: image.src, alt: ""}),
       text(entry.expressions[0], ""), text(entry.why, "why"));
-    button.addEventListener("click", () => go(k));
+    button.addEventListener("click", () => guarded(() => go(k), true));
     return button;
   })).then((parts) => { $("next").replaceChildren(...parts); }, () => {});
 }
 
-// One thing at a time: a key while a decision is on its way does nothing.
-async function guarded(work) {
-  if (busy) return;
-  busy = true;
-  try { await work(); } catch (error) { say(error.message); } finally { busy = false; }
+// One thing at a time. While the page moves to another object, a key does nothing, as it was pressed
+// for the one before. All else is waited for: a key after a click on a point has the point's mask.
+// What waits for something that fails is not done.
+async function guarded(work, moves = false) {
+  if (busy?.moves) return;
+  const before = busy?.done;
+  const own = busy = {moves};
+  own.done = (async () => {
+    try {
+      if (before && !await before) return false;
+      await work();
+      return true;
+    } catch (error) {
+      say(error.message);
+      return false;
+    } finally {
+      if (busy === own) busy = null;
+    }
+  })();
+  await own.done;
 }
 
 async function go(k) {
@@ -348,7 +363,7 @@ async function decide(chosen) {
     if (others) say(others);
     requestAnimationFrame(() => { window.delay = performance.now() - pressed; });
     call(`api/progress?since=${at}`).then(progress, () => {});
-  });
+  }, true);
 }
 
 function choose(k) {
@@ -373,12 +388,12 @@ async function back() {
     const kept = done.delete(queue[k]);
     await show(k);
     if (kept) done.add(queue[k]);
-  });
+  }, true);
 }
 
 const actions = {
   Enter: () => decide(shown ? shown.marked : []), 0: () => decide([]), a: several,
-  s: () => guarded(() => go(place + 1)), Backspace: back,
+  s: () => guarded(() => go(place + 1), true), Backspace: back,
   b: () => drawing(!$("canvas").classList.contains("drawing")),
   p: () => pointing(mode === "on" ? "" : "on"), n: () => pointing(mode === "off" ? "" : "off"), "?": () => $("keys").showModal(),
 };

@@ -97,6 +97,9 @@ def build(choices: Choices) -> gr.Blocks:
     model: Any = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
     shown: Any = {"show_progress_on": [ui.answers], "api_visibility": "private", **model}
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    # A click while another is answered counts, after that one: each changes what the last one left.
+    in_turn: Any = {"concurrency_id": "clicks", "concurrency_limit": 1, **quiet}
+    every: Any = {"trigger_mode": "multiple", **in_turn}
     with page:
         # Of JSON, since the page's own components refuse values before the endpoints can say why.
         sent = [gr.JSON(visible=False) for _ in both]
@@ -111,12 +114,12 @@ def build(choices: Choices) -> gr.Blocks:
             came.then(run_again, [*inputs, ui.arrived], [ui.arrived, *outputs], **shown)
         looks = ui.options[OPTIONS.index("nearest")]
         ui.look_on.click(lambda: True, None, looks, **quiet).then(run, inputs, outputs, **shown)
-        ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **quiet)
-        ui.candidates.select(on.click_picture, ui.state, outputs, **quiet)
-        ui.prompts.select(on.click_prompt, ui.state, outputs, **quiet)
-        ui.undo.click(on.undo, ui.state, outputs, **quiet)
+        ui.objects.input(on.look_at, [ui.state, ui.objects], outputs, **every)
+        ui.candidates.select(on.click_picture, ui.state, outputs, **every)
+        ui.prompts.select(on.click_prompt, ui.state, outputs, **every)
+        ui.undo.click(on.undo, ui.state, outputs, **every)
         moved = [ui.state, ui.threshold]
-        ui.threshold.input(on.move_threshold, moved, outputs, trigger_mode="always_last", **quiet)
+        ui.threshold.input(on.move_threshold, moved, outputs, trigger_mode="always_last", **in_turn)
         ui.take.click(
             on.pack, [ui.state, ui.form], [ui.package, ui.state], api_visibility="private"
         ).then(None, js="() => setTimeout(() => document.querySelector('#package').click(), 100)")

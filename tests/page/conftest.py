@@ -1,11 +1,13 @@
 """The page over a pipeline without weights, and windows on it in a real browser."""
 
 import json
+import os
 import shutil
 import socket
 import threading
 
 import pytest
+from gradio import http_server
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -16,6 +18,8 @@ from tests.page.bench_server import Server
 from tests.page.browser import PHOTO, WAIT
 from tests.train.toy_bench import write
 
+# Two processes of tests that look for a free port at once would both take it.
+http_server.INITIAL_PORT_VALUE += 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MISSING = (
     "The base set's weights are not on this machine yet: run python -m ssc models --download base"
